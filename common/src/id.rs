@@ -1,0 +1,109 @@
+//! Ids: UUIDv7 with a prefix that says what is meant, so that a fault's id can't be passed where a session's is wanted.
+
+use uuid::Uuid;
+
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[error("`{text}` is not {what} id: expected `{prefix}` followed by 32 hexadecimal digits")]
+pub struct BadId {
+    text: String,
+    what: &'static str,
+    prefix: &'static str,
+}
+
+fn parse(text: &str, what: &'static str, prefix: &'static str) -> Result<Uuid, BadId> {
+    text.strip_prefix(prefix).filter(|rest| rest.len() == 32).and_then(|rest| Uuid::try_parse(rest).ok()).ok_or_else(|| BadId {
+        text: text.chars().take(64).collect(),
+        what,
+        prefix,
+    })
+}
+
+macro_rules! ids {
+    ($($(#[$meta:meta])* $name:ident = $prefix:literal, $what:literal;)+) => {$(
+        $(#[$meta])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(Uuid);
+
+        impl $name {
+            pub const PREFIX: &'static str = $prefix;
+
+            /// A new id; ids sort by the time of their making.
+            #[must_use]
+            #[expect(clippy::new_without_default, reason = "a default id would be a random one")]
+            pub fn new() -> Self {
+                Self(Uuid::now_v7())
+            }
+        }
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.pad(&format!("{}{}", $prefix, self.0.simple()))
+            }
+        }
+
+        impl std::str::FromStr for $name {
+            type Err = BadId;
+            fn from_str(text: &str) -> Result<Self, BadId> {
+                parse(text, $what, $prefix).map(Self)
+            }
+        }
+
+        impl serde::Serialize for $name {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.collect_str(self)
+            }
+        }
+
+        impl<'de> serde::Deserialize<'de> for $name {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let text = <std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
+                text.parse().map_err(serde::de::Error::custom)
+            }
+        }
+
+        #[cfg(feature = "api")]
+        impl utoipa::PartialSchema for $name {
+            fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::schema::Schema> {
+                utoipa::openapi::ObjectBuilder::new()
+                    .schema_type(utoipa::openapi::schema::Type::String)
+                    .pattern(Some(concat!("^", $prefix, "[0-9a-f]{32}$")))
+                    .into()
+            }
+        }
+
+        #[cfg(feature = "api")]
+        impl utoipa::ToSchema for $name {
+            fn name() -> std::borrow::Cow<'static, str> {
+                std::borrow::Cow::Borrowed(stringify!($name))
+            }
+        }
+    )+};
+}
+
+ids! {
+    CustomerId = "cus_", "a customer";
+    SiteId = "sit_", "a site";
+    EquipmentId = "eqp_", "an equipment";
+    PersonId = "per_", "a person";
+    AlarmId = "alm_", "an alarm";
+    FaultId = "flt_", "a fault";
+    /// One id for a consent from its request to its end.
+    ConsentId = "cns_", "a consent";
+    SessionId = "ses_", "a session";
+    CaseId = "cas_", "a case";
+    /// Chosen at random when an agent's spool is made: a machine that is rolled back gets a new one.
+    SpoolEpoch = "spl_", "a spool epoch";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_reads_back_and_refuses_another_kind() {
+        let id = FaultId::new();
+        assert_eq!(id.to_string().parse::<FaultId>(), Ok(id));
+        assert!(id.to_string().parse::<SessionId>().is_err());
+        assert!("flt_nonsense".parse::<FaultId>().unwrap_err().to_string().contains("32 hexadecimal"));
+    }
+}

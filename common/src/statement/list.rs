@@ -1,0 +1,359 @@
+//! Lists of keys in OpenSSH's allowed_signers format: who may sign what, until when.
+//!
+//! Three lists rule the system: the vendor's **roster** of engineers, a customer's **anchors** (who may vouch for its
+//! devices, published to engineers), and the **carrier's signers**, which live on the device and come from nobody but the
+//! carrier. Their counter, issue and expiry are `#` lines, which OpenSSH skips, so each file works as it is with
+//! `ssh-keygen -Y verify -f`.
+
+use jiff::{Timestamp, ToSpan};
+use ssh_key::PublicKey;
+
+use super::sig::{self, Namespace, Signed};
+use super::{Refused, sha256_hex};
+use crate::name::CustomerCode;
+
+/// A roster lives at most this long, so that a withheld newer one is noticed.
+pub const ROSTER_LIFE_DAYS: i64 = 35;
+
+/// The principal that signs rosters and anchors.
+pub const VENDOR_ROOT: &str = "vendor-root";
+
+/// The `#` lines at the top of a list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListHead {
+    pub kind: String,
+    pub counter: u64,
+    pub issued: Timestamp,
+    pub expiry: Timestamp,
+}
+
+#[derive(Clone, Debug)]
+pub struct SignerLine {
+    pub principals: Vec<String>,
+    pub namespaces: Vec<String>,
+    pub valid_after: Option<Timestamp>,
+    pub valid_before: Option<Timestamp>,
+    /// A certificate authority's line: it vouches for certificates, never signs itself.
+    pub cert_authority: bool,
+    pub key: PublicKey,
+}
+
+/// A parsed allowed_signers file.
+#[derive(Clone, Debug)]
+pub struct SignerList {
+    /// What to call it in messages.
+    name: &'static str,
+    pub head: Option<ListHead>,
+    pub lines: Vec<SignerLine>,
+    /// Hash of the file's exact bytes.
+    pub sha256: String,
+}
+
+impl SignerList {
+    /// Reads a list. Anything not understood breaks the whole list: a half-read list could let somebody in.
+    pub fn parse(name: &'static str, text: &str) -> Result<Self, Refused> {
+        let broken = |line: usize, why: String| Refused::BadList { list: name, why: format!("line {line}: {why}") };
+        let mut head = Vec::new();
+        let mut lines = Vec::new();
+        for (index, line) in text.lines().enumerate() {
+            let line = line.trim();
+            if let Some(comment) = line.strip_prefix('#') {
+                head.extend(comment.split_once(':').map(|(key, value)| (key.trim(), value.trim())));
+            } else if !line.is_empty() {
+                lines.push(signer_line(line).map_err(|why| broken(index + 1, why))?);
+            }
+        }
+        Ok(Self { name, head: list_head(&head).map_err(|why| broken(1, why))?, lines, sha256: sha256_hex(text) })
+    }
+
+    /// Is `key` listed for `principal` to sign `namespace` at `at`?
+    pub fn authorise(
+        &self,
+        what: &'static str,
+        principal: &str,
+        key: &PublicKey,
+        namespace: Namespace,
+        at: Timestamp,
+    ) -> Result<&SignerLine, Refused> {
+        let fingerprint = || sig::fingerprint(key).to_string();
+        let line = self
+            .lines
+            .iter()
+            .find(|line| {
+                !line.cert_authority
+                    && line.key.key_data() == key.key_data()
+                    && line.principals.iter().any(|p| p == principal)
+                    && line.namespaces.iter().any(|n| n == namespace.as_str())
+            })
+            .ok_or_else(|| Refused::NotListed { what, key: fingerprint(), principal: principal.to_owned(), namespace })?;
+        let not_valid = |why| Refused::KeyNotValid { key: fingerprint(), principal: principal.to_owned(), at, why };
+        if line.valid_after.is_some_and(|after| at < after) {
+            return Err(not_valid("its valid-after is in the future"));
+        }
+        if line.valid_before.is_some_and(|before| at >= before) {
+            return Err(not_valid("its valid-before has passed"));
+        }
+        Ok(line)
+    }
+
+    /// Checks a signed text against this list; returns the key that signed it.
+    pub fn verify(
+        &self,
+        what: &'static str,
+        signed: &Signed,
+        principal: &str,
+        namespace: Namespace,
+        at: Timestamp,
+    ) -> Result<PublicKey, Refused> {
+        self.check_expiry(at)?;
+        let key = signed.signing_key(what, namespace)?;
+        self.authorise(what, principal, &key, namespace, at)?;
+        Ok(key)
+    }
+
+    /// An expired list authorises nothing.
+    pub fn check_expiry(&self, at: Timestamp) -> Result<(), Refused> {
+        match &self.head {
+            Some(head) if at >= head.expiry => Err(Refused::ExpiredList { list: self.name, at: head.expiry }),
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    pub fn keys_for(&self, namespace: Namespace) -> impl Iterator<Item = &SignerLine> {
+        self.lines.iter().filter(move |line| !line.cert_authority && line.namespaces.iter().any(|n| n == namespace.as_str()))
+    }
+}
+
+fn list_head(pairs: &[(&str, &str)]) -> Result<Option<ListHead>, String> {
+    let get = |key: &str| pairs.iter().find(|(k, _)| *k == key).map(|(_, value)| *value);
+    let Some(kind) = get("lineman-list") else { return Ok(None) };
+    let need = |key: &str| get(key).ok_or_else(|| format!("`# {key}: ...` is missing"));
+    let time = |key: &str| need(key)?.parse::<Timestamp>().map_err(|e| format!("`# {key}:` is not a time like 2026-11-22T00:00:00Z ({e})"));
+    let counter = need("counter")?.parse().map_err(|_| "`# counter:` is not a number".to_owned())?;
+    Ok(Some(ListHead { kind: kind.to_owned(), counter, issued: time("issued")?, expiry: time("expiry")? }))
+}
+
+/// `principals [options] keytype base64 [comment]`
+fn signer_line(line: &str) -> Result<SignerLine, String> {
+    let (principals, rest) = line.split_once(char::is_whitespace).ok_or("expected `principal options key`")?;
+    let (options, key) = split_options(rest.trim_start())?;
+    if principals.contains(['*', '?', '!', '"']) {
+        return Err("patterns in principals are not accepted: name each signer".into());
+    }
+    let key = PublicKey::from_openssh(key).map_err(|e| format!("the key can't be read ({e})"))?;
+    sig::accepted(&key).map_err(|e| e.to_string())?;
+    let mut out = SignerLine {
+        principals: principals.split(',').map(str::to_owned).collect(),
+        namespaces: Vec::new(),
+        valid_after: None,
+        valid_before: None,
+        cert_authority: false,
+        key,
+    };
+    for option in options {
+        match option.split_once('=') {
+            Some(("namespaces", value)) => out.namespaces = value.split(',').map(str::to_owned).collect(),
+            Some(("valid-after", value)) => out.valid_after = Some(openssh_time(value)?),
+            Some(("valid-before", value)) => out.valid_before = Some(openssh_time(value)?),
+            None if option == "cert-authority" => out.cert_authority = true,
+            _ => return Err(format!("option `{}` is not known", crate::printable::escape(&option))),
+        }
+    }
+    if out.namespaces.is_empty() {
+        return Err("`namespaces=\"...\"` is missing: a key without a purpose would sign for every purpose".into());
+    }
+    Ok(out)
+}
+
+/// Splits `a="x,y",b=z KEY` into its options (quotes removed) and the key.
+fn split_options(text: &str) -> Result<(Vec<String>, &str), String> {
+    if text.starts_with("ssh-") || text.starts_with("ecdsa-") || text.starts_with("sk-") {
+        return Ok((Vec::new(), text));
+    }
+    let (mut options, mut option, mut quoted) = (Vec::new(), String::new(), false);
+    for (index, c) in text.char_indices() {
+        match c {
+            '"' => quoted = !quoted,
+            ',' if !quoted => options.push(std::mem::take(&mut option)),
+            c if c.is_whitespace() && !quoted => {
+                options.push(option);
+                return Ok((options, text[index..].trim_start()));
+            }
+            c => option.push(c),
+        }
+    }
+    Err("the key is missing".into())
+}
+
+/// OpenSSH's `YYYYMMDD[HHMM[SS]]Z`. The `Z` is required: without it the time would mean another thing on every machine.
+fn openssh_time(text: &str) -> Result<Timestamp, String> {
+    let wrong = || format!("`{}` is not a time like 20270101Z or 202701011200Z", crate::printable::escape(text));
+    let digits = text.strip_suffix('Z').filter(|d| d.bytes().all(|b| b.is_ascii_digit())).ok_or_else(wrong)?;
+    let padded = match digits.len() {
+        8 => format!("{digits}000000"),
+        12 => format!("{digits}00"),
+        14 => digits.to_owned(),
+        _ => return Err(wrong()),
+    };
+    let iso = format!("{}-{}-{}T{}:{}:{}Z", &padded[..4], &padded[4..6], &padded[6..8], &padded[8..10], &padded[10..12], &padded[12..]);
+    iso.parse().map_err(|_| wrong())
+}
+
+/// Verifies a list that the vendor root signed.
+fn vendor_list(
+    name: &'static str,
+    kind: &str,
+    signed: &Signed,
+    namespace: Namespace,
+    vendor_root: &SignerList,
+    at: Timestamp,
+) -> Result<(SignerList, ListHead), Refused> {
+    vendor_root.verify(name, signed, VENDOR_ROOT, namespace, at)?;
+    let list = SignerList::parse(name, &signed.text)?;
+    let head = list.head.clone().ok_or(Refused::BadList { list: name, why: "`# lineman-list:` is missing".into() })?;
+    if head.kind != kind {
+        let why = format!("it is a `{}`, not a `{kind}`", crate::printable::escape(&head.kind));
+        return Err(Refused::BadList { list: name, why });
+    }
+    Ok((list, head))
+}
+
+/// The vendor's engineers and gateways: a verified list.
+#[derive(Clone, Debug)]
+pub struct Roster {
+    list: SignerList,
+    pub head: ListHead,
+    /// As published.
+    pub signed: Signed,
+}
+
+impl Roster {
+    /// Verifies a roster under the pinned vendor root. Whether it has expired is asked when it is used, so that an old
+    /// roster can still be read and replaced.
+    pub fn verify(signed: &Signed, vendor_root: &SignerList, at: Timestamp) -> Result<Self, Refused> {
+        let (list, head) = vendor_list("roster", "roster", signed, Namespace::Roster, vendor_root, at)?;
+        let longest = head.issued + (24 * ROSTER_LIFE_DAYS).hours();
+        if head.expiry > longest {
+            return Err(Refused::BadList { list: "roster", why: format!("it may live {ROSTER_LIFE_DAYS} days at most") });
+        }
+        Ok(Self { list, head, signed: signed.clone() })
+    }
+
+    /// A roster is only replaced by one with a higher counter.
+    pub fn check_newer_than(&self, known: u64) -> Result<(), Refused> {
+        if self.head.counter < known {
+            return Err(Refused::OlderList { list: "roster", found: self.head.counter, known });
+        }
+        Ok(())
+    }
+
+    pub fn list(&self) -> &SignerList {
+        &self.list
+    }
+
+    /// The engineer's level: the `level-N` among the principals of their line.
+    pub fn level(&self, engineer: &str) -> Option<u8> {
+        let line = self.list.lines.iter().find(|line| line.principals.iter().any(|p| p == engineer))?;
+        line.principals.iter().find_map(|p| p.strip_prefix("level-")?.parse().ok())
+    }
+
+    /// The engineer to whom a key belongs.
+    pub fn engineer_of(&self, key: &PublicKey) -> Option<&str> {
+        let line = self.list.keys_for(Namespace::Request).find(|line| line.key.key_data() == key.key_data())?;
+        line.principals.iter().find(|p| !p.starts_with("level-")).map(String::as_str)
+    }
+
+    pub fn gateway_keys(&self) -> impl Iterator<Item = &PublicKey> {
+        self.list.keys_for(Namespace::Gateway).map(|line| &line.key)
+    }
+}
+
+/// Who may vouch for a customer's devices: what an engineer's machine believes.
+#[derive(Clone, Debug)]
+pub struct Anchors(SignerList);
+
+impl Anchors {
+    pub fn verify(signed: &Signed, customer: &CustomerCode, vendor_root: &SignerList, at: Timestamp) -> Result<Self, Refused> {
+        vendor_list("anchors", &format!("anchors {customer}"), signed, Namespace::Anchors, vendor_root, at).map(|(list, _)| Self(list))
+    }
+
+    pub fn list(&self) -> &SignerList {
+        &self.0
+    }
+}
+
+/// The carrier's own signers, as pinned on the device and on the approver's machine.
+#[derive(Clone, Debug)]
+pub struct CarrierSigners(SignerList);
+
+impl CarrierSigners {
+    pub fn parse(text: &str, customer: &CustomerCode) -> Result<Self, Refused> {
+        let list = SignerList::parse("signer list", text)?;
+        let kind = format!("signers {customer}");
+        match &list.head {
+            Some(head) if head.kind == kind => Ok(Self(list)),
+            Some(head) => Err(Refused::BadList {
+                list: "signer list",
+                why: format!("it is for `{}`, not for `{kind}`", crate::printable::escape(&head.kind)),
+            }),
+            None => Err(Refused::BadList { list: "signer list", why: format!("its first line must be `# lineman-list: {kind}`") }),
+        }
+    }
+
+    pub fn list(&self) -> &SignerList {
+        &self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KEY: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl";
+
+    fn parse(text: &str) -> Result<SignerList, Refused> {
+        SignerList::parse("test list", text)
+    }
+
+    #[test]
+    fn a_line_is_read_with_its_options() {
+        let list = parse(&format!("a,level-2 namespaces=\"request@lineman,x\",valid-before=\"20270101Z\" {KEY} comment\n")).unwrap();
+        let line = &list.lines[0];
+        assert_eq!(line.principals, ["a", "level-2"]);
+        assert_eq!(line.namespaces, ["request@lineman", "x"]);
+        assert_eq!(line.valid_before.unwrap().to_string(), "2027-01-01T00:00:00Z");
+    }
+
+    #[test]
+    fn a_key_counts_for_its_principal_purpose_and_time_only() {
+        let list = parse(&format!("a namespaces=\"request@lineman\",valid-before=\"20270101Z\" {KEY}\n")).unwrap();
+        let key = PublicKey::from_openssh(KEY).unwrap();
+        let at = |text: &str| text.parse::<Timestamp>().unwrap();
+        let ask = |principal, namespace, time| list.authorise("thing", principal, &key, namespace, at(time)).is_ok();
+        assert!(ask("a", Namespace::Request, "2026-12-31T23:59:59Z"));
+        assert!(!ask("a", Namespace::Request, "2027-01-01T00:00:00Z"));
+        assert!(!ask("b", Namespace::Request, "2026-01-01T00:00:00Z"));
+        assert!(!ask("a", Namespace::Consent, "2026-01-01T00:00:00Z"));
+    }
+
+    #[test]
+    fn what_is_not_understood_breaks_the_list() {
+        for text in [
+            "a\n".to_owned(),
+            format!("a {KEY}\n"),
+            format!("* namespaces=\"request@lineman\" {KEY}\n"),
+            format!("a namespaces=\"request@lineman\",level=2 {KEY}\n"),
+            format!("a namespaces=\"request@lineman\",valid-before=\"20270101\" {KEY}\n"),
+            "a namespaces=\"request@lineman\" ssh-ed25519 AAAA\n".to_owned(),
+            format!("# lineman-list: roster\n# counter: x\na namespaces=\"r\" {KEY}\n"),
+        ] {
+            assert!(parse(&text).is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn an_rsa_key_is_refused_in_words() {
+        let rsa = "ssh-rsa AAAAB3NzaC1yc2EAAAADAQABAAAAgQDB5YJ8GQ3jA4s2p8JqS1Y4x0f2fXb8sV5m9s0Qp0V1QnJQ1yYl3uJ8v8v3Yl8v";
+        assert!(parse(&format!("a namespaces=\"request@lineman\" {rsa}\n")).is_err());
+    }
+}

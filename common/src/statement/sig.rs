@@ -1,0 +1,88 @@
+//! OpenSSH signatures (SSHSIG) over statements.
+
+use serde::{Deserialize, Serialize};
+use ssh_key::{Algorithm, Fingerprint, HashAlg, LineEnding, PrivateKey, PublicKey, SshSig};
+
+use super::Refused;
+
+words! {
+    /// What a signature is for. A signature for one purpose is worth nothing for another.
+    pub enum Namespace {
+        /// The vendor root over the engineers' list.
+        Roster = "roster@lineman",
+        /// The vendor root over a customer's list of device vouchers.
+        Anchors = "anchors@lineman",
+        /// An engineer over a request for a session.
+        Request = "request@lineman",
+        /// A carrier's signer over a consent.
+        Consent = "consent@lineman",
+        /// A carrier's technician over a device's identity.
+        Device = "device@lineman",
+        /// A carrier's key that may change the list of its signers.
+        Signers = "signers@lineman",
+        /// A carrier's key that may change a device's configuration.
+        Config = "config@lineman",
+        /// The centre's SSH gateway, in the roster.
+        Gateway = "gateway@lineman",
+        /// A device over its recordings.
+        Recording = "recording@lineman",
+    }
+}
+
+/// A text and a signature over exactly these bytes; nothing in it is believed yet.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "api", derive(utoipa::ToSchema))]
+pub struct Signed {
+    /// The bytes that were signed.
+    pub text: String,
+    /// The armoured signature, as `ssh-keygen -Y sign` writes it.
+    pub signature: String,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum SignError {
+    #[error("RSA keys are not accepted: use Ed25519 (ssh-keygen -t ed25519), ECDSA or a FIDO key")]
+    Rsa,
+    #[error("the key can't sign: {0}")]
+    Key(#[from] ssh_key::Error),
+}
+
+impl Signed {
+    pub fn sign(key: &PrivateKey, namespace: Namespace, text: String) -> Result<Self, SignError> {
+        if matches!(key.algorithm(), Algorithm::Rsa { .. }) {
+            return Err(SignError::Rsa);
+        }
+        let signature = key.sign(namespace.as_str(), HashAlg::Sha512, text.as_bytes())?.to_pem(LineEnding::LF)?;
+        Ok(Self { text, signature })
+    }
+
+    /// The key that made this signature, if the signature is sound and made for `namespace`.
+    ///
+    /// A sound signature says nothing about whose key it is: ask a [`super::SignerList`].
+    pub fn signing_key(&self, what: &'static str, namespace: Namespace) -> Result<PublicKey, Refused> {
+        let signature = SshSig::from_pem(&self.signature).map_err(|_| Refused::BadSignature { what })?;
+        if signature.namespace() != namespace.as_str() {
+            let found = signature.namespace().chars().take(64).collect::<String>();
+            return Err(Refused::WrongNamespace { what, found: crate::printable::escape(&found), wanted: namespace });
+        }
+        let key = PublicKey::from(signature.public_key().clone());
+        accepted(&key)?;
+        key.verify(namespace.as_str(), self.text.as_bytes(), &signature).map_err(|_| Refused::WrongSignature { what })?;
+        Ok(key)
+    }
+}
+
+/// Refuses key algorithms that are not taken anywhere.
+pub fn accepted(key: &PublicKey) -> Result<(), Refused> {
+    match key.algorithm() {
+        Algorithm::Ed25519 | Algorithm::Ecdsa { .. } | Algorithm::SkEd25519 | Algorithm::SkEcdsaSha2NistP256 => Ok(()),
+        other => {
+            Err(Refused::Algorithm { algorithm: if matches!(other, Algorithm::Rsa { .. }) { "RSA".into() } else { other.to_string() } })
+        }
+    }
+}
+
+/// `SHA256:...`, as `ssh-keygen -l` prints it.
+pub fn fingerprint(key: &PublicKey) -> Fingerprint {
+    key.fingerprint(HashAlg::Sha256)
+}

@@ -1,0 +1,70 @@
+//! What happens around every request.
+
+use std::any::Any;
+use std::time::Instant;
+
+use axum::Json;
+use axum::extract::{MatchedPath, Request, State};
+use axum::http::{HeaderValue, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use lineman_common::error::{ErrorCode, Problem};
+use tracing::Instrument;
+
+use crate::people;
+use crate::store::Store;
+use crate::web::ApiError;
+
+/// A request id for the log, the answer's header and every problem document; one line per request at debug, failures louder.
+pub async fn trace(request: Request, next: Next) -> Response {
+    let id = uuid::Uuid::new_v4().simple().to_string();
+    let method = request.method().clone();
+    let route = request.extensions().get::<MatchedPath>().map_or("-", MatchedPath::as_str).to_owned();
+    let span = tracing::info_span!("request", id = %id, %method, route);
+    let begun = Instant::now();
+    let mut response = next.run(request).instrument(span.clone()).await;
+    let status = response.status().as_u16();
+    let _entered = span.enter();
+    tracing::debug!(status, elapsed_us = begun.elapsed().as_micros(), "answered");
+    if let Some(problem) = response.extensions_mut().remove::<Problem>() {
+        let problem = Problem { request_id: Some(id.clone()), ..problem };
+        let (parts, body) = Json(&problem).into_response().into_parts();
+        *response.body_mut() = body;
+        for name in [header::CONTENT_LENGTH] {
+            match parts.headers.get(&name) {
+                Some(value) => response.headers_mut().insert(name, value.clone()),
+                None => response.headers_mut().remove(name),
+            };
+        }
+    }
+    if let Ok(value) = HeaderValue::from_str(&id) {
+        response.headers_mut().insert("x-request-id", value);
+    }
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response.headers_mut().insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    response
+}
+
+/// Finds out who asks. A request without a token goes on without an actor; one with a wrong token ends here.
+pub async fn authenticate(State(store): State<Store>, mut request: Request, next: Next) -> Result<Response, ApiError> {
+    let Some(value) = request.headers().get(header::AUTHORIZATION) else { return Ok(next.run(request).await) };
+    let token = value.to_str().ok().and_then(|value| value.strip_prefix("Bearer ")).map(|token| token.trim().to_owned());
+    let token = token.ok_or_else(ApiError::unauthenticated)?;
+    let actor = store.read(move |db| people::by_token(db, &token).map_err(ApiError::from)).await?;
+    request.extensions_mut().insert(actor.ok_or_else(ApiError::unauthenticated)?);
+    Ok(next.run(request).await)
+}
+
+pub async fn no_such_path(request: Request) -> ApiError {
+    let path = lineman_common::printable::escape(request.uri().path());
+    ApiError::new(ErrorCode::NotFound, format!("there is nothing at {path}")).hint("the API is described at /api/v1/openapi.json")
+}
+
+pub async fn no_such_method(request: Request) -> ApiError {
+    ApiError::new(ErrorCode::MethodNotAllowed, format!("{} does not go here", request.method()))
+}
+
+pub fn panicked(panic: Box<dyn Any + Send + 'static>) -> Response {
+    let text = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
+    ApiError::internal(format!("a handler panicked: {}", text.unwrap_or("without a word"))).into_response()
+}

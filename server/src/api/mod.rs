@@ -1,0 +1,106 @@
+//! The HTTP door: router, authentication, errors, and the connections they arrive on.
+
+mod door;
+mod layers;
+mod pages;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::middleware;
+use utoipa::OpenApi;
+use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
+use utoipa_axum::router::OpenApiRouter;
+
+use crate::{agents, alarms, cases, consents, customers, equipment, events, faults, health, people, sessions, trust};
+
+pub use door::{Door, serve};
+
+/// Largest request body.
+const MAX_BODY_BYTES: usize = 1024 * 1024;
+
+/// The handles that the rooms' routes take.
+#[derive(Clone)]
+pub struct Handles {
+    pub store: crate::store::Store,
+    pub samples: health::Samples,
+    pub links: agents::Links,
+    pub authority: Arc<trust::Authority>,
+    pub vendor_root: Arc<trust::VendorRoot>,
+    pub addresses: Arc<trust::http::Addresses>,
+    pub throttle: Arc<people::Throttle>,
+    pub stop: tokio_util::sync::CancellationToken,
+}
+
+#[derive(OpenApi)]
+#[openapi(info(
+    title = "Lineman",
+    description = "Remote diagnosis and fault tracking of telecom equipment. Errors are RFC 9457 problem documents; times are RFC 3339 in UTC."
+))]
+struct Description;
+
+/// All routes of the API, with their description.
+fn described(handles: &Handles) -> OpenApiRouter {
+    let Handles { store, samples, links, authority, vendor_root, addresses, throttle, stop } = handles.clone();
+    OpenApiRouter::with_openapi(Description::openapi())
+        .merge(people::http::routes().with_state(people::http::Handles { store: store.clone(), throttle }))
+        .merge(customers::http::routes().with_state(store.clone()))
+        .merge(equipment::http::routes().with_state(store.clone()))
+        .merge(health::http::routes().with_state(health::http::Handles { store: store.clone(), samples }))
+        .merge(agents::http::routes().with_state(agents::http::Handles { store: store.clone(), links: links.clone() }))
+        .merge(trust::http::routes().with_state(trust::http::Handles { store: store.clone(), authority, vendor_root: vendor_root.clone(), addresses }))
+        .merge(alarms::http::routes().with_state(store.clone()))
+        .merge(faults::http::routes().with_state(store.clone()))
+        .merge(consents::http::routes().with_state(consents::http::Handles { store: store.clone(), links: links.clone(), vendor_root }))
+        .merge(sessions::http::routes().with_state(store.clone()))
+        .merge(cases::http::routes().with_state(store.clone()))
+        .merge(events::http::routes().with_state(events::http::Handles { store: store.clone(), stop }))
+        .merge(pages::routes().with_state(pages::Handles { store, links }))
+}
+
+/// The whole HTTP side of the server.
+pub fn router(handles: &Handles) -> Router {
+    let (router, openapi) = described(handles).split_for_parts();
+    let openapi = Arc::new(document(openapi));
+    let store = handles.store.clone();
+    router
+        .merge(pages::openapi(openapi))
+        .fallback(layers::no_such_path)
+        .method_not_allowed_fallback(layers::no_such_method)
+        .layer(middleware::from_fn_with_state(store, layers::authenticate))
+        .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
+        .layer(tower_http::catch_panic::CatchPanicLayer::custom(layers::panicked))
+        .layer(middleware::from_fn(layers::trace))
+}
+
+/// The API's description without a server, as `lineman-server openapi` prints it. (An end-to-end test holds it against what a
+/// running server says of its own routes.)
+pub fn description() -> String {
+    let rooms = [
+        people::http::routes().into_openapi(),
+        customers::http::routes().into_openapi(),
+        equipment::http::routes().into_openapi(),
+        health::http::routes().into_openapi(),
+        agents::http::routes().into_openapi(),
+        trust::http::routes().into_openapi(),
+        alarms::http::routes().into_openapi(),
+        faults::http::routes().into_openapi(),
+        consents::http::routes().into_openapi(),
+        sessions::http::routes().into_openapi(),
+        cases::http::routes().into_openapi(),
+        events::http::routes().into_openapi(),
+        pages::routes().into_openapi(),
+    ];
+    let mut openapi = Description::openapi();
+    rooms.into_iter().for_each(|room| openapi.merge(room));
+    document(openapi)
+}
+
+fn document(mut openapi: utoipa::openapi::OpenApi) -> String {
+    openapi.info.version = env!("CARGO_PKG_VERSION").to_owned();
+    let bearer = SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer));
+    openapi.components.get_or_insert_default().security_schemes.insert("bearer".to_owned(), bearer.into());
+    openapi.security = Some(vec![utoipa::openapi::security::SecurityRequirement::new("bearer", Vec::<String>::new())]);
+    openapi.to_pretty_json().unwrap_or_default()
+}

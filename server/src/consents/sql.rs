@@ -1,0 +1,162 @@
+use jiff::Timestamp;
+use lineman_common::Printable;
+use lineman_common::api::{ConsentState, ConsentView};
+use lineman_common::id::{ConsentId, EquipmentId, FaultId};
+use lineman_common::name::{FaultNumber, NeName};
+use lineman_common::session::{EndReason, Grade};
+use lineman_common::statement::{Consent, Request, Signed};
+use rusqlite::{OptionalExtension, Row, params};
+
+use crate::equipment::Known;
+use crate::store::value::{At, Json, Text};
+use crate::store::{Db, StoreError};
+use crate::web::Scope;
+
+const VIEW: &str = "SELECT n.id, n.state, c.code, f.serial, ec.code, e.handle, n.engineer, n.doors, n.account, n.duration_s, n.reason,
+    n.requested_at, n.lapses_at, n.decided_at, n.decided_by, n.refusal, n.live_until, n.device_says, n.ended_at, n.end_reason, n.request, n.consent
+    FROM consent n JOIN fault f ON f.id = n.fault JOIN customer c ON c.id = n.customer
+    JOIN equipment e ON e.id = n.equipment JOIN customer ec ON ec.id = e.customer";
+
+fn view(row: &Row<'_>) -> rusqlite::Result<ConsentView> {
+    let text = |index| -> rusqlite::Result<Option<Printable>> { Ok(row.get::<_, Option<String>>(index)?.map(Printable::new)) };
+    let at = |index| -> rusqlite::Result<Option<Timestamp>> { Ok(row.get::<_, Option<At>>(index)?.map(|at| at.0)) };
+    Ok(ConsentView {
+        id: row.get::<_, Text<_>>(0)?.0,
+        state: row.get::<_, Text<_>>(1)?.0,
+        fault: FaultNumber { customer: row.get::<_, Text<_>>(2)?.0, serial: row.get(3)? },
+        device: NeName { customer: row.get::<_, Text<_>>(4)?.0, handle: row.get::<_, Text<_>>(5)?.0 },
+        grade: Grade::EndToEnd,
+        engineer: row.get::<_, Text<_>>(6)?.0,
+        doors: row.get::<_, Option<Text<_>>>(7)?.map(|t| t.0),
+        account: row.get(8)?,
+        duration_s: row.get(9)?,
+        reason: text(10)?,
+        requested_at: at(11)?,
+        lapses_at: row.get::<_, At>(12)?.0,
+        decided_at: at(13)?,
+        decided_by: row.get::<_, Option<Text<_>>>(14)?.map(|t| t.0),
+        refusal: text(15)?,
+        live_until: at(16)?,
+        device_says: text(17)?,
+        ended_at: at(18)?,
+        end_reason: row.get::<_, Option<Text<_>>>(19)?.map(|t| t.0),
+        request: row.get::<_, Option<Json<_>>>(20)?.map(|j| j.0),
+        consent: row.get::<_, Option<Json<_>>>(21)?.map(|j| j.0),
+        roster: None,
+        device_statement: None,
+    })
+}
+
+pub fn insert(db: &Db<'_>, id: ConsentId, device: &Known, fault: FaultId, engineer: &str, lapses_at: Timestamp) -> Result<(), StoreError> {
+    let sql = "INSERT INTO consent(id, customer, equipment, fault, engineer, state, lapses_at) VALUES (?1, ?2, ?3, ?4, ?5, 'challenged', ?6)";
+    db.sql().prepare_cached(sql)?.execute(params![
+        Text(id),
+        Text(device.customer),
+        Text(device.id),
+        Text(fault),
+        engineer,
+        At(lapses_at)
+    ])?;
+    Ok(())
+}
+
+pub fn get(db: &Db<'_>, scope: &Scope, id: ConsentId) -> Result<Option<ConsentView>, StoreError> {
+    let mut statement = db.sql().prepare_cached(&format!("{VIEW} WHERE n.id = ?1 AND (?2 IS NULL OR n.customer = ?2)"))?;
+    Ok(statement.query_row(params![Text(id), scope.customer()], view).optional()?)
+}
+
+pub fn list(db: &Db<'_>, scope: &Scope, fault: Option<FaultId>, state: Option<ConsentState>) -> Result<Vec<ConsentView>, StoreError> {
+    let sql = format!(
+        "{VIEW} WHERE (?1 IS NULL OR n.customer = ?1) AND (?2 IS NULL OR n.fault = ?2) AND (?3 IS NULL OR n.state = ?3)
+         AND n.request IS NOT NULL ORDER BY n.id DESC LIMIT 500"
+    );
+    let mut statement = db.sql().prepare_cached(&sql)?;
+    Ok(statement.query_map(params![scope.customer(), fault.map(Text), state.map(Text)], view)?.collect::<Result<_, _>>()?)
+}
+
+pub fn device_of(db: &Db<'_>, id: ConsentId) -> Result<EquipmentId, StoreError> {
+    let mut statement = db.sql().prepare_cached("SELECT equipment FROM consent WHERE id = ?1")?;
+    Ok(statement.query_row([Text(id)], |row| Ok(row.get::<_, Text<_>>(0)?.0))?)
+}
+
+pub fn fault_of(db: &Db<'_>, id: ConsentId) -> Result<Option<FaultId>, StoreError> {
+    let mut statement = db.sql().prepare_cached("SELECT fault FROM consent WHERE id = ?1")?;
+    Ok(statement.query_row([Text(id)], |row| Ok(row.get::<_, Text<_>>(0)?.0)).optional()?)
+}
+
+pub fn open_of_fault(db: &Db<'_>, fault: FaultId) -> Result<Vec<(ConsentId, ConsentState)>, StoreError> {
+    states(db, "fault = ?1 AND state IN ('challenged', 'requested', 'approved', 'live')", Text(fault))
+}
+
+pub fn lapsed(db: &Db<'_>) -> Result<Vec<(ConsentId, ConsentState)>, StoreError> {
+    states(db, "state IN ('challenged', 'requested') AND lapses_at <= ?1", At(db.now()))
+}
+
+fn states(db: &Db<'_>, condition: &str, value: impl rusqlite::ToSql) -> Result<Vec<(ConsentId, ConsentState)>, StoreError> {
+    let mut statement = db.sql().prepare_cached(&format!("SELECT id, state FROM consent WHERE {condition}"))?;
+    let rows = statement.query_map([value], |row| Ok((row.get::<_, Text<_>>(0)?.0, row.get::<_, Text<_>>(1)?.0)))?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+pub fn set_requested(db: &Db<'_>, request: &Request, signed: &Signed) -> Result<(), StoreError> {
+    let sql = "UPDATE consent SET state = 'requested', requested_at = ?2, doors = ?3, account = ?4, duration_s = ?5, reason = ?6, request = ?7
+               WHERE id = ?1";
+    db.sql().prepare_cached(sql)?.execute(params![
+        Text(request.id),
+        At(db.now()),
+        Text(&request.doors),
+        request.account,
+        request.duration_s,
+        request.reason,
+        Json(signed)
+    ])?;
+    Ok(())
+}
+
+/// The request's terms as it was taken in.
+pub fn requested(db: &Db<'_>, id: ConsentId) -> Result<Request, super::Error> {
+    let mut statement = db.sql().prepare_cached("SELECT request FROM consent WHERE id = ?1").map_err(StoreError::from)?;
+    let signed: Json<Signed> = statement.query_row([Text(id)], |row| row.get(0)).map_err(StoreError::from)?;
+    Ok(Request::read_unverified(&signed.0)?)
+}
+
+pub fn set_approved(db: &Db<'_>, consent: &Consent, signed: &Signed) -> Result<(), StoreError> {
+    let sql = "UPDATE consent SET state = 'approved', decided_at = ?2, decided_by = ?3, doors = ?4, duration_s = ?5, consent = ?6 WHERE id = ?1";
+    db.sql().prepare_cached(sql)?.execute(params![
+        Text(consent.id),
+        At(db.now()),
+        Text(&consent.approver),
+        Text(&consent.doors),
+        consent.duration_s,
+        Json(signed)
+    ])?;
+    Ok(())
+}
+
+pub fn set_refused(db: &Db<'_>, id: ConsentId, by: &str, reason: &str) -> Result<(), StoreError> {
+    let sql = "UPDATE consent SET state = 'refused', decided_at = ?2, decided_by = ?3, refusal = ?4 WHERE id = ?1";
+    db.sql().prepare_cached(sql)?.execute(params![Text(id), At(db.now()), by, reason])?;
+    Ok(())
+}
+
+pub fn set_live(db: &Db<'_>, id: ConsentId, until: Timestamp) -> Result<(), StoreError> {
+    db.sql().prepare_cached("UPDATE consent SET state = 'live', live_until = ?2 WHERE id = ?1")?.execute(params![Text(id), At(until)])?;
+    Ok(())
+}
+
+pub fn set_refused_by_device(db: &Db<'_>, id: ConsentId, reason: &str) -> Result<(), StoreError> {
+    let sql = "UPDATE consent SET state = 'refused_by_device', device_says = ?2, ended_at = ?3 WHERE id = ?1";
+    db.sql().prepare_cached(sql)?.execute(params![Text(id), reason, At(db.now())])?;
+    Ok(())
+}
+
+pub fn set_ended(db: &Db<'_>, id: ConsentId, reason: EndReason) -> Result<(), StoreError> {
+    let sql = "UPDATE consent SET state = 'ended', ended_at = ?2, end_reason = ?3 WHERE id = ?1";
+    db.sql().prepare_cached(sql)?.execute(params![Text(id), At(db.now()), Text(reason)])?;
+    Ok(())
+}
+
+pub fn set_lapsed(db: &Db<'_>, id: ConsentId) -> Result<(), StoreError> {
+    db.sql().prepare_cached("UPDATE consent SET state = 'lapsed', ended_at = ?2 WHERE id = ?1")?.execute(params![Text(id), At(db.now())])?;
+    Ok(())
+}

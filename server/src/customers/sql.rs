@@ -1,0 +1,87 @@
+use lineman_common::Printable;
+use lineman_common::api::{Customer, Site, Tier};
+use lineman_common::id::CustomerId;
+use lineman_common::name::CustomerCode;
+use rusqlite::{OptionalExtension, Row, params};
+
+use crate::store::value::{At, Json, Text};
+use crate::store::{Db, StoreError};
+use crate::web::Scope;
+
+pub fn put_tier(db: &Db<'_>, tier: &Tier) -> Result<(), StoreError> {
+    let sql = "INSERT INTO tier VALUES (?1, ?2) ON CONFLICT(name) DO UPDATE SET body = excluded.body";
+    db.sql().prepare_cached(sql)?.execute(params![tier.name, Json(tier)])?;
+    Ok(())
+}
+
+pub fn tiers(db: &Db<'_>) -> Result<Vec<Tier>, StoreError> {
+    let mut statement = db.sql().prepare_cached("SELECT body FROM tier ORDER BY name")?;
+    Ok(statement.query_map([], |row| Ok(row.get::<_, Json<Tier>>(0)?.0))?.collect::<Result<_, _>>()?)
+}
+
+pub fn tier_of(db: &Db<'_>, customer: CustomerId) -> Result<Tier, StoreError> {
+    let mut statement = db.sql().prepare_cached("SELECT t.body FROM customer c JOIN tier t ON t.name = c.tier WHERE c.id = ?1")?;
+    Ok(statement.query_row([Text(customer)], |row| Ok(row.get::<_, Json<Tier>>(0)?.0))?)
+}
+
+fn customer(row: &Row<'_>) -> rusqlite::Result<Customer> {
+    Ok(Customer {
+        id: row.get::<_, Text<_>>(0)?.0,
+        code: row.get::<_, Text<_>>(1)?.0,
+        name: Printable::new(row.get::<_, String>(2)?),
+        tier: row.get(3)?,
+        created_at: row.get::<_, At>(4)?.0,
+    })
+}
+
+pub fn insert(db: &Db<'_>, new: &Customer) -> Result<(), StoreError> {
+    db.sql()
+        .prepare_cached("INSERT INTO customer(id, code, name, tier, created_at) VALUES (?1, ?2, ?3, ?4, ?5)")?
+        .execute(params![Text(new.id), Text(&new.code), new.name.raw(), new.tier, At(new.created_at)])?;
+    Ok(())
+}
+
+pub fn by_code(db: &Db<'_>, code: &CustomerCode) -> Result<Option<Customer>, StoreError> {
+    let mut statement = db.sql().prepare_cached("SELECT id, code, name, tier, created_at FROM customer WHERE code = ?1")?;
+    Ok(statement.query_row([Text(code)], customer).optional()?)
+}
+
+pub fn list(db: &Db<'_>, scope: &Scope) -> Result<Vec<Customer>, StoreError> {
+    let sql = "SELECT id, code, name, tier, created_at FROM customer WHERE ?1 IS NULL OR id = ?1 ORDER BY code";
+    let mut statement = db.sql().prepare_cached(sql)?;
+    Ok(statement.query_map([scope.customer()], customer)?.collect::<Result<_, _>>()?)
+}
+
+/// False when the customer has a site of this name already.
+pub fn insert_site(db: &Db<'_>, customer: CustomerId, new: &Site) -> Result<bool, StoreError> {
+    let sql = "INSERT INTO site VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT(customer, name) DO NOTHING";
+    let changed = db.sql().prepare_cached(sql)?.execute(params![
+        Text(new.id),
+        Text(customer),
+        new.name.raw(),
+        new.zone,
+        new.latitude_deg,
+        new.longitude_deg,
+        new.access_notes.raw()
+    ])?;
+    Ok(changed == 1)
+}
+
+pub fn sites(db: &Db<'_>, scope: &Scope) -> Result<Vec<Site>, StoreError> {
+    let mut statement = db.sql().prepare_cached(
+        "SELECT s.id, c.code, s.name, s.zone, s.latitude_deg, s.longitude_deg, s.access_notes
+         FROM site s JOIN customer c ON c.id = s.customer WHERE ?1 IS NULL OR s.customer = ?1 ORDER BY c.code, s.name",
+    )?;
+    let rows = statement.query_map([scope.customer()], |row| {
+        Ok(Site {
+            id: row.get::<_, Text<_>>(0)?.0,
+            customer: row.get::<_, Text<_>>(1)?.0,
+            name: Printable::new(row.get::<_, String>(2)?),
+            zone: row.get(3)?,
+            latitude_deg: row.get(4)?,
+            longitude_deg: row.get(5)?,
+            access_notes: Printable::new(row.get::<_, String>(6)?),
+        })
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}

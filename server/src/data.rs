@@ -1,0 +1,67 @@
+//! Commands on a server's files, while it runs or not.
+
+use std::path::PathBuf;
+
+use clap::Subcommand;
+
+use crate::config::Settings;
+use crate::store::{self, Store};
+
+#[derive(Debug, clap::Args)]
+pub struct Config {
+    /// The server's `server.toml`.
+    #[arg(long)]
+    pub config: PathBuf,
+}
+
+#[derive(Subcommand)]
+pub enum Data {
+    /// Check the configuration and say what is wrong with it.
+    CheckConfig(Config),
+    /// Bring the database to this version's schema (`run` does it too).
+    Migrate(Config),
+    /// Copy the database into a file, also while the server runs.
+    Backup {
+        #[command(flatten)]
+        config: Config,
+        /// The copy; must not exist.
+        #[arg(long)]
+        to: PathBuf,
+    },
+    /// Put a backup in the database's place; the server must not run.
+    Restore {
+        #[command(flatten)]
+        config: Config,
+        #[arg(long)]
+        from: PathBuf,
+    },
+    /// Print the API's description.
+    Openapi,
+}
+
+impl Data {
+    pub fn run(self) -> anyhow::Result<()> {
+        match self {
+            Self::CheckConfig(config) => {
+                let settings = Settings::read(&config.config)?;
+                println!("{} is good: listens on {} and {}", config.config.display(), settings.listen, settings.jump);
+            }
+            Self::Migrate(config) => drop(Store::open(&Settings::read(&config.config)?.database(), crate::LISTENERS)?),
+            Self::Backup { config, to } => {
+                anyhow::ensure!(!to.exists(), "{} exists already: name a new file", to.display());
+                store::backup(&Settings::read(&config.config)?.database(), &to)?;
+                println!("backed up into {}", to.display());
+            }
+            Self::Restore { config, from } => {
+                let settings = Settings::read(&config.config)?;
+                // Whoever listens on the server's port may be the server itself.
+                std::net::TcpListener::bind(settings.listen)
+                    .map_err(|e| anyhow::anyhow!("the server seems to run ({}: {e}): stop it first", settings.listen))?;
+                store::restore(&from, &settings.database())?;
+                println!("restored from {}; the database that was there is kept as {}", from.display(), settings.database().with_extension("before").display());
+            }
+            Self::Openapi => println!("{}", crate::api::description()),
+        }
+        Ok(())
+    }
+}

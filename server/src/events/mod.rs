@@ -1,0 +1,296 @@
+//! The append-only log: everything that happened, in order, chained per customer.
+//!
+//! Rooms tell the log what happened inside the same transaction as the change itself; fault timelines, clocks, the live stream
+//! and the audit are read from it. Each event carries two times: when it happened as claimed, and when the server stored it, so that
+//! late entry shows.
+//!
+//! The chain runs over payload *hashes*: `chain = SHA-256(previous chain, kind, times, actor, payload hash)`. So a payload can
+//! be erased when its retention ends without breaking the chain, and nothing can be changed, dropped or slipped in unnoticed.
+//!
+//! What rooms higher up must hear (a fault closed: its consents end) is called from [`append`], in the same transaction,
+//! through the one table of listeners in `main.rs`.
+
+pub mod http;
+mod sql;
+
+use jiff::Timestamp;
+use lineman_common::Printable;
+use lineman_common::api::ChainCheck;
+use lineman_common::id::{CustomerId, EquipmentId, FaultId};
+use lineman_common::name::CustomerCode;
+use lineman_common::statement::sha256_hex;
+use serde_json::Value;
+
+use crate::store::{Db, Nudge, StoreError, Tx};
+use crate::web::Scope;
+
+pub use lineman_common::api::Event as EventView;
+
+/// Hears every event, in its transaction; an error undoes the change that was told.
+pub type Listener = fn(&mut Tx<'_>, &Appended) -> Result<(), ListenerError>;
+
+pub type ListenerError = Box<dyn std::error::Error + Send + Sync>;
+
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error("a consequence of the change failed: {0}")]
+    Listener(#[source] ListenerError),
+}
+
+lineman_common::words! {
+    /// What can happen. Part of the API's contract: kinds are added, never renamed.
+    pub enum Kind {
+        CustomerAdded = "customer.added",
+        SiteAdded = "site.added",
+        TierSet = "tier.set",
+        PersonAdded = "person.added",
+        TokenIssued = "token.issued",
+        SignedIn = "person.signed_in",
+        EquipmentAdded = "equipment.added",
+        EnrolmentTokenIssued = "equipment.enrolment_token_issued",
+        Enrolled = "equipment.enrolled",
+        Vouched = "equipment.vouched",
+        AgentOnline = "agent.online",
+        AgentOffline = "agent.offline",
+        AgentDropped = "agent.dropped_reports",
+        RosterPublished = "trust.roster_published",
+        AnchorsPublished = "trust.anchors_published",
+        AlarmRaised = "alarm.raised",
+        AlarmChanged = "alarm.changed",
+        AlarmCleared = "alarm.cleared",
+        AlarmAcknowledged = "alarm.acknowledged",
+        FaultReported = "fault.reported",
+        FaultAccepted = "fault.accepted",
+        FaultAssigned = "fault.assigned",
+        FaultNote = "fault.note",
+        FaultAlarmAttached = "fault.alarm_attached",
+        FaultPending = "fault.pending",
+        FaultResumed = "fault.resumed",
+        FaultDiagnosed = "fault.diagnosed",
+        FaultProposesRestored = "fault.proposes_restored",
+        FaultRestored = "fault.restored",
+        FaultResolved = "fault.resolved",
+        FaultClosed = "fault.closed",
+        FaultReopened = "fault.reopened",
+        FaultRejected = "fault.rejected",
+        FaultCancelled = "fault.cancelled",
+        FaultDuplicate = "fault.duplicate",
+        ConsentRequested = "consent.requested",
+        ConsentApproved = "consent.approved",
+        ConsentLive = "consent.live",
+        ConsentRefused = "consent.refused",
+        ConsentRefusedByDevice = "consent.refused_by_device",
+        ConsentLapsed = "consent.lapsed",
+        ConsentRevoked = "consent.revoked",
+        ConsentEnded = "consent.ended",
+        SessionOpened = "session.opened",
+        SessionFirstByte = "session.first_byte",
+        SessionEnded = "session.ended",
+        SessionKillAsked = "session.kill_asked",
+        RecordingViewed = "session.recording_viewed",
+        CaseCreated = "case.created",
+        CaseEdited = "case.edited",
+        CaseSubmitted = "case.submitted",
+        CasePublished = "case.published",
+        CaseArchived = "case.archived",
+        CaseLinked = "case.linked",
+    }
+}
+
+/// What is to be told. Start with [`New::of`], add what applies.
+pub struct New {
+    pub kind: Kind,
+    pub customer: Option<CustomerId>,
+    pub equipment: Option<EquipmentId>,
+    pub fault: Option<FaultId>,
+    /// Not for the customer's eyes.
+    pub internal: bool,
+    pub actor: String,
+    pub occurred_at: Option<Timestamp>,
+    pub text: String,
+    pub data: Value,
+}
+
+impl New {
+    pub fn of(kind: Kind, actor: impl ToString, text: impl Into<String>) -> Self {
+        Self {
+            kind,
+            customer: None,
+            equipment: None,
+            fault: None,
+            internal: false,
+            actor: actor.to_string(),
+            occurred_at: None,
+            text: text.into(),
+            data: Value::Null,
+        }
+    }
+
+    pub fn customer(self, customer: CustomerId) -> Self {
+        Self { customer: Some(customer), ..self }
+    }
+
+    pub fn equipment(self, equipment: impl Into<Option<EquipmentId>>) -> Self {
+        Self { equipment: equipment.into(), ..self }
+    }
+
+    pub fn fault(self, fault: FaultId) -> Self {
+        Self { fault: Some(fault), ..self }
+    }
+
+    pub fn at(self, occurred_at: Timestamp) -> Self {
+        Self { occurred_at: Some(occurred_at), ..self }
+    }
+
+    pub fn internal(self, internal: bool) -> Self {
+        Self { internal, ..self }
+    }
+
+    pub fn data(self, data: Value) -> Self {
+        Self { data, ..self }
+    }
+}
+
+/// An event as stored.
+#[derive(Clone, Debug)]
+pub struct Appended {
+    pub seq: u64,
+    pub kind: Kind,
+    pub customer: Option<CustomerId>,
+    pub equipment: Option<EquipmentId>,
+    pub fault: Option<FaultId>,
+    pub internal: bool,
+    pub actor: String,
+    pub occurred_at: Timestamp,
+    pub recorded_at: Timestamp,
+    pub text: String,
+    pub data: Value,
+}
+
+/// Appends to the log, extends the customer's chain, and lets the listeners act.
+pub fn append(tx: &mut Tx<'_>, new: New) -> Result<Appended, Error> {
+    let recorded_at = tx.now();
+    let event = Appended {
+        seq: 0,
+        kind: new.kind,
+        customer: new.customer,
+        equipment: new.equipment,
+        fault: new.fault,
+        internal: new.internal,
+        actor: new.actor,
+        occurred_at: new.occurred_at.unwrap_or(recorded_at),
+        recorded_at,
+        text: new.text,
+        data: new.data,
+    };
+    let payload = payload_sha256(&event.text, &event.data.to_string());
+    let head = sql::chain_head(tx, event.customer)?;
+    let chain = link(&head, event.kind, event.occurred_at, event.recorded_at, &event.actor, &payload);
+    let seq = sql::insert(tx, &event, &payload, &chain)?;
+    let event = Appended { seq, ..event };
+    tx.nudge(Nudge::Events);
+    for listener in tx.listeners() {
+        listener(tx, &event).map_err(Error::Listener)?;
+    }
+    Ok(event)
+}
+
+fn payload_sha256(text: &str, data: &str) -> String {
+    sha256_hex(format!("{text}\n{data}"))
+}
+
+fn link(previous: &str, kind: Kind, occurred_at: Timestamp, recorded_at: Timestamp, actor: &str, payload_sha256: &str) -> String {
+    sha256_hex(format!("{previous}\n{kind}\n{}\n{}\n{actor}\n{payload_sha256}", occurred_at.as_microsecond(), recorded_at.as_microsecond()))
+}
+
+/// What the log says about one fault, oldest first.
+pub fn of_fault(db: &Db<'_>, scope: &Scope, fault: FaultId) -> Result<Vec<EventView>, StoreError> {
+    sql::of_fault(db, scope, fault)
+}
+
+/// The events of one fault in their stored form: what clocks are computed from. No scope: the caller has found the fault under one.
+pub fn stored_of_fault(db: &Db<'_>, fault: FaultId) -> Result<Vec<Appended>, StoreError> {
+    sql::stored_of_fault(db, fault)
+}
+
+/// When a device's agent came and went, oldest first, by the server's record.
+pub fn presence_of(db: &Db<'_>, device: EquipmentId) -> Result<Vec<(Timestamp, bool)>, StoreError> {
+    sql::presence_of(db, device)
+}
+
+/// Events after `seq`, oldest first, for the live stream.
+pub fn after(db: &Db<'_>, scope: &Scope, seq: u64, limit: u32) -> Result<Vec<EventView>, StoreError> {
+    sql::after(db, scope, seq, limit)
+}
+
+pub fn newest(db: &Db<'_>) -> Result<u64, StoreError> {
+    sql::newest(db)
+}
+
+/// Recomputes the chains that the scope may see.
+pub fn check_chains(db: &Db<'_>, scope: &Scope) -> Result<Vec<ChainCheck>, StoreError> {
+    sql::chains(db, scope)?
+        .into_iter()
+        .map(|(customer, code, head)| {
+            let mut check = Chain { events: 0, head: String::new(), broken_at: None };
+            sql::walk_chain(db, customer, |seq, kind, occurred_at, recorded_at, actor, payload, stored| {
+                check.events += 1;
+                check.head = link(&check.head, kind, occurred_at, recorded_at, actor, payload);
+                if check.head != stored && check.broken_at.is_none() {
+                    check.broken_at = Some(seq);
+                }
+            })?;
+            if check.head != head && check.broken_at.is_none() {
+                check.broken_at = Some(0);
+            }
+            Ok(ChainCheck { customer: code, events: check.events, head, broken_at: check.broken_at })
+        })
+        .collect()
+}
+
+struct Chain {
+    events: u64,
+    head: String,
+    broken_at: Option<u64>,
+}
+
+/// How an event is shown.
+fn view(event: Appended, fault: Option<lineman_common::name::FaultNumber>, equipment: Option<lineman_common::name::NeName>) -> EventView {
+    EventView {
+        seq: event.seq,
+        kind: event.kind.to_string(),
+        fault,
+        equipment,
+        actor: event.actor,
+        occurred_at: event.occurred_at,
+        recorded_at: event.recorded_at,
+        text: Printable::new(event.text),
+        data: event.data,
+    }
+}
+
+type ChainRow = (Option<CustomerId>, Option<CustomerCode>, String);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::testing::TestStore;
+
+    #[test]
+    fn the_chain_holds_and_a_change_shows() {
+        let mut store = TestStore::new();
+        for text in ["one", "two", "three"] {
+            store.write(|tx| append(tx, New::of(Kind::TierSet, "admin-z", text)).unwrap());
+        }
+        let check = store.read(|db| check_chains(db, &Scope::All).unwrap());
+        assert_eq!((check[0].events, check[0].broken_at), (3, None));
+        store.write(|tx| {
+            assert!(tx.sql().execute("UPDATE event SET actor = 'mallory' WHERE seq = 2", []).is_err());
+            assert!(tx.sql().execute("DELETE FROM event WHERE seq = 2", []).is_err());
+            tx.sql().execute_batch("DROP TRIGGER event_is_never_changed; UPDATE event SET actor = 'mallory' WHERE seq = 2").unwrap();
+        });
+        assert_eq!(store.read(|db| check_chains(db, &Scope::All).unwrap())[0].broken_at, Some(2));
+    }
+}

@@ -1,0 +1,152 @@
+use jiff::Timestamp;
+use lineman_common::id::{CustomerId, EquipmentId, FaultId};
+use lineman_common::name::{FaultNumber, NeName};
+use rusqlite::{OptionalExtension, Row, params};
+
+use super::{Appended, ChainRow, EventView, Kind, view};
+use crate::store::value::{At, Json, Text};
+use crate::store::{Db, StoreError};
+use crate::web::Scope;
+
+const COLUMNS: &str = "e.seq, e.kind, e.customer, e.equipment, e.fault, e.internal, e.actor, e.occurred_at, e.recorded_at, e.text, e.data";
+
+/// With the names that a reader wants to see.
+const VIEW: &str = "e.seq, e.kind, e.customer, e.equipment, e.fault, e.internal, e.actor, e.occurred_at, e.recorded_at, e.text, e.data,
+    fc.code, f.serial, qc.code, q.handle
+    FROM event e
+    LEFT JOIN fault f ON f.id = e.fault LEFT JOIN customer fc ON fc.id = f.customer
+    LEFT JOIN equipment q ON q.id = e.equipment LEFT JOIN customer qc ON qc.id = q.customer";
+
+fn key(customer: Option<CustomerId>) -> String {
+    customer.map(|customer| customer.to_string()).unwrap_or_default()
+}
+
+pub fn chain_head(db: &Db<'_>, customer: Option<CustomerId>) -> Result<String, StoreError> {
+    let mut statement = db.sql().prepare_cached("SELECT head FROM event_chain WHERE customer = ?1")?;
+    Ok(statement.query_row([key(customer)], |row| row.get(0)).optional()?.unwrap_or_default())
+}
+
+pub fn insert(db: &Db<'_>, event: &Appended, payload: &str, chain: &str) -> Result<u64, StoreError> {
+    let mut statement = db.sql().prepare_cached(
+        "INSERT INTO event(kind, customer, equipment, fault, internal, actor, occurred_at, recorded_at, text, data, payload_sha256, chain_sha256)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+    )?;
+    let seq = statement.insert(params![
+        Text(event.kind),
+        key(event.customer),
+        event.equipment.map(Text),
+        event.fault.map(Text),
+        event.internal,
+        event.actor,
+        At(event.occurred_at),
+        At(event.recorded_at),
+        event.text,
+        Json(&event.data),
+        payload,
+        chain,
+    ])?;
+    db.sql()
+        .prepare_cached("INSERT INTO event_chain VALUES (?1, ?2) ON CONFLICT(customer) DO UPDATE SET head = excluded.head")?
+        .execute(params![key(event.customer), chain])?;
+    Ok(seq.unsigned_abs())
+}
+
+fn stored(row: &Row<'_>) -> rusqlite::Result<Appended> {
+    let customer: String = row.get(2)?;
+    Ok(Appended {
+        seq: row.get::<_, i64>(0)?.unsigned_abs(),
+        kind: row.get::<_, Text<Kind>>(1)?.0,
+        customer: customer.parse().ok(),
+        equipment: row.get::<_, Option<Text<_>>>(3)?.map(|t| t.0),
+        fault: row.get::<_, Option<Text<_>>>(4)?.map(|t| t.0),
+        internal: row.get(5)?,
+        actor: row.get(6)?,
+        occurred_at: row.get::<_, At>(7)?.0,
+        recorded_at: row.get::<_, At>(8)?.0,
+        text: row.get(9)?,
+        data: row.get::<_, Json<_>>(10)?.0,
+    })
+}
+
+fn shown(row: &Row<'_>) -> rusqlite::Result<EventView> {
+    let event = stored(row)?;
+    let fault = match (row.get::<_, Option<Text<_>>>(11)?, row.get(12)?) {
+        (Some(Text(customer)), Some(serial)) => Some(FaultNumber { customer, serial }),
+        _ => None,
+    };
+    let equipment = match (row.get::<_, Option<Text<_>>>(13)?, row.get::<_, Option<Text<_>>>(14)?) {
+        (Some(Text(customer)), Some(Text(handle))) => Some(NeName { customer, handle }),
+        _ => None,
+    };
+    Ok(view(event, fault, equipment))
+}
+
+pub fn stored_of_fault(db: &Db<'_>, fault: FaultId) -> Result<Vec<Appended>, StoreError> {
+    let mut statement = db.sql().prepare_cached(&format!("SELECT {COLUMNS} FROM event e WHERE e.fault = ?1 ORDER BY e.seq"))?;
+    Ok(statement.query_map([Text(fault)], stored)?.collect::<Result<_, _>>()?)
+}
+
+pub fn of_fault(db: &Db<'_>, scope: &Scope, fault: FaultId) -> Result<Vec<EventView>, StoreError> {
+    let sql = format!(
+        "SELECT {VIEW} WHERE e.fault = ?1 AND (?2 IS NULL OR e.customer = ?2) AND (?3 OR NOT e.internal) ORDER BY e.seq"
+    );
+    let mut statement = db.sql().prepare_cached(&sql)?;
+    Ok(statement.query_map(params![Text(fault), scope.customer(), scope.sees_internal()], shown)?.collect::<Result<_, _>>()?)
+}
+
+pub fn presence_of(db: &Db<'_>, device: EquipmentId) -> Result<Vec<(Timestamp, bool)>, StoreError> {
+    let sql = "SELECT recorded_at, kind = 'agent.online' FROM event WHERE equipment = ?1 AND kind IN ('agent.online', 'agent.offline') ORDER BY seq";
+    let mut statement = db.sql().prepare_cached(sql)?;
+    Ok(statement.query_map([Text(device)], |row| Ok((row.get::<_, At>(0)?.0, row.get(1)?)))?.collect::<Result<_, _>>()?)
+}
+
+pub fn after(db: &Db<'_>, scope: &Scope, seq: u64, limit: u32) -> Result<Vec<EventView>, StoreError> {
+    let sql = format!(
+        "SELECT {VIEW} WHERE e.seq > ?1 AND (?2 IS NULL OR e.customer = ?2) AND (?3 OR NOT e.internal) ORDER BY e.seq LIMIT ?4"
+    );
+    let mut statement = db.sql().prepare_cached(&sql)?;
+    let seq = i64::try_from(seq).unwrap_or(i64::MAX);
+    Ok(statement.query_map(params![seq, scope.customer(), scope.sees_internal(), limit], shown)?.collect::<Result<_, _>>()?)
+}
+
+pub fn newest(db: &Db<'_>) -> Result<u64, StoreError> {
+    let newest: i64 = db.sql().query_row("SELECT coalesce(max(seq), 0) FROM event", [], |row| row.get(0))?;
+    Ok(newest.unsigned_abs())
+}
+
+pub fn chains(db: &Db<'_>, scope: &Scope) -> Result<Vec<ChainRow>, StoreError> {
+    let mut statement = db.sql().prepare_cached(
+        "SELECT h.customer, c.code, h.head FROM event_chain h LEFT JOIN customer c ON c.id = h.customer
+         WHERE ?1 IS NULL OR h.customer = ?1 ORDER BY c.code",
+    )?;
+    let rows = statement.query_map([scope.customer()], |row| {
+        let customer: String = row.get(0)?;
+        Ok((customer.parse().ok(), row.get::<_, Option<Text<_>>>(1)?.map(|t| t.0), row.get(2)?))
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+pub fn walk_chain(
+    db: &Db<'_>,
+    customer: Option<CustomerId>,
+    mut visit: impl FnMut(u64, Kind, Timestamp, Timestamp, &str, &str, &str),
+) -> Result<(), StoreError> {
+    let mut statement = db.sql().prepare_cached(
+        "SELECT seq, kind, occurred_at, recorded_at, actor, payload_sha256, chain_sha256 FROM event WHERE customer = ?1 ORDER BY seq",
+    )?;
+    let mut rows = statement.query([key(customer)])?;
+    while let Some(row) = rows.next()? {
+        let (actor, payload, chain): (String, String, String) = (row.get(4)?, row.get(5)?, row.get(6)?);
+        let seq: i64 = row.get(0)?;
+        visit(
+            seq.unsigned_abs(),
+            row.get::<_, Text<Kind>>(1)?.0,
+            row.get::<_, At>(2)?.0,
+            row.get::<_, At>(3)?.0,
+            &actor,
+            &payload,
+            &chain,
+        );
+    }
+    Ok(())
+}

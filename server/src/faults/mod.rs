@@ -1,0 +1,437 @@
+//! Faults: what people work on, from the report to the close.
+//!
+//! The row of a fault is its newest picture; what happened is in the log, and the clocks ([`clocks`]) are computed from it. Every
+//! step goes through [`FaultStatus::next`], so a fault can't take a step that its status doesn't have.
+//!
+//! Alarms become faults here ([`hear`]): an alarm of severity major or worse opens one, the same alarm raised again joins the
+//! fault that is open, and an alarm whose cause is a known companion of the fault's (a fan stops, a board gets hot) joins it as evidence.
+
+pub mod clocks;
+pub mod http;
+mod sql;
+
+use std::str::FromStr;
+
+use jiff::Timestamp;
+use lineman_common::Printable;
+use lineman_common::alarm::{ProbableCause, ResourceState, Severity};
+use lineman_common::api::{Alarm, Diagnosis, Fault, NewFault, Note, Pend, Resolution};
+use lineman_common::fault::{FaultStatus, Illegal, Impact, Step};
+use lineman_common::id::{AlarmId, CustomerId, EquipmentId, FaultId};
+use lineman_common::name::{FaultNumber, PersonName};
+use lineman_common::people::Role;
+use serde_json::json;
+
+use crate::alarms;
+use crate::customers;
+use crate::equipment::{self, Known, Reference as EquipmentReference};
+use crate::events::{self, Appended, Kind, ListenerError, New};
+use crate::people;
+use crate::store::{Db, StoreError, Tx};
+use crate::web::{Actor, ApiError, Scope};
+
+pub use sql::Filter;
+
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("no such fault")]
+    NotFound,
+    #[error(transparent)]
+    Illegal(#[from] Illegal),
+    #[error("name the equipment, or the customer when no equipment is known")]
+    NoSubject,
+    #[error("there is no customer {0}")]
+    NoCustomer(lineman_common::name::CustomerCode),
+    #[error("the {0} is empty")]
+    Empty(&'static str),
+    #[error("the {what} is longer than {most} characters")]
+    TooLong { what: &'static str, most: usize },
+    #[error("a fault can't have begun in the future ({0})")]
+    Future(Timestamp),
+    #[error("there is no engineer or duty manager named {0}")]
+    NotAnOwner(PersonName),
+    #[error("the fault is {0}: there is nothing to hand over")]
+    NoOwnerYet(FaultStatus),
+    #[error("{} of its alarms {} still raised ({}): clear them, or say with a waiver why service is restored all the same", .0.len(), if .0.len() == 1 { "is" } else { "are" }, .0.join("; "))]
+    StillRaised(Vec<String>),
+    #[error("say the cause: the fault has no diagnosis to take it from")]
+    NoCause,
+    #[error("a fault can't be a duplicate of itself, or of another customer's")]
+    NotADuplicate,
+    #[error(transparent)]
+    Equipment(#[from] equipment::Error),
+    #[error(transparent)]
+    Alarms(#[from] alarms::Error),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Events(#[from] events::Error),
+}
+
+impl From<Error> for ApiError {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::NotFound => Self::not_found("fault"),
+            Error::Illegal(_) | Error::StillRaised(_) | Error::NoOwnerYet(_) => Self::conflict(error.to_string()),
+            Error::NoSubject | Error::NoCustomer(_) | Error::Empty(_) | Error::TooLong { .. } | Error::Future(_) | Error::NotAnOwner(_)
+            | Error::NoCause | Error::NotADuplicate => Self::invalid(error.to_string()),
+            Error::Equipment(error) => error.into(),
+            Error::Alarms(error) => error.into(),
+            Error::Store(error) => error.into(),
+            Error::Events(error) => error.into(),
+        }
+    }
+}
+
+/// How people name a fault: `F-JW-42`, or by its id.
+#[derive(Clone, Debug)]
+pub enum Reference {
+    Number(FaultNumber),
+    Id(FaultId),
+}
+
+impl FromStr for Reference {
+    type Err = Error;
+    fn from_str(text: &str) -> Result<Self, Error> {
+        text.parse().map(Self::Number).or_else(|_| text.parse().map(Self::Id)).map_err(|_| Error::NotFound)
+    }
+}
+
+const LONGEST_TITLE: usize = 300;
+const LONGEST_TEXT: usize = 20_000;
+
+fn text_of(what: &'static str, text: &Printable, most: usize) -> Result<(), Error> {
+    if text.raw().trim().is_empty() {
+        return Err(Error::Empty(what));
+    }
+    at_most(what, text, most)
+}
+
+fn at_most(what: &'static str, text: &Printable, most: usize) -> Result<(), Error> {
+    if text.raw().chars().count() > most { Err(Error::TooLong { what, most }) } else { Ok(()) }
+}
+
+// ---- Reading --------------------------------------------------------------------------------------------------------
+
+pub fn get(db: &Db<'_>, scope: &Scope, reference: &Reference) -> Result<Fault, Error> {
+    sql::get(db, scope, reference)?.ok_or(Error::NotFound)
+}
+
+pub fn list(db: &Db<'_>, scope: &Scope, filter: &Filter) -> Result<Vec<Fault>, StoreError> {
+    sql::list(db, scope, filter)
+}
+
+/// The equipment a fault is about, if any.
+pub fn equipment_of(db: &Db<'_>, fault: &Fault) -> Result<Option<Known>, Error> {
+    match &fault.equipment {
+        Some(name) => Ok(Some(equipment::find(db, &Scope::All, &EquipmentReference::Name(name.clone()))?)),
+        None => Ok(None),
+    }
+}
+
+pub fn customer_of(db: &Db<'_>, fault: FaultId) -> Result<CustomerId, Error> {
+    sql::customer_of(db, fault)?.ok_or(Error::NotFound)
+}
+
+/// The fault's clocks at this moment, explained.
+pub fn clocks_of(db: &Db<'_>, fault: &Fault) -> Result<Vec<lineman_common::api::Clock>, Error> {
+    let tier = customers::tier_of(db, customer_of(db, fault.id)?)?;
+    let log = events::stored_of_fault(db, fault.id)?;
+    let presence = match equipment_of(db, fault)? {
+        Some(device) => events::presence_of(db, device.id)?,
+        None => Vec::new(),
+    };
+    let targets = clocks::Targets::of(&tier, fault.severity);
+    Ok(clocks::compute(&log, &presence, &targets, &clocks::Calendar::Always, db.now()))
+}
+
+// ---- Filing ---------------------------------------------------------------------------------------------------------
+
+/// A person files a fault.
+pub fn report(tx: &mut Tx<'_>, actor: &Actor, new: NewFault) -> Result<Fault, Error> {
+    text_of("title", &new.title, LONGEST_TITLE)?;
+    at_most("description", &new.description, LONGEST_TEXT)?;
+    if new.started_at.is_some_and(|at| at > tx.now()) {
+        return Err(Error::Future(new.started_at.unwrap_or_default()));
+    }
+    let scope = actor.scope();
+    let device = new.equipment.map(|name| equipment::find(tx, &scope, &EquipmentReference::Name(name))).transpose()?;
+    let customer = match (&device, &new.customer, &scope) {
+        (Some(device), _, _) => device.customer,
+        (None, Some(code), _) => customers::find(tx, &scope, code)?.ok_or_else(|| Error::NoCustomer(code.clone()))?.id,
+        (None, None, Scope::Customer(own)) => *own,
+        (None, None, Scope::All) => return Err(Error::NoSubject),
+    };
+    let severity = match new.impact {
+        Impact::Full => Severity::Critical,
+        Impact::Partial => Severity::Major,
+        Impact::NoImpact => Severity::Minor,
+    };
+    let filed = Filed {
+        customer,
+        device: device.map(|device| device.id),
+        title: new.title,
+        description: new.description,
+        severity,
+        impact: new.impact,
+        by: actor.to_string(),
+        occurred_at: new.started_at,
+    };
+    open(tx, filed)
+}
+
+struct Filed {
+    customer: CustomerId,
+    device: Option<EquipmentId>,
+    title: Printable,
+    description: Printable,
+    severity: Severity,
+    impact: Impact,
+    by: String,
+    occurred_at: Option<Timestamp>,
+}
+
+fn open(tx: &mut Tx<'_>, filed: Filed) -> Result<Fault, Error> {
+    let id = FaultId::new();
+    sql::insert(tx, id, &filed)?;
+    let fault = get(tx, &Scope::All, &Reference::Id(id))?;
+    let mut event = New::of(Kind::FaultReported, &filed.by, format!("{} reported: {}", fault.number, fault.title))
+        .data(json!({"severity": fault.severity, "impact": fault.impact, "title": fault.title.raw()}));
+    event.occurred_at = filed.occurred_at;
+    events::append(tx, event.customer(filed.customer).equipment(filed.device).fault(id))?;
+    Ok(fault)
+}
+
+// ---- Steps ----------------------------------------------------------------------------------------------------------
+
+/// One step along the status line: checks it, writes it, tells it.
+fn step(tx: &mut Tx<'_>, actor: &Actor, reference: &Reference, step: Step, change: sql::Change, event: New) -> Result<Fault, Error> {
+    let fault = get(tx, &actor.scope(), reference)?;
+    let status = fault.status.next(step)?;
+    record(tx, &fault, status, change, event)
+}
+
+fn record(tx: &mut Tx<'_>, fault: &Fault, status: FaultStatus, change: sql::Change, event: New) -> Result<Fault, Error> {
+    sql::update(tx, fault.id, status, &change)?;
+    append(tx, fault, event)?;
+    get(tx, &Scope::All, &Reference::Id(fault.id))
+}
+
+fn append(tx: &mut Tx<'_>, fault: &Fault, event: New) -> Result<Appended, Error> {
+    let customer = customer_of(tx, fault.id)?;
+    let device = equipment_of(tx, fault)?.map(|device| device.id);
+    Ok(events::append(tx, event.customer(customer).equipment(device).fault(fault.id))?)
+}
+
+/// Accepts: the actor becomes the first responsible person.
+pub fn accept(tx: &mut Tx<'_>, actor: &Actor, reference: &Reference) -> Result<Fault, Error> {
+    let change = sql::Change { owner: Some(actor.name.clone()), ..Default::default() };
+    let event = New::of(Kind::FaultAccepted, actor, format!("accepted by {actor}")).data(json!({"owner": actor.name}));
+    step(tx, actor, reference, Step::Accept, change, event)
+}
+
+/// Hands over to another person.
+pub fn assign(tx: &mut Tx<'_>, actor: &Actor, reference: &Reference, to: &PersonName) -> Result<Fault, Error> {
+    let person = people::find(tx, &Scope::All, to)?.filter(|person| person.role.works_faults());
+    let person = person.ok_or_else(|| Error::NotAnOwner(to.clone()))?;
+    let fault = get(tx, &actor.scope(), reference)?;
+    if fault.owner.is_none() || fault.status.is_over() {
+        return Err(Error::NoOwnerYet(fault.status));
+    }
+    let change = sql::Change { owner: Some(person.name), ..Default::default() };
+    let from = fault.owner.as_ref().map_or("nobody", |owner| owner.as_str());
+    let event = New::of(Kind::FaultAssigned, actor, format!("handed over from {from} to {to}")).data(json!({"from": from, "to": to}));
+    record(tx, &fault, fault.status, change, event)
+}
+
+/// A reply to the customer, or a note among the support centre's people.
+pub fn note(tx: &mut Tx<'_>, actor: &Actor, reference: &Reference, note: &Note) -> Result<Fault, Error> {
+    text_of("note", &note.text, LONGEST_TEXT)?;
+    let fault = get(tx, &actor.scope(), reference)?;
+    let internal = note.internal && actor.scope().sees_internal();
+    let event = New::of(Kind::FaultNote, actor, note.text.raw()).internal(internal).data(json!({"from_support": actor.role.works_faults()}));
+    record(tx, &fault, fault.status, sql::Change::default(), event)
+}
+
+pub fn pend(tx: &mut Tx<'_>, actor: &Actor, reference: &Reference, pend: &Pend) -> Result<Fault, Error> {
+    at_most("note", &pend.note, LONGEST_TEXT)?;
+    let change = sql::Change { pending_reason: Some(pend.reason), ..Default::default() };
+    let text = format!("waits for {}: {}", pend.reason, pend.note);
+    step(tx, actor, reference, Step::Pend, change, New::of(Kind::FaultPending, actor, text).data(json!({"reason": pend.reason})))
+}
+
+pub fn resume(tx: &mut Tx<'_>, actor: &Actor, reference: &Reference) -> Result<Fault, Error> {
+    step(tx, actor, reference, Step::Resume, sql::Change::default(), New::of(Kind::FaultResumed, actor, "work goes on"))
+}
+
+/// The cause and the plan: what clock K5 waits for. A later diagnosis replaces an earlier one.
+pub fn diagnose(tx: &mut Tx<'_>, actor: &Actor, reference: &Reference, diagnosis: &Diagnosis) -> Result<Fault, Error> {
+    text_of("cause", &diagnosis.cause, LONGEST_TEXT)?;
+    text_of("plan", &diagnosis.plan, LONGEST_TEXT)?;
+    let change = sql::Change { diagnosis: Some(diagnosis.clone()), ..Default::default() };
+    let text = format!("cause: {}; plan: {}", diagnosis.cause, diagnosis.plan);
+    step(tx, actor, reference, Step::Work, change, New::of(Kind::FaultDiagnosed, actor, text).data(json!(diagnosis)))
+}
+
+/// Service is back: the alarms have cleared, or a waiver says why not.
+pub fn restore(tx: &mut Tx<'_>, actor: &Actor, reference: &Reference, waiver: Option<&Printable>) -> Result<Fault, Error> {
+    let fault = get(tx, &actor.scope(), reference)?;
+    let raised = alarms::of_fault(tx, fault.id)?.into_iter().filter(|alarm| alarm.state == ResourceState::Raised);
+    let raised: Vec<_> = raised.map(|alarm| alarm.text.to_string()).collect();
+    let text = match waiver.filter(|waiver| !waiver.raw().trim().is_empty()) {
+        Some(waiver) => format!("service restored; waiver: {waiver}"),
+        None if raised.is_empty() => "service restored".to_owned(),
+        None => return Err(Error::StillRaised(raised)),
+    };
+    let change = sql::Change { proposes_restored: Some(false), ..Default::default() };
+    step(tx, actor, reference, Step::Restore, change, New::of(Kind::FaultRestored, actor, text))
+}
+
+pub fn resolve(tx: &mut Tx<'_>, actor: &Actor, reference: &Reference, resolution: Resolution) -> Result<Fault, Error> {
+    text_of("note", &resolution.note, LONGEST_TEXT)?;
+    let fault = get(tx, &actor.scope(), reference)?;
+    let cause = resolution.cause.filter(|cause| !cause.raw().trim().is_empty()).or(fault.cause).ok_or(Error::NoCause)?;
+    let resolution = Resolution { cause: Some(cause), ..resolution };
+    let text = format!("resolved ({}): {}", resolution.channel, resolution.note);
+    let event = New::of(Kind::FaultResolved, actor, text).data(json!(resolution));
+    step(tx, actor, reference, Step::Resolve, sql::Change { resolution: Some(resolution), ..Default::default() }, event)
+}
+
+pub fn close(tx: &mut Tx<'_>, actor: &Actor, reference: &Reference) -> Result<Fault, Error> {
+    step(tx, actor, reference, Step::Close, sql::Change::default(), New::of(Kind::FaultClosed, actor, format!("closed by {actor}")))
+}
+
+pub fn reopen(tx: &mut Tx<'_>, actor: &Actor, reference: &Reference, reason: &Printable) -> Result<Fault, Error> {
+    text_of("reason", reason, LONGEST_TEXT)?;
+    step(tx, actor, reference, Step::Reopen, sql::Change::default(), New::of(Kind::FaultReopened, actor, format!("reopened: {reason}")))
+}
+
+pub fn reject(tx: &mut Tx<'_>, actor: &Actor, reference: &Reference, reason: &Printable) -> Result<Fault, Error> {
+    text_of("reason", reason, LONGEST_TEXT)?;
+    step(tx, actor, reference, Step::Reject, sql::Change::default(), New::of(Kind::FaultRejected, actor, format!("rejected: {reason}")))
+}
+
+pub fn cancel(tx: &mut Tx<'_>, actor: &Actor, reference: &Reference, reason: &Printable) -> Result<Fault, Error> {
+    text_of("reason", reason, LONGEST_TEXT)?;
+    step(tx, actor, reference, Step::Cancel, sql::Change::default(), New::of(Kind::FaultCancelled, actor, format!("cancelled: {reason}")))
+}
+
+pub fn mark_duplicate(tx: &mut Tx<'_>, actor: &Actor, reference: &Reference, of: &FaultNumber) -> Result<Fault, Error> {
+    let fault = get(tx, &actor.scope(), reference)?;
+    let original = get(tx, &actor.scope(), &Reference::Number(of.clone()))?;
+    if original.id == fault.id || original.customer != fault.customer {
+        return Err(Error::NotADuplicate);
+    }
+    let change = sql::Change { duplicate_of: Some(original.id), ..Default::default() };
+    let event = New::of(Kind::FaultDuplicate, actor, format!("duplicate of {of}")).data(json!({"of": of}));
+    step(tx, actor, reference, Step::MarkDuplicate, change, event)
+}
+
+/// Who may close: the customer, whose fault it is, and those who work on it.
+pub const CLOSERS: &[Role] = &[Role::Noc, Role::Engineer, Role::DutyManager, Role::Admin];
+
+/// Work has visibly begun (a session was opened): an accepted fault is in progress from now on. Told by the caller's own event.
+pub fn work_begun(tx: &mut Tx<'_>, id: FaultId) -> Result<(), Error> {
+    let fault = get(tx, &Scope::All, &Reference::Id(id))?;
+    if let Ok(status) = fault.status.next(Step::Work) {
+        sql::update(tx, id, status, &sql::Change::default())?;
+    }
+    Ok(())
+}
+
+/// Appends what another room did for a fault to its story.
+pub fn tell(tx: &mut Tx<'_>, id: FaultId, event: New) -> Result<Appended, Error> {
+    let fault = get(tx, &Scope::All, &Reference::Id(id))?;
+    append(tx, &fault, event)
+}
+
+// ---- From alarms to faults ------------------------------------------------------------------------------------------
+
+/// Hears of alarms.
+pub fn hear(tx: &mut Tx<'_>, event: &Appended) -> Result<(), ListenerError> {
+    let raised = match event.kind {
+        Kind::AlarmRaised | Kind::AlarmChanged => true,
+        Kind::AlarmCleared => false,
+        _ => return Ok(()),
+    };
+    let id: AlarmId = event.data["alarm"].as_str().unwrap_or_default().parse()?;
+    let alarm = alarms::get(tx, &Scope::All, id)?;
+    if raised { alarm_raised(tx, event, &alarm)? } else { alarm_cleared(tx, &alarm)? }
+    Ok(())
+}
+
+fn alarm_raised(tx: &mut Tx<'_>, event: &Appended, alarm: &Alarm) -> Result<(), Error> {
+    if let Some(number) = &alarm.fault {
+        let fault = get(tx, &Scope::All, &Reference::Number(number.clone()))?;
+        if !fault.status.is_over() {
+            return join(tx, &fault, alarm);
+        }
+    }
+    let (Some(customer), Some(device)) = (event.customer, event.equipment) else { return Ok(()) };
+    if let Some(fault) = companion(tx, device, alarm.probable_cause)? {
+        return join(tx, &fault, alarm);
+    }
+    if alarm.severity < alarms::FAULT_FROM {
+        return Ok(());
+    }
+    let filed = Filed {
+        customer,
+        device: Some(device),
+        title: alarm.text.clone(),
+        description: Printable::default(),
+        severity: alarm.severity,
+        impact: Impact::Partial,
+        by: event.actor.clone(),
+        occurred_at: Some(alarm.raised_at),
+    };
+    let fault = open(tx, filed)?;
+    alarms::attach(tx, alarm.id, fault.id)?;
+    for other in alarms::unattached(tx, device)? {
+        if are_companions(other.probable_cause, alarm.probable_cause) {
+            join(tx, &fault, &other)?;
+        }
+    }
+    Ok(())
+}
+
+/// The alarm becomes part of a fault that is open, which is no longer on the way to `restored`.
+fn join(tx: &mut Tx<'_>, fault: &Fault, alarm: &Alarm) -> Result<(), Error> {
+    alarms::attach(tx, alarm.id, fault.id)?;
+    let change = sql::Change { proposes_restored: Some(false), ..Default::default() };
+    let text = format!("alarm joined: {}", alarm.text);
+    let event = New::of(Kind::FaultAlarmAttached, format!("agent:{}", alarm.equipment), text).data(json!({"alarm": alarm.id}));
+    record(tx, fault, fault.status, change, event)?;
+    Ok(())
+}
+
+/// An open fault on this equipment with an alarm whose cause goes together with this one.
+fn companion(tx: &Tx<'_>, device: EquipmentId, cause: ProbableCause) -> Result<Option<Fault>, Error> {
+    for fault in sql::open_on(tx, device)? {
+        if alarms::of_fault(tx, fault.id)?.iter().any(|alarm| are_companions(alarm.probable_cause, cause)) {
+            return Ok(Some(fault));
+        }
+    }
+    Ok(None)
+}
+
+/// Causes of which one brings the other with it.
+fn are_companions(one: ProbableCause, other: ProbableCause) -> bool {
+    const TOGETHER: &[(ProbableCause, ProbableCause)] = &[
+        (ProbableCause::FanFailure, ProbableCause::TemperatureUnacceptable),
+        (ProbableCause::LossOfSignal, ProbableCause::DegradedSignal),
+    ];
+    TOGETHER.iter().any(|pair| *pair == (one, other) || *pair == (other, one))
+}
+
+fn alarm_cleared(tx: &mut Tx<'_>, alarm: &Alarm) -> Result<(), Error> {
+    let Some(number) = &alarm.fault else { return Ok(()) };
+    let fault = get(tx, &Scope::All, &Reference::Number(number.clone()))?;
+    let all_clear = alarms::of_fault(tx, fault.id)?.iter().all(|alarm| alarm.state == ResourceState::Cleared);
+    let not_restored = matches!(fault.status, FaultStatus::Reported | FaultStatus::Accepted | FaultStatus::InProgress | FaultStatus::Pending);
+    if all_clear && not_restored && !fault.proposes_restored {
+        let change = sql::Change { proposes_restored: Some(true), ..Default::default() };
+        let event = New::of(Kind::FaultProposesRestored, "system", "all its alarms have cleared: is service restored?");
+        record(tx, &fault, fault.status, change, event)?;
+    }
+    Ok(())
+}

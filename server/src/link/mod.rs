@@ -1,0 +1,265 @@
+//! The agent link's door: one WebSocket an agent, over TLS with a client certificate.
+//!
+//! Who is at the other end is known from the TLS handshake (the key that enrolled), never from what it says, and what it says is
+//! stored under its own name only. Reports go, one transaction each, into the rooms they belong to, together with the
+//! sequence number that makes them count once; the store's group commit puts the reports of all agents that come at the same
+//! time on disk in one flush. Orders go out ahead of acknowledgements.
+
+mod reports;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
+use axum::response::Response;
+use axum::routing::get;
+use axum::{Extension, Router};
+use lineman_common::link::{FromAgent, Hello, MAX_FRAME_BYTES, Order, Outcome, PROTOCOL, RecordingFrame, SILENCE_S, Stream, ToAgent};
+use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::oneshot;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::agents::{self, Ask, Links, Registration};
+use crate::consents;
+use crate::equipment::{self, Known, Reference};
+use crate::health::Samples;
+use crate::store::{Nudge, Store};
+use crate::trust;
+use crate::web::{ApiError, Scope};
+
+/// The link key of the peer, from the TLS handshake.
+#[derive(Clone, Debug)]
+pub struct LinkKey(pub String);
+
+#[derive(Clone)]
+pub struct Door {
+    pub store: Store,
+    pub samples: Samples,
+    pub links: Links,
+    pub stop: CancellationToken,
+    pub tasks: TaskTracker,
+}
+
+pub fn routes(door: Door) -> Router {
+    Router::new().route("/agent/v1/link", get(open)).with_state(Arc::new(door))
+}
+
+async fn open(State(door): State<Arc<Door>>, key: Option<Extension<LinkKey>>, upgrade: WebSocketUpgrade) -> Result<Response, ApiError> {
+    let Some(Extension(LinkKey(key))) = key else {
+        return Err(ApiError::unauthenticated().hint("agents connect with ALPN lineman/1 and the certificate of their enrolment"));
+    };
+    let find = move |db: &crate::store::Db<'_>| -> Result<_, ApiError> {
+        let id = trust::device_of_link_key(db, &key)?.ok_or_else(ApiError::unauthenticated)?;
+        Ok(equipment::find(db, &Scope::All, &Reference::Id(id))?)
+    };
+    let device = door.store.read(find).await?;
+    let upgrade = upgrade.read_buffer_size(4096).write_buffer_size(0).max_frame_size(MAX_FRAME_BYTES).max_message_size(MAX_FRAME_BYTES);
+    let tasks = door.tasks.clone();
+    Ok(upgrade.on_upgrade(move |socket| async move {
+        // On the tracker, so that a shutdown waits for the goodbye.
+        let _ = tasks.spawn(serve(door, device, socket)).await;
+    }))
+}
+
+async fn serve(door: Arc<Door>, device: Known, mut socket: WebSocket) {
+    let why = match hello(&mut socket).await {
+        Err(why) => why,
+        Ok(hello) => {
+            let registration = door.links.register(device.id);
+            let mut link = Link { door: door.clone(), device: device.clone(), hello, orders: HashMap::new(), next_order: 1 << 48, sent: 0 };
+            let why = match link.welcome(&mut socket).await {
+                Ok(()) => link.run(&mut socket, registration).await,
+                Err(why) => why,
+            };
+            tracing::info!(agent.id = %device.name, %why, "link closed");
+            why
+        }
+    };
+    let goodbye = ToAgent::Goodbye { reason: why.to_string(), retry_after_s: 1 };
+    let _ = send(&mut socket, &goodbye).await;
+    if !matches!(why, Gone::Replaced | Gone::Hello(_)) {
+        let text = why.to_string();
+        if let Err(error) = door.store.write(move |tx| agents::disconnected(tx, &device, &text).map_err(ApiError::from)).await {
+            tracing::error!(?error, "a lost link could not be recorded");
+        }
+    }
+}
+
+/// Why a link ended.
+#[derive(Debug, thiserror::Error)]
+enum Gone {
+    #[error("the peer did not say hello: {0}")]
+    Hello(String),
+    #[error("the agent closed the link")]
+    Closed,
+    #[error("the link broke: {0}")]
+    Broken(#[from] axum::Error),
+    #[error("nothing was heard for {SILENCE_S} s")]
+    Silent,
+    #[error("a newer link of the same device took its place")]
+    Replaced,
+    #[error("the server stops")]
+    Stopping,
+    #[error("the agent said what can't be read: {0}")]
+    Unreadable(String),
+    #[error("the server could not store what it was told")]
+    NotStored,
+}
+
+impl From<ApiError> for Gone {
+    fn from(error: ApiError) -> Self {
+        tracing::error!(?error, "a report could not be stored");
+        Self::NotStored
+    }
+}
+
+async fn send(socket: &mut WebSocket, message: &ToAgent) -> Result<(), Gone> {
+    let text = serde_json::to_string(message).map_err(|e| Gone::Unreadable(e.to_string()))?;
+    Ok(socket.send(Message::text(text)).await?)
+}
+
+async fn hello(socket: &mut WebSocket) -> Result<Hello, Gone> {
+    let message = tokio::time::timeout(Duration::from_secs(10), socket.recv()).await.map_err(|_| Gone::Hello("it was silent".into()))?;
+    match message {
+        Some(Ok(Message::Text(text))) => match serde_json::from_str(&text) {
+            Ok(FromAgent::Hello(hello)) if hello.protocol >= PROTOCOL => Ok(hello),
+            Ok(FromAgent::Hello(hello)) => Err(Gone::Hello(format!("it speaks protocol {}, this server {PROTOCOL}", hello.protocol))),
+            Ok(_) => Err(Gone::Hello("it began with something else".into())),
+            Err(error) => Err(Gone::Hello(error.to_string())),
+        },
+        _ => Err(Gone::Hello("it closed the connection".into())),
+    }
+}
+
+/// One agent's link.
+struct Link {
+    door: Arc<Door>,
+    device: Known,
+    hello: Hello,
+    /// Questions that wait for their answer; orders of the outbox have no one waiting.
+    orders: HashMap<u64, oneshot::Sender<Outcome>>,
+    /// Numbers for questions, away from those of the outbox.
+    next_order: u64,
+    /// The newest order of the outbox that was sent on this link.
+    sent: u64,
+}
+
+impl Link {
+    async fn welcome(&self, socket: &mut WebSocket) -> Result<(), Gone> {
+        let (device, hello) = (self.device.clone(), self.hello.clone());
+        let stored = self
+            .door
+            .store
+            .write(move |tx| -> Result<_, ApiError> {
+                agents::connected(tx, &device, &hello)?;
+                Ok(agents::stored(tx, device.id, hello.epoch)?)
+            })
+            .await?;
+        tracing::info!(agent.id = %self.device.name, software = %self.hello.software, "link open");
+        send(socket, &ToAgent::Welcome { protocol: PROTOCOL, stored }).await
+    }
+
+    async fn run(&mut self, socket: &mut WebSocket, mut registration: Registration) -> Gone {
+        let mut nudges = self.door.store.nudges();
+        let mut ping = tokio::time::interval(Duration::from_secs(SILENCE_S / 3));
+        let mut heard = tokio::time::Instant::now();
+        if let Err(gone) = self.send_waiting(socket).await {
+            return gone;
+        }
+        loop {
+            let step = tokio::select! {
+                biased;
+                () = self.door.stop.cancelled() => Err(Gone::Stopping),
+                () = registration.replaced.cancelled() => Err(Gone::Replaced),
+                Some(ask) = registration.asks.recv() => self.ask(socket, ask).await,
+                nudge = nudges.recv() => match nudge {
+                    Ok(Nudge::Orders(id)) if id == self.device.id => self.send_waiting(socket).await,
+                    Err(RecvError::Lagged(_)) => self.send_waiting(socket).await,
+                    Ok(_) => Ok(()),
+                    Err(RecvError::Closed) => Err(Gone::Stopping),
+                },
+                _ = ping.tick() => {
+                    if heard.elapsed() > Duration::from_secs(SILENCE_S) { Err(Gone::Silent) } else { self.ping(socket).await }
+                }
+                message = socket.recv() => {
+                    heard = tokio::time::Instant::now();
+                    self.hear(socket, message).await
+                }
+            };
+            if let Err(gone) = step {
+                return gone;
+            }
+        }
+    }
+
+    async fn ping(&self, socket: &mut WebSocket) -> Result<(), Gone> {
+        let id = self.device.id;
+        self.door.store.write(move |tx| agents::seen(tx, id).map_err(ApiError::from)).await?;
+        Ok(socket.send(Message::Ping(axum::body::Bytes::new())).await?)
+    }
+
+    async fn ask(&mut self, socket: &mut WebSocket, ask: Ask) -> Result<(), Gone> {
+        self.next_order += 1;
+        self.orders.retain(|_, reply| !reply.is_closed());
+        self.orders.insert(self.next_order, ask.reply);
+        send(socket, &ToAgent::Order { id: self.next_order, order: ask.order }).await
+    }
+
+    /// Sends what waits in the outbox and was not sent on this link yet.
+    async fn send_waiting(&mut self, socket: &mut WebSocket) -> Result<(), Gone> {
+        let id = self.device.id;
+        let waiting = self.door.store.read(move |db| agents::waiting(db, id).map_err(ApiError::from)).await?;
+        let sent = self.sent;
+        for (id, order) in waiting.into_iter().filter(|(id, _)| *id > sent) {
+            send(socket, &ToAgent::Order { id, order }).await?;
+            self.sent = id;
+        }
+        Ok(())
+    }
+
+    async fn hear(&mut self, socket: &mut WebSocket, message: Option<Result<Message, axum::Error>>) -> Result<(), Gone> {
+        match message.ok_or(Gone::Closed)?? {
+            Message::Text(text) => match serde_json::from_str(&text).map_err(|e| Gone::Unreadable(e.to_string()))? {
+                FromAgent::Report { stream, seq, body } => self.report(socket, stream, seq, body.get()).await,
+                FromAgent::Answer { order, outcome } => self.answer(order, outcome).await,
+                FromAgent::Hello(_) => Err(Gone::Unreadable("a second hello".into())),
+            },
+            Message::Binary(bytes) => {
+                let frame = RecordingFrame::decode(&bytes).ok_or_else(|| Gone::Unreadable("a short recording frame".into()))?;
+                reports::recording(&self.door.store, &self.device, self.hello.epoch, frame.seq, frame.line.to_vec()).await?;
+                send(socket, &ToAgent::Ack { stream: Stream::Recording, seq: frame.seq }).await
+            }
+            Message::Close(_) => Err(Gone::Closed),
+            Message::Ping(_) | Message::Pong(_) => Ok(()),
+        }
+    }
+
+    async fn report(&self, socket: &mut WebSocket, stream: Stream, seq: u64, body: &str) -> Result<(), Gone> {
+        let report = serde_json::from_str(body).map_err(|e| Gone::Unreadable(format!("report {seq} of {stream}: {e}")))?;
+        match stream {
+            Stream::Health => reports::health(&self.door, &self.device, self.hello.epoch, seq, report).await?,
+            Stream::Events => reports::event(&self.door.store, &self.device, self.hello.epoch, seq, report).await?,
+            Stream::Recording => return Err(Gone::Unreadable("a recording chunk as text".into())),
+        }
+        send(socket, &ToAgent::Ack { stream, seq }).await
+    }
+
+    async fn answer(&mut self, id: u64, outcome: Outcome) -> Result<(), Gone> {
+        if let Some(reply) = self.orders.remove(&id) {
+            // Whoever asked may have stopped waiting.
+            let _ = reply.send(outcome);
+            return Ok(());
+        }
+        let device = self.device.clone();
+        let job = move |tx: &mut crate::store::Tx<'_>| -> Result<(), ApiError> {
+            if let Some(Order::Consent { consent, .. }) = agents::waiting_order(tx, device.id, id)? {
+                consents::device_answered(tx, &device, &consent, &outcome)?;
+            }
+            Ok(agents::answered(tx, device.id, id)?)
+        };
+        Ok(self.door.store.write(job).await?)
+    }
+}

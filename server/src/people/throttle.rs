@@ -1,0 +1,69 @@
+//! A brake on guessing passwords: a few tries a minute for each name and for each address.
+
+use std::collections::HashMap;
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+/// Tries at once; then one more each [`REFILL`].
+const BURST: u32 = 5;
+const REFILL: Duration = Duration::from_secs(12);
+/// Names and addresses remembered; beyond that, the fully rested ones are forgotten.
+const REMEMBERED: usize = 10_000;
+
+#[derive(Default)]
+pub struct Throttle {
+    buckets: Mutex<HashMap<String, Bucket>>,
+}
+
+struct Bucket {
+    used: u32,
+    since: Instant,
+}
+
+impl Throttle {
+    /// Counts a try for `key`; when there were too many, says how many seconds to wait.
+    pub fn try_now(&self, key: &str, now: Instant) -> Result<(), u64> {
+        let Ok(mut buckets) = self.buckets.lock() else { return Ok(()) };
+        if buckets.len() >= REMEMBERED {
+            buckets.retain(|_, bucket| now.duration_since(bucket.since) < REFILL * BURST);
+        }
+        let bucket = buckets.entry(key.to_owned()).or_insert(Bucket { used: 0, since: now });
+        let rested = u32::try_from(now.duration_since(bucket.since).as_secs() / REFILL.as_secs()).unwrap_or(u32::MAX);
+        if rested > 0 {
+            bucket.used = bucket.used.saturating_sub(rested);
+            bucket.since = now;
+        }
+        if bucket.used >= BURST {
+            return Err(REFILL.saturating_sub(now.duration_since(bucket.since)).as_secs() + 1);
+        }
+        bucket.used += 1;
+        Ok(())
+    }
+
+    /// A right password: its name is forgiven.
+    pub fn forgive(&self, key: &str) {
+        if let Ok(mut buckets) = self.buckets.lock() {
+            buckets.remove(key);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn after_a_burst_one_waits() {
+        let throttle = Throttle::default();
+        let start = Instant::now();
+        for _ in 0..BURST {
+            assert_eq!(throttle.try_now("a", start), Ok(()));
+        }
+        assert!(throttle.try_now("a", start).is_err());
+        assert_eq!(throttle.try_now("b", start), Ok(()));
+        assert_eq!(throttle.try_now("a", start + REFILL), Ok(()));
+        assert!(throttle.try_now("a", start + REFILL).is_err());
+        throttle.forgive("a");
+        assert_eq!(throttle.try_now("a", start), Ok(()));
+    }
+}

@@ -1,0 +1,98 @@
+//! `lineman-server run`: binds everything, says ready, waits, drains.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use lineman_common::statement::SignerList;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::config::Settings;
+use crate::gateway::{self, Jump, Legs};
+use crate::health::Samples;
+use crate::store::Store;
+use crate::trust::{Authority, http::Addresses};
+use crate::web::ApiError;
+use crate::{agents, api, consents, link, people};
+
+/// How long connections may take to finish when the server stops.
+const DRAIN: Duration = Duration::from_secs(10);
+/// How often requests that nobody answered are let lapse.
+const LAPSE_EVERY: Duration = Duration::from_secs(5);
+
+pub async fn run(config: &Path) -> anyhow::Result<()> {
+    let settings = Settings::read(config)?;
+    let listener = TcpListener::bind(settings.listen).await.with_context(|| format!("listen = {}", settings.listen))?;
+    let jump_listener = TcpListener::bind(settings.jump).await.with_context(|| format!("jump = {}", settings.jump))?;
+    let addresses = Addresses {
+        main: settings.address(listener.local_addr()?.port()),
+        jump: settings.address(jump_listener.local_addr()?.port()),
+    };
+    let ready = serde_json::json!({"server": format!("https://{}", addresses.main), "jump": addresses.jump});
+
+    let store = Store::open(&settings.database(), crate::LISTENERS)?;
+    store.write(|tx| agents::all_offline(tx).map_err(ApiError::from)).await.map_err(|e| anyhow::anyhow!("{e:?}"))?;
+    let samples = Samples::open(&settings.health())?;
+    let authority = Arc::new(Authority::open(&settings.dir).context("ca.pem, ca.key")?);
+    let vendor_root = Arc::new(SignerList::parse("vendor root", &std::fs::read_to_string(settings.vendor_root())?)?);
+    let gateway_key = ssh_key::PrivateKey::read_openssh_file(settings.gateway_key()).context("gateway_key")?;
+
+    let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
+    let (links, legs) = (agents::Links::default(), Legs::default());
+    let handles = api::Handles {
+        store: store.clone(),
+        samples: samples.clone(),
+        links: links.clone(),
+        authority: Arc::clone(&authority),
+        vendor_root: Arc::clone(&vendor_root),
+        addresses: Arc::new(addresses),
+        throttle: Arc::new(people::Throttle::default()),
+        stop: stop.clone(),
+    };
+    let link = link::Door { store: store.clone(), samples, links: links.clone(), stop: stop.clone(), tasks: tasks.clone() };
+    let router = api::router(&handles).merge(link::routes(link));
+    let door = api::Door::new(router, legs.clone(), &authority, &settings.names, stop.clone(), tasks.clone())?;
+    let jump = Jump { store: store.clone(), links, legs, vendor_root, stop: stop.clone(), tasks: tasks.clone() };
+    tasks.spawn(api::serve(door, listener));
+    tasks.spawn(gateway::serve(jump, gateway_key, jump_listener));
+    tasks.spawn(lapse(store, stop.clone()));
+
+    println!("ready {ready}");
+    tracing::info!(%ready, demo = settings.demo, "ready");
+    asked_to_stop().await?;
+    tracing::info!("stopping; a second signal stops at once");
+    stop.cancel();
+    tasks.close();
+    tokio::select! {
+        () = tasks.wait() => {}
+        () = tokio::time::sleep(DRAIN) => tracing::warn!("some connections did not finish in {} s", DRAIN.as_secs()),
+        _ = asked_to_stop() => tracing::warn!("stopped at once"),
+    }
+    Ok(())
+}
+
+async fn asked_to_stop() -> std::io::Result<()> {
+    let (mut term, mut int) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    tokio::select! {
+        _ = term.recv() => {}
+        _ = int.recv() => {}
+    }
+    Ok(())
+}
+
+async fn lapse(store: Store, stop: CancellationToken) {
+    let mut every = tokio::time::interval(LAPSE_EVERY);
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            _ = every.tick() => {}
+        }
+        if let Err(error) = store.write(|tx| consents::lapse(tx).map_err(ApiError::from)).await {
+            tracing::error!(?error, "requests could not be let lapse");
+        }
+    }
+}

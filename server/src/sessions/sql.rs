@@ -1,0 +1,117 @@
+use jiff::Timestamp;
+use lineman_common::api::{Session, SessionState};
+use lineman_common::id::{EquipmentId, FaultId, SessionId};
+use lineman_common::link::{SessionEnded, SessionOpened};
+use lineman_common::name::{FaultNumber, NeName};
+use rusqlite::{OptionalExtension, Row, params};
+
+use crate::equipment::Known;
+use crate::store::value::{At, Json, Text};
+use crate::store::{Db, StoreError};
+use crate::web::Scope;
+
+const VIEW: &str = "SELECT s.id, s.consent, c.code, f.serial, e.handle, s.engineer, s.account, s.started_at, s.first_byte_at, s.ended_at,
+    s.end_reason, s.chunks, s.summary, (SELECT count(*) FROM recording_chunk r WHERE r.equipment = s.equipment AND r.session = s.id)
+    FROM session s JOIN fault f ON f.id = s.fault JOIN customer c ON c.id = s.customer JOIN equipment e ON e.id = s.equipment";
+
+fn session(row: &Row<'_>) -> rusqlite::Result<Session> {
+    let Text(customer): Text<lineman_common::name::CustomerCode> = row.get(2)?;
+    let ended_at = row.get::<_, Option<At>>(9)?.map(|at| at.0);
+    let count = |index| -> rusqlite::Result<Option<u64>> { Ok(row.get::<_, Option<i64>>(index)?.map(i64::unsigned_abs)) };
+    Ok(Session {
+        id: row.get::<_, Text<_>>(0)?.0,
+        state: if ended_at.is_some() { SessionState::Ended } else { SessionState::Live },
+        consent: row.get::<_, Text<_>>(1)?.0,
+        fault: FaultNumber { customer: customer.clone(), serial: row.get(3)? },
+        device: NeName { customer, handle: row.get::<_, Text<_>>(4)?.0 },
+        engineer: row.get::<_, Text<_>>(5)?.0,
+        account: row.get(6)?,
+        started_at: row.get::<_, At>(7)?.0,
+        first_byte_at: row.get::<_, Option<At>>(8)?.map(|at| at.0),
+        ended_at,
+        end_reason: row.get::<_, Option<Text<_>>>(10)?.map(|t| t.0),
+        chunks: count(11)?,
+        summary: row.get::<_, Option<Json<_>>>(12)?.map(|j| j.0),
+        chunks_stored: count(13)?.unwrap_or(0),
+    })
+}
+
+/// False when the session is known already, or its consent is not one of this device.
+pub fn insert(db: &Db<'_>, device: &Known, fault: FaultId, opened: &SessionOpened) -> Result<bool, StoreError> {
+    let sql = "INSERT INTO session(id, customer, equipment, fault, consent, engineer, account, started_at)
+               SELECT ?1, ?2, ?3, ?4, n.id, ?6, ?7, ?8 FROM consent n WHERE n.id = ?5 AND n.equipment = ?3 ON CONFLICT DO NOTHING";
+    let changed = db.sql().prepare_cached(sql)?.execute(params![
+        Text(opened.session),
+        Text(device.customer),
+        Text(device.id),
+        Text(fault),
+        Text(opened.consent),
+        Text(&opened.engineer),
+        opened.account,
+        At(opened.at)
+    ])?;
+    Ok(changed == 1)
+}
+
+pub fn fault_of(db: &Db<'_>, device: &Known, id: SessionId) -> Result<Option<FaultId>, StoreError> {
+    let mut statement = db.sql().prepare_cached("SELECT fault FROM session WHERE id = ?1 AND equipment = ?2")?;
+    Ok(statement.query_row(params![Text(id), Text(device.id)], |row| Ok(row.get::<_, Text<_>>(0)?.0)).optional()?)
+}
+
+pub fn place(db: &Db<'_>, id: SessionId) -> Result<(EquipmentId, FaultId), StoreError> {
+    let mut statement = db.sql().prepare_cached("SELECT equipment, fault FROM session WHERE id = ?1")?;
+    Ok(statement.query_row([Text(id)], |row| Ok((row.get::<_, Text<_>>(0)?.0, row.get::<_, Text<_>>(1)?.0)))?)
+}
+
+pub fn set_first_byte(db: &Db<'_>, id: SessionId, at: Timestamp) -> Result<bool, StoreError> {
+    let sql = "UPDATE session SET first_byte_at = ?2 WHERE id = ?1 AND first_byte_at IS NULL";
+    Ok(db.sql().prepare_cached(sql)?.execute(params![Text(id), At(at)])? == 1)
+}
+
+pub fn set_ended(db: &Db<'_>, ended: &SessionEnded) -> Result<bool, StoreError> {
+    let sql = "UPDATE session SET ended_at = ?2, end_reason = ?3, chunks = ?4, head_sha256 = ?5, summary = ?6 WHERE id = ?1 AND ended_at IS NULL";
+    let changed = db.sql().prepare_cached(sql)?.execute(params![
+        Text(ended.session),
+        At(ended.at),
+        Text(ended.reason),
+        i64::try_from(ended.chunks).unwrap_or(i64::MAX),
+        ended.head_sha256,
+        Json(&ended.summary)
+    ])?;
+    Ok(changed == 1)
+}
+
+/// The first chunk of a number stays: a device that sends another under the same number does not replace evidence.
+pub fn insert_chunk(db: &Db<'_>, device: &Known, session: SessionId, chunk: u64, line: &str) -> Result<(), StoreError> {
+    let sql = "INSERT INTO recording_chunk(equipment, session, chunk, line) VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING";
+    let chunk = i64::try_from(chunk).unwrap_or(i64::MAX);
+    db.sql().prepare_cached(sql)?.execute(params![Text(device.id), Text(session), chunk, line])?;
+    Ok(())
+}
+
+pub fn chunks(db: &Db<'_>, device: EquipmentId, session: SessionId) -> Result<String, StoreError> {
+    let mut statement =
+        db.sql().prepare_cached("SELECT line FROM recording_chunk WHERE equipment = ?1 AND session = ?2 ORDER BY chunk")?;
+    let mut rows = statement.query(params![Text(device), Text(session)])?;
+    let mut file = String::new();
+    while let Some(row) = rows.next()? {
+        file.push_str(row.get_ref(0)?.as_str().map_err(|e| StoreError::Corrupt(e.to_string()))?);
+        file.push('\n');
+    }
+    Ok(file)
+}
+
+pub fn get(db: &Db<'_>, scope: &Scope, id: SessionId) -> Result<Option<Session>, StoreError> {
+    let mut statement = db.sql().prepare_cached(&format!("{VIEW} WHERE s.id = ?1 AND (?2 IS NULL OR s.customer = ?2)"))?;
+    Ok(statement.query_row(params![Text(id), scope.customer()], session).optional()?)
+}
+
+pub fn list(db: &Db<'_>, scope: &Scope, fault: Option<FaultId>, state: Option<SessionState>) -> Result<Vec<Session>, StoreError> {
+    let live = state.map(|state| state == SessionState::Live);
+    let sql = format!(
+        "{VIEW} WHERE (?1 IS NULL OR s.customer = ?1) AND (?2 IS NULL OR s.fault = ?2) AND (?3 IS NULL OR (s.ended_at IS NULL) = ?3)
+         ORDER BY s.id DESC LIMIT 500"
+    );
+    let mut statement = db.sql().prepare_cached(&sql)?;
+    Ok(statement.query_map(params![scope.customer(), fault.map(Text), live], session)?.collect::<Result<_, _>>()?)
+}

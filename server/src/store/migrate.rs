@@ -1,0 +1,55 @@
+//! Numbered migrations, each run once, in order, and known by its checksum.
+
+use std::path::Path;
+
+use lineman_common::statement::sha256_hex;
+use rusqlite::{Connection, params};
+
+use super::StoreError;
+
+const MIGRATIONS: &[&str] = &[
+    include_str!("migrations/0001_foundation.sql"),
+    include_str!("migrations/0002_cases.sql"),
+];
+
+/// Brings the database to the newest schema.
+pub fn run(connection: &mut Connection, path: &Path) -> Result<(), StoreError> {
+    connection.execute_batch("CREATE TABLE IF NOT EXISTS migration(number INTEGER PRIMARY KEY, sha256 TEXT NOT NULL) STRICT")?;
+    let known = u32::try_from(MIGRATIONS.len()).unwrap_or(u32::MAX);
+    let found: u32 = connection.query_row("SELECT coalesce(max(number), 0) FROM migration", [], |row| row.get(0))?;
+    if found > known {
+        return Err(StoreError::Newer { path: path.to_owned(), found, known });
+    }
+    for (number, sql) in (1u32..).zip(MIGRATIONS) {
+        let sha256 = sha256_hex(sql);
+        let tx = connection.transaction()?;
+        let ran: Option<String> = tx.query_row("SELECT max(sha256) FROM migration WHERE number = ?1", [number], |row| row.get(0))?;
+        match ran {
+            Some(ran) if ran == sha256 => continue,
+            Some(_) => return Err(StoreError::Changed { path: path.to_owned(), number }),
+            None => {
+                tx.execute_batch(sql)?;
+                tx.execute("INSERT INTO migration VALUES (?1, ?2)", params![number, sha256])?;
+                tx.commit()?;
+            }
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_newer_or_changed_database_is_refused() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        let path = Path::new("x.db");
+        run(&mut connection, path).unwrap();
+        run(&mut connection, path).unwrap();
+        connection.execute("UPDATE migration SET sha256 = 'other' WHERE number = 1", []).unwrap();
+        assert!(matches!(run(&mut connection, path), Err(StoreError::Changed { number: 1, .. })));
+        connection.execute("INSERT INTO migration VALUES (99, 'x')", []).unwrap();
+        assert!(matches!(run(&mut connection, path), Err(StoreError::Newer { found: 99, .. })));
+    }
+}

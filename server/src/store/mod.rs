@@ -1,0 +1,187 @@
+//! The store: one SQLite database, one writer thread, a few readers.
+//!
+//! Every change runs inside a [`Tx`] on the writer thread. The thread takes all jobs that wait, runs each in a savepoint of
+//! one `BEGIN IMMEDIATE`, commits once with `synchronous=FULL`, and only then answers every caller: so many small jobs share
+//! one disk flush (group commit), a job that fails takes nothing of the others with it, and what was answered is on disk.
+//!
+//! Nothing above this room but the `sql.rs` files sees a database type. Domain functions are synchronous and compose: those that
+//! read take `&Db`, those that write take `&mut Tx`, which is also a `Db`.
+
+mod backup;
+mod migrate;
+pub mod files;
+mod readers;
+pub mod value;
+mod writer;
+
+use std::ops::Deref;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use lineman_common::id::EquipmentId;
+use rusqlite::{Connection, OpenFlags};
+use tokio::sync::broadcast;
+
+pub use backup::{backup, restore};
+
+/// Nudges wait here for slow listeners; one that falls behind looks at everything again.
+const NUDGE_QUEUE: usize = 1024;
+
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    #[error("the database failed: {0}")]
+    Sqlite(#[from] rusqlite::Error),
+    #[error("the database at {path} was written by a newer lineman-server (schema {found}, this one knows {known}): upgrade the server")]
+    Newer { path: PathBuf, found: u32, known: u32 },
+    #[error("migration {number} of the database at {path} is not the one this server knows: it was changed after it had run")]
+    Changed { path: PathBuf, number: u32 },
+    #[error("the store is shutting down")]
+    Closed,
+    #[error("a stored value can't be read: {0}")]
+    Corrupt(String),
+    #[error("{0}")]
+    File(#[from] std::io::Error),
+}
+
+/// What changed with a commit, for those who wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Nudge {
+    /// Events were appended.
+    Events,
+    /// Orders wait for this equipment's agent.
+    Orders(EquipmentId),
+}
+
+/// A view of the database at one moment.
+pub struct Db<'a> {
+    connection: &'a Connection,
+    now: Timestamp,
+}
+
+impl Db<'_> {
+    /// For `sql.rs` files only.
+    pub fn sql(&self) -> &Connection {
+        self.connection
+    }
+
+    /// The moment of this job: one for all that it does.
+    pub fn now(&self) -> Timestamp {
+        self.now
+    }
+}
+
+/// A change in the making. Dropped without a commit, it never was.
+pub struct Tx<'a> {
+    db: Db<'a>,
+    nudges: Vec<Nudge>,
+    listeners: &'static [crate::events::Listener],
+}
+
+impl<'a> Deref for Tx<'a> {
+    type Target = Db<'a>;
+    fn deref(&self) -> &Db<'a> {
+        &self.db
+    }
+}
+
+impl Tx<'_> {
+    /// Tells the waiting ones, once this is committed.
+    pub fn nudge(&mut self, nudge: Nudge) {
+        if !self.nudges.contains(&nudge) {
+            self.nudges.push(nudge);
+        }
+    }
+
+    pub fn listeners(&self) -> &'static [crate::events::Listener] {
+        self.listeners
+    }
+}
+
+/// A handle to the store; clones share it.
+#[derive(Clone)]
+pub struct Store {
+    writer: writer::Writer,
+    readers: readers::Readers,
+    nudges: broadcast::Sender<Nudge>,
+    path: Arc<Path>,
+}
+
+impl Store {
+    /// Opens (or makes) the database, brings it to the newest schema, and starts the threads.
+    pub fn open(path: &Path, listeners: &'static [crate::events::Listener]) -> Result<Self, StoreError> {
+        let mut connection = connect(path, OpenFlags::default())?;
+        connection.pragma_update(None, "journal_mode", "WAL")?;
+        connection.pragma_update(None, "synchronous", "FULL")?;
+        connection.pragma_update(None, "foreign_keys", true)?;
+        migrate::run(&mut connection, path)?;
+        let (nudges, _) = broadcast::channel(NUDGE_QUEUE);
+        let writer = writer::Writer::start(connection, listeners, nudges.clone())?;
+        Ok(Self { writer, readers: readers::Readers::start(path)?, nudges, path: path.into() })
+    }
+
+    /// Runs a change; answers when it is durable.
+    pub async fn write<T, E, F>(&self, job: F) -> Result<T, E>
+    where
+        F: FnOnce(&mut Tx<'_>) -> Result<T, E> + Send + 'static,
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+    {
+        self.writer.run(job).await
+    }
+
+    /// Runs a question on a reader thread.
+    pub async fn read<T, E, F>(&self, job: F) -> Result<T, E>
+    where
+        F: FnOnce(&Db<'_>) -> Result<T, E> + Send + 'static,
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+    {
+        self.readers.run(job).await
+    }
+
+    pub fn nudges(&self) -> broadcast::Receiver<Nudge> {
+        self.nudges.subscribe()
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+fn connect(path: &Path, flags: OpenFlags) -> Result<Connection, StoreError> {
+    let connection = Connection::open_with_flags(path, flags)?;
+    connection.busy_timeout(std::time::Duration::from_secs(10))?;
+    connection.set_prepared_statement_cache_capacity(128);
+    Ok(connection)
+}
+
+#[cfg(test)]
+pub mod testing {
+    //! A store for unit tests of the rooms: in memory, with the real schema.
+    use super::{Connection, Db, Tx, migrate};
+    use jiff::Timestamp;
+
+    pub struct TestStore {
+        connection: Connection,
+        pub now: Timestamp,
+    }
+
+    impl TestStore {
+        pub fn new() -> Self {
+            let mut connection = Connection::open_in_memory().unwrap();
+            connection.pragma_update(None, "foreign_keys", true).unwrap();
+            migrate::run(&mut connection, std::path::Path::new(":memory:")).unwrap();
+            Self { connection, now: "2026-11-22T00:00:00Z".parse().unwrap() }
+        }
+
+        pub fn write<T>(&mut self, job: impl FnOnce(&mut Tx<'_>) -> T) -> T {
+            let db = Db { connection: &self.connection, now: self.now };
+            job(&mut Tx { db, nudges: Vec::new(), listeners: crate::LISTENERS })
+        }
+
+        pub fn read<T>(&self, job: impl FnOnce(&Db<'_>) -> T) -> T {
+            job(&Db { connection: &self.connection, now: self.now })
+        }
+    }
+}

@@ -15,17 +15,24 @@ use lineman_common::link::{Hello, Order, Stream};
 use crate::equipment::Known;
 use crate::events::{self, Appended, Kind, ListenerError, New};
 use crate::store::{Db, Nudge, StoreError, Tx};
+use crate::trust;
 
 pub use links::{Ask, AskError, Links, Registration};
 
 pub mod http;
 
-/// An agent said hello on a new link.
+/// An agent said hello on a new link. One that holds an older roster than the published one is sent it.
 pub fn connected(tx: &mut Tx<'_>, device: &Known, hello: &Hello) -> Result<(), events::Error> {
     let was_online = sql::put_online(tx, device.id, hello)?;
     if !was_online {
         let event = New::of(Kind::AgentOnline, format!("agent:{}", device.name), format!("{} is connected", device.name));
         events::append(tx, event.customer(device.customer).equipment(device.id).data(serde_json::json!({"software": hello.software})))?;
+    }
+    if let Some((counter, signed)) = trust::published_roster(tx)?
+        && counter > hello.roster
+    {
+        sql::drop_orders(tx, device.id, "roster")?;
+        order(tx, device.id, &Order::Roster { signed })?;
     }
     Ok(())
 }
@@ -72,7 +79,7 @@ pub fn order(tx: &mut Tx<'_>, device: EquipmentId, order: &Order) -> Result<(), 
 /// Hears of a new roster: every enrolled device is to get it, now or when it is back.
 pub fn hear(tx: &mut Tx<'_>, event: &Appended) -> Result<(), ListenerError> {
     if event.kind == Kind::RosterPublished {
-        let signed = crate::trust::roster_signed(tx)?;
+        let signed = trust::roster_signed(tx)?;
         for device in sql::order_for_all(tx, &Order::Roster { signed })? {
             tx.nudge(Nudge::Orders(device));
         }

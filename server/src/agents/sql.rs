@@ -61,6 +61,13 @@ pub fn insert_order(db: &Db<'_>, device: EquipmentId, order: &Order) -> Result<(
     Ok(())
 }
 
+/// Forgets waiting orders of one kind.
+pub fn drop_orders(db: &Db<'_>, device: EquipmentId, kind: &str) -> Result<(), StoreError> {
+    let sql = "DELETE FROM agent_order WHERE equipment = ?1 AND json_extract(body, '$.order') = ?2";
+    db.sql().prepare_cached(sql)?.execute(params![Text(device), kind])?;
+    Ok(())
+}
+
 /// The same order for every enrolled device, instead of older ones of its kind that still wait.
 pub fn order_for_all(db: &Db<'_>, order: &Order) -> Result<Vec<EquipmentId>, StoreError> {
     db.sql()

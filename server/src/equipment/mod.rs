@@ -107,10 +107,6 @@ pub fn find(db: &Db<'_>, scope: &Scope, reference: &Reference) -> Result<Known, 
     sql::known(db, scope, reference)?.ok_or(Error::NotFound)
 }
 
-pub fn name_of(db: &Db<'_>, id: EquipmentId) -> Result<NeName, Error> {
-    Ok(find(db, &Scope::All, &Reference::Id(id))?.name)
-}
-
 /// A page of the list, by name.
 pub fn list(db: &Db<'_>, scope: &Scope, customer: Option<&str>, after: Option<&str>, limit: u32) -> Result<Vec<Equipment>, StoreError> {
     sql::list(db, scope, customer, after, limit)

@@ -178,6 +178,11 @@ pub fn roster_signed(db: &Db<'_>) -> Result<Signed, Error> {
     Ok(sql::published(db, "roster")?.ok_or(Error::NoRoster)?.1)
 }
 
+/// The published roster with its number, if there is one.
+pub fn published_roster(db: &Db<'_>) -> Result<Option<(u64, Signed)>, StoreError> {
+    sql::published(db, "roster")
+}
+
 pub fn roster(db: &Db<'_>, vendor_root: &VendorRoot) -> Result<Roster, Error> {
     Ok(Roster::verify(&roster_signed(db)?, vendor_root, db.now())?)
 }

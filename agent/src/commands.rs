@@ -1,0 +1,242 @@
+//! The command line.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use lineman_common::id::SessionId;
+use lineman_common::link::LogLevel;
+use lineman_common::name::PersonName;
+
+use crate::checks::{self, Roots};
+use crate::config::Settings;
+use crate::control::{self, ConsentInfo, Question, Reply, Status};
+use crate::enrol::{Enrolment, enrol};
+use crate::session::child;
+use crate::session::registry::SessionInfo;
+use crate::{doctor, log, start};
+
+/// A check of `doctor` failed.
+const CHECK_FAILED: u8 = 8;
+
+#[derive(Parser)]
+#[command(name = "lineman-agent", version, about = "Lineman's agent: health, alarms and consented remote sessions of this equipment")]
+#[command(after_help = "Exit codes: 0 done, 1 failed, 2 wrong usage, 8 a check of `doctor` failed.")]
+pub struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Enrol this device with the centre, once
+    #[command(after_help = "Example: lineman-agent enrol --token-file token --signers signers --vendor-root vendor-root \\\n  \
+                            --vouched-by tech-jw --state /var/lib/lineman-agent\n\
+                            Then the technician signs the device statement with the carrier's key:\n  \
+                            ssh-keygen -Y sign -n device@lineman -f KEY /var/lib/lineman-agent/device-statement")]
+    Enrol {
+        /// File with the enrolment token; `-` reads standard input
+        #[arg(long, value_name = "FILE")]
+        token_file: PathBuf,
+        /// The carrier's signers (allowed_signers format), from the technician, never from the centre
+        #[arg(long, value_name = "FILE")]
+        signers: PathBuf,
+        /// The vendor root that signs rosters, from the technician
+        #[arg(long, value_name = "FILE")]
+        vendor_root: PathBuf,
+        /// Who will sign the device statement
+        #[arg(long, value_name = "NAME")]
+        vouched_by: PersonName,
+        /// How long the statement is to be valid
+        #[arg(long, default_value_t = 365, value_parser = clap::value_parser!(i64).range(1..=3650))]
+        valid_days: i64,
+        #[command(flatten)]
+        state: State,
+    },
+    /// Run the agent until SIGTERM
+    #[command(after_help = "Example: lineman-agent run --state /var/lib/lineman-agent")]
+    Run {
+        #[command(flatten)]
+        state: State,
+        #[command(flatten)]
+        config: ConfigFile,
+        /// error, warn, info or debug
+        #[arg(long, default_value = "info", env = "LINEMAN_AGENT_LOG")]
+        log_level: LogLevel,
+    },
+    /// Show what the running agent is doing
+    #[command(after_help = "Example: lineman-agent status --state /var/lib/lineman-agent --json")]
+    Status {
+        #[command(flatten)]
+        state: State,
+        #[command(flatten)]
+        form: Form,
+    },
+    /// Check what stands between this device and the centre
+    #[command(after_help = "Example: lineman-agent doctor --state /var/lib/lineman-agent")]
+    Doctor {
+        #[command(flatten)]
+        state: State,
+        #[command(flatten)]
+        config: ConfigFile,
+        #[command(flatten)]
+        form: Form,
+    },
+    /// List the live sessions
+    #[command(after_help = "Example: lineman-agent sessions --state /var/lib/lineman-agent")]
+    Sessions {
+        #[command(flatten)]
+        state: State,
+        #[command(flatten)]
+        form: Form,
+    },
+    /// End a session now, with all its processes
+    #[command(after_help = "Example: lineman-agent kill ses_0192f0c1d2e37abc8def0123456789ab --state /var/lib/lineman-agent")]
+    Kill {
+        session: SessionId,
+        #[command(flatten)]
+        state: State,
+        #[command(flatten)]
+        form: Form,
+    },
+    /// Consents that are live on this device
+    #[command(after_help = "Example: lineman-agent consent list --state /var/lib/lineman-agent")]
+    Consent {
+        #[command(subcommand)]
+        command: ConsentCommand,
+    },
+    /// Measure and print one health report
+    #[command(after_help = "Example: lineman-agent collect --once --json")]
+    Collect {
+        /// One report; there is no other way yet
+        #[arg(long, required = true)]
+        once: bool,
+        #[command(flatten)]
+        config: ConfigFile,
+        #[command(flatten)]
+        form: Form,
+    },
+}
+
+#[derive(Subcommand)]
+enum ConsentCommand {
+    /// List them
+    List {
+        #[command(flatten)]
+        state: State,
+        #[command(flatten)]
+        form: Form,
+    },
+}
+
+#[derive(clap::Args)]
+struct State {
+    /// The agent's state directory
+    #[arg(long = "state", value_name = "DIR", env = "LINEMAN_AGENT_STATE")]
+    dir: PathBuf,
+}
+
+#[derive(clap::Args)]
+struct ConfigFile {
+    /// The local file; default: agent.toml in the state directory, if there is one
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+#[derive(clap::Args)]
+struct Form {
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// For the re-executed agent; everything else goes through [`Arguments`].
+pub fn is_session_child() -> bool {
+    std::env::args_os().nth(1).is_some_and(|argument| argument == child::ARGUMENT)
+}
+
+pub async fn obey(arguments: Arguments) -> anyhow::Result<ExitCode> {
+    match arguments.command {
+        Command::Enrol { token_file, signers, vendor_root, vouched_by, valid_days, state } => {
+            let enrolled = enrol(&Enrolment { token_file, signers, vendor_root, vouched_by, valid_days, state: state.dir }).await?;
+            println!("device            {}", enrolled.device);
+            println!("host key          {}", enrolled.host_key);
+            println!("fingerprint       {}", enrolled.fingerprint);
+            println!("device statement  {}", enrolled.statement.display());
+        }
+        Command::Run { state, config, log_level } => {
+            start::run(&state.dir, config.config.as_deref(), log::start(log_level)).await?;
+        }
+        Command::Doctor { state, config, form } => {
+            let findings = doctor::examine(&state.dir, config.config.as_deref()).await;
+            show(&findings, form.json, |findings| {
+                for doctor::Finding { check, ok, text } in findings {
+                    println!("{}  {check:<18}{text}", if *ok { "ok  " } else { "FAIL" });
+                }
+            })?;
+            if findings.iter().any(|finding| !finding.ok) {
+                return Ok(ExitCode::from(CHECK_FAILED));
+            }
+        }
+        Command::Status { state, form } => ask(&state.dir, Question::Status, form.json).await?,
+        Command::Sessions { state, form } => ask(&state.dir, Question::Sessions, form.json).await?,
+        Command::Consent { command: ConsentCommand::List { state, form } } => ask(&state.dir, Question::Consents, form.json).await?,
+        Command::Kill { session, state, form } => ask(&state.dir, Question::Kill { session }, form.json).await?,
+        Command::Collect { once: _, config, form } => {
+            let settings = Settings::find(config.config.as_deref(), Path::new("."))?;
+            let report = tokio::task::spawn_blocking(|| checks::collect_once(settings.checks, Roots::default())).await?;
+            show(&report, form.json, |report| {
+                for (metric, value) in &report.metrics {
+                    println!("{metric}\t{value}");
+                }
+            })?;
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn show<T: serde::Serialize>(value: &T, json: bool, lines: impl FnOnce(&T)) -> anyhow::Result<()> {
+    if json {
+        println!("{}", serde_json::to_string(value)?);
+    } else {
+        lines(value);
+    }
+    Ok(())
+}
+
+async fn ask(dir: &Path, question: Question, json: bool) -> anyhow::Result<()> {
+    match control::ask(dir, &question).await? {
+        Reply::Status(status) => show(&status, json, |status| status_lines(status)),
+        Reply::Sessions { sessions } => show(&sessions, json, |sessions| sessions.iter().for_each(session_line)),
+        Reply::Consents { consents } => show(&consents, json, |consents| consents.iter().for_each(consent_line)),
+        Reply::Done | Reply::Refused { .. } => show(&serde_json::json!({"done": true}), json, |_| println!("done")),
+    }
+}
+
+fn status_lines(status: &Status) {
+    let link = match (&status.link.problem, status.link.connected) {
+        (_, true) => format!("up since {}", status.link.since),
+        (Some(problem), false) => format!("down since {}: {problem}", status.link.since),
+        (None, false) => "connecting".to_owned(),
+    };
+    println!("device          {}", status.device);
+    println!("software        {}", status.software);
+    println!("server          {}", status.server);
+    println!("link            {link}");
+    println!("interval        {} s", status.interval_s);
+    println!("roster          {}", status.roster);
+    println!("spool           {} of {} bytes, epoch {}", status.spool_bytes, status.spool_max_bytes, status.spool_epoch);
+    let waiting: Vec<_> = status.unacknowledged.iter().map(|(stream, count)| format!("{stream} {count}")).collect();
+    println!("unacknowledged  {}", waiting.join(", "));
+    println!("sessions        {}", status.sessions);
+    println!("consents        {}", status.consents);
+}
+
+fn session_line(session: &SessionInfo) {
+    println!("{}\t{}\t{}\t{}\t{}", session.session, session.engineer, session.account, session.started, session.consent);
+}
+
+fn consent_line(consent: &ConsentInfo) {
+    let ConsentInfo { consent, fault, engineer, approver, doors, account, left_s, .. } = consent;
+    println!("{consent}\t{fault}\t{engineer}\t{approver}\t{doors}\t{account}\t{left_s} s left");
+}

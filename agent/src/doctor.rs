@@ -1,0 +1,174 @@
+//! `lineman-agent doctor`: what stands between this device and the centre, one line each, red or green.
+
+use std::net::ToSocketAddrs;
+use std::path::Path;
+use std::time::Duration;
+
+use http_body_util::Full;
+use hyper::Request;
+use hyper::body::Bytes;
+use hyper::header::HOST;
+use jiff::Timestamp;
+use jiff::fmt::rfc2822;
+use lineman_common::link::ALPN;
+use lineman_common::statement::DeviceStatement;
+use rustls::pki_types::CertificateDer;
+use rustix::fs::statvfs;
+use serde::Serialize;
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+use crate::config::Settings;
+use crate::control::{self, Question, Reply};
+use crate::identity::{Identity, STATEMENT};
+use crate::session::account::Account;
+use crate::{durable, https, tls};
+
+const PATIENCE: Duration = Duration::from_secs(10);
+/// More than that between the clocks, and certificates, challenges and lists are judged wrongly.
+const MAX_SKEW_S: i64 = 120;
+/// Days before an expiry at which it turns red.
+const EXPIRY_NOTICE_DAYS: i64 = 14;
+/// Least room on the disk beside the spool.
+const LEAST_FREE_BYTES: u64 = 64 * 1024 * 1024;
+
+#[derive(Clone, Debug, Serialize)]
+pub struct Finding {
+    pub check: &'static str,
+    pub ok: bool,
+    pub text: String,
+}
+
+struct Findings(Vec<Finding>);
+
+impl Findings {
+    fn add(&mut self, check: &'static str, result: Result<String, String>) -> bool {
+        let ok = result.is_ok();
+        self.0.push(Finding { check, ok, text: result.unwrap_or_else(|problem| problem) });
+        ok
+    }
+}
+
+/// Checks all there is to check; a check that rests on a failed one is left out.
+pub async fn examine(state: &Path, config: Option<&Path>) -> Vec<Finding> {
+    let mut findings = Findings(Vec::new());
+    let settings = Settings::find(config, state);
+    findings.add("configuration", settings.as_ref().map(accounts).map_err(ToString::to_string).and_then(|accounts| accounts));
+    match Identity::load(state) {
+        Ok(identity) => {
+            findings.add("identity", Ok(format!("{}, host key {}", identity.device, identity.host_key_fingerprint)));
+            findings.add("device statement", statement(state));
+            findings.add("link certificate", identity.link_certificate.first().ok_or_else(|| "none".to_owned()).and_then(certificate));
+            network(&identity, &mut findings).await;
+        }
+        Err(error) => {
+            findings.add("identity", Err(error.to_string()));
+        }
+    }
+    findings.add("disk", disk(state));
+    agent(state, &mut findings).await;
+    findings.0
+}
+
+fn accounts(settings: &Settings) -> Result<String, String> {
+    for (name, profile) in &settings.profiles {
+        Account::of(profile).map_err(|e| format!("[account.{name}]: {e}"))?;
+    }
+    let names: Vec<_> = settings.profiles.keys().map(String::as_str).collect();
+    if names.is_empty() {
+        return Err("there is no [account.NAME] profile: no session is possible".into());
+    }
+    Ok(format!("account profiles: {}", names.join(", ")))
+}
+
+fn expiry(at: Timestamp) -> Result<String, String> {
+    let days = at.duration_since(Timestamp::now()).as_hours() / 24;
+    if days < EXPIRY_NOTICE_DAYS { Err(format!("it ends at {at}, in {days} days: renew it")) } else { Ok(format!("valid until {at}")) }
+}
+
+fn statement(state: &Path) -> Result<String, String> {
+    let text = durable::read(&state.join(STATEMENT)).map_err(|e| e.to_string())?.ok_or("there is none")?;
+    let statement = DeviceStatement::read_unverified(&text).map_err(|e| e.to_string())?;
+    expiry(statement.valid_before)
+}
+
+fn certificate(der: &CertificateDer<'_>) -> Result<String, String> {
+    let (_, certificate) = x509_parser::parse_x509_certificate(der).map_err(|e| e.to_string())?;
+    expiry(Timestamp::from_second(certificate.validity().not_after.timestamp()).map_err(|e| e.to_string())?)
+}
+
+async fn network(identity: &Identity, findings: &mut Findings) {
+    let server = identity.server.clone();
+    let name = server.to_string();
+    let resolved = tokio::task::spawn_blocking(move || server.socket().to_socket_addrs().map(Iterator::collect::<Vec<_>>)).await;
+    let resolved = match resolved {
+        Ok(Ok(addresses)) if !addresses.is_empty() => {
+            Ok(format!("{name} is {}", addresses.iter().map(|a| a.ip().to_string()).collect::<Vec<_>>().join(", ")))
+        }
+        Ok(Ok(_)) => Err(format!("{name} has no address")),
+        Ok(Err(error)) => Err(format!("{name} is not found: {error}")),
+        Err(error) => Err(error.to_string()),
+    };
+    if !findings.add("name", resolved) {
+        return;
+    }
+    let reached = timeout(PATIENCE, TcpStream::connect(identity.server.socket())).await;
+    let reached = match reached {
+        Ok(Ok(_)) => Ok(format!("{} takes connections", identity.server)),
+        Ok(Err(error)) => Err(format!("{} can't be reached: {error}", identity.server)),
+        Err(_) => Err(format!("{} does not answer: is port {} open outbound?", identity.server, identity.server.port)),
+    };
+    if !findings.add("connection", reached) {
+        return;
+    }
+    let link = async {
+        let config = tls::link_config(identity, ALPN).map_err(|e| e.to_string())?;
+        tls::connect(&identity.server, config).await.map_err(|e| e.to_string()).map(drop)
+    };
+    let link = timeout(PATIENCE, link).await.unwrap_or_else(|_| Err("no answer in time".into()));
+    if findings.add("link TLS", link.map(|()| "the centre's certificate is under the pinned authority".to_owned())) {
+        let skew = timeout(PATIENCE, skew(identity)).await.unwrap_or_else(|_| Err("no answer in time".into()));
+        findings.add("clock", skew);
+    }
+}
+
+/// Compares with the `Date` of the centre's answer.
+async fn skew(identity: &Identity) -> Result<String, String> {
+    let config = tls::link_config(identity, b"http/1.1").map_err(|e| e.to_string())?;
+    let stream = tls::connect(&identity.server, config).await.map_err(|e| e.to_string())?;
+    let request = Request::get("/healthz").header(HOST, identity.server.to_string()).body(Full::new(Bytes::new()));
+    let reply = https::send(stream, request.map_err(|e| e.to_string())?).await.map_err(|e| e.to_string())?;
+    let date = reply.date.ok_or("the centre tells no time")?;
+    let theirs = rfc2822::parse(&date).map_err(|e| e.to_string())?.timestamp();
+    let skew = Timestamp::now().duration_since(theirs).as_secs();
+    if skew.abs() > MAX_SKEW_S {
+        return Err(format!("this clock is {skew} s off the centre's: set it (for example with NTP)"));
+    }
+    Ok(format!("{skew} s off the centre's"))
+}
+
+fn disk(state: &Path) -> Result<String, String> {
+    let stat = statvfs(state).map_err(|e| format!("{}: {e}", state.display()))?;
+    let free = stat.f_bavail.saturating_mul(stat.f_frsize);
+    let text = format!("{} MiB free under {}", free / (1024 * 1024), state.display());
+    if free < LEAST_FREE_BYTES { Err(text) } else { Ok(text) }
+}
+
+/// What the running agent says of itself.
+async fn agent(state: &Path, findings: &mut Findings) {
+    let status = match control::ask(state, &Question::Status).await {
+        Ok(Reply::Status(status)) => status,
+        Ok(_) => return,
+        Err(error) => {
+            findings.add("agent", Err(error.to_string()));
+            return;
+        }
+    };
+    findings.add("agent", Ok(format!("{} runs", status.software)));
+    let problem = status.link.problem.unwrap_or_else(|| "it is not connected yet".into());
+    let link = if status.link.connected { Ok(format!("up since {}", status.link.since)) } else { Err(problem) };
+    findings.add("link", link);
+    let (used, most) = (status.spool_bytes / 1024, status.spool_max_bytes / 1024);
+    let text = format!("{used} of {most} KiB used");
+    findings.add("spool", if status.spool_bytes > status.spool_max_bytes / 10 * 8 { Err(text) } else { Ok(text) });
+}

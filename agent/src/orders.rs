@@ -1,0 +1,119 @@
+//! What the centre may ask for: a closed list, compiled in.
+//!
+//! Everything that lets somebody in carries statements, and those are checked in `consents`; the centre's own word opens
+//! nothing. The rest is bounded by the local file: the interval stays inside its bounds, a check is one that the file
+//! names. A refusal is a sentence for the person who asked.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use lineman_common::link::{Answer, Order, Outcome};
+use lineman_common::printable::escape;
+use lineman_common::session::EndReason;
+use lineman_common::statement::sig;
+use ssh_key::PublicKey;
+use tokio::net::TcpStream;
+
+use crate::agent::Agent;
+use crate::session::{self, leg};
+
+/// Output of a check that goes into an answer.
+const MAX_OUTPUT_BYTES: usize = 16 * 1024;
+
+pub async fn carry_out(agent: Arc<Agent>, order: Order) -> Outcome {
+    match obey(&agent, order).await {
+        Ok(answer) => Outcome::Done { answer },
+        Err(reason) => {
+            tracing::info!(%reason, "an order was refused");
+            Outcome::Refused { reason }
+        }
+    }
+}
+
+async fn obey(agent: &Arc<Agent>, order: Order) -> Result<Answer, String> {
+    let words = |error: &dyn std::fmt::Display| error.to_string();
+    match order {
+        Order::ReportNow => agent.nudges.report_now.notify_one(),
+        Order::SetInterval { seconds } => set_interval(agent, seconds)?,
+        Order::RunCheck { name } => {
+            let (status, output) = agent.runner.run_named(&name).await.map_err(|e| e.to_string())?;
+            return Ok(Answer::Check { status, output: shortened(output) });
+        }
+        Order::LogLevel { level } => agent.log_level.set(level)?,
+        Order::Roster { signed } => agent.consents.take_roster(&signed).map_err(|e| words(&e))?,
+        Order::Challenge { consent } => {
+            let (challenge, lapses_at) = agent.consents.challenge(consent).map_err(|e| words(&e))?;
+            return Ok(Answer::Challenge { challenge, lapses_at });
+        }
+        Order::Consent { request, consent } => {
+            let until = agent.consents.admit(&request, &consent).map_err(|e| words(&e))?;
+            agent.nudges.consents.notify_one();
+            tracing::info!(%until, "a consent is live");
+            return Ok(Answer::ConsentLive { until });
+        }
+        Order::EndConsent { consent, reason } => agent.end_consent(consent, reason).map_err(|e| words(&e))?,
+        Order::Open { key, ticket } => open(agent, &key, ticket).await?,
+        Order::KillSession { session, by } => {
+            if !agent.kill(session, &by) {
+                return Err(format!("{} has no live session {session}", agent.identity.device));
+            }
+        }
+    }
+    Ok(Answer::Ok)
+}
+
+fn set_interval(agent: &Agent, seconds: u32) -> Result<(), String> {
+    let (least, most) = agent.settings.interval_bounds;
+    let interval = Duration::from_secs(seconds.into());
+    if !(least..=most).contains(&interval) {
+        let (least, most) = (least.as_secs(), most.as_secs());
+        return Err(format!("{} s is not an interval that {} takes: {least} to {most} s", seconds, agent.identity.device));
+    }
+    agent.nudges.interval.send_replace(interval);
+    Ok(())
+}
+
+fn shortened(mut text: String) -> String {
+    if text.len() > MAX_OUTPUT_BYTES {
+        let end = (0..=MAX_OUTPUT_BYTES).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
+        text.truncate(end);
+        text.push_str("\n[cut]");
+    }
+    text
+}
+
+/// Answers as soon as the centre is reached; the leg itself lives on its own.
+async fn open(agent: &Arc<Agent>, key: &str, ticket: String) -> Result<(), String> {
+    let fingerprint = if key.starts_with("SHA256:") {
+        key.to_owned()
+    } else {
+        let key = PublicKey::from_openssh(key).map_err(|_| format!("`{}` is not a public key", escape(key)))?;
+        sig::fingerprint(&key).to_string()
+    };
+    if agent.consents.entry(&fingerprint).is_none() {
+        return Err(agent.consents.why_not(&fingerprint));
+    }
+    if agent.stop.is_cancelled() {
+        return Err("the agent is stopping".into());
+    }
+    let stream = leg::connect(&agent.identity.server).await.map_err(|e| e.to_string())?;
+    agent.legs.spawn(serve(Arc::clone(agent), stream, ticket));
+    Ok(())
+}
+
+async fn serve(agent: Arc<Agent>, mut stream: TcpStream, ticket: String) {
+    if let Err(error) = leg::greet(&mut stream, &ticket).await {
+        tracing::warn!(%error, "a session leg was not taken");
+        return;
+    }
+    let (ssh, work) = leg::carry(stream);
+    let visit = session::serve(Arc::clone(&agent.host), ssh, work);
+    tokio::pin!(visit);
+    tokio::select! {
+        _ = &mut visit => return,
+        () = agent.stop.cancelled() => {}
+    }
+    // Also one that was just being let in.
+    agent.sessions.end_every(&session::registry::Ending::new(EndReason::AgentStopped));
+    let _ = tokio::time::timeout(Duration::from_secs(5), visit).await;
+}

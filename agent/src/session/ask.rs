@@ -1,0 +1,118 @@
+//! What a channel asks for, and whether the consent allows it.
+
+use std::collections::BTreeMap;
+
+use lineman_common::recording::{Opened, Terminal};
+use lineman_common::session::{Door, Doors};
+use russh::{ChannelMsg, ChannelReadHalf};
+
+use super::child::Job;
+use super::pty::{Size, TerminalRequest};
+
+/// The one subsystem.
+pub const SFTP: &str = "sftp";
+/// Environment variables that a client may set: how it writes, never what is run.
+const MAX_VARIABLES: usize = 32;
+const MAX_VALUE_BYTES: usize = 256;
+
+pub fn variable_allowed(name: &str) -> bool {
+    name == "LANG" || (name.starts_with("LC_") && name.bytes().all(|b| b.is_ascii_uppercase() || b == b'_'))
+}
+
+/// Everything a channel said up to its start.
+pub struct Ask {
+    pub start: Start,
+    pub terminal: Option<TerminalRequest>,
+    pub env: BTreeMap<String, String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Start {
+    Shell,
+    Command(Vec<u8>),
+    Sftp,
+}
+
+/// Reads a channel up to its start; `None` when it closed before.
+pub async fn read(channel: &mut ChannelReadHalf) -> Option<Ask> {
+    let (mut terminal, mut env) = (None::<TerminalRequest>, BTreeMap::new());
+    loop {
+        let start = match channel.wait().await? {
+            ChannelMsg::RequestPty { term, col_width, row_height, terminal_modes, .. } => {
+                let term = if plain(&term) { term } else { "dumb".to_owned() };
+                let size = Size { cols: col_width, rows: row_height };
+                terminal = Some(TerminalRequest { term, size, modes: terminal_modes });
+                continue;
+            }
+            ChannelMsg::WindowChange { col_width, row_height, .. } => {
+                if let Some(terminal) = &mut terminal {
+                    terminal.size = Size { cols: col_width, rows: row_height };
+                }
+                continue;
+            }
+            ChannelMsg::SetEnv { variable_name, variable_value, .. } => {
+                let fits = env.len() < MAX_VARIABLES && variable_value.len() <= MAX_VALUE_BYTES && !variable_value.contains('\0');
+                if variable_allowed(&variable_name) && fits {
+                    env.insert(variable_name, variable_value);
+                }
+                continue;
+            }
+            ChannelMsg::RequestShell { .. } => Start::Shell,
+            ChannelMsg::Exec { command, .. } => Start::Command(command),
+            ChannelMsg::RequestSubsystem { name, .. } if name == SFTP => Start::Sftp,
+            ChannelMsg::Close => return None,
+            // Data before the start, and requests that the handler has refused already.
+            _ => continue,
+        };
+        return Some(Ask { start, terminal, env });
+    }
+}
+
+fn plain(term: &str) -> bool {
+    term.len() <= 64 && term.bytes().all(|b| b.is_ascii_graphic())
+}
+
+impl Ask {
+    /// The door that this asks for. For SFTP the widest that the consent names.
+    pub fn door(&self, doors: &Doors) -> Door {
+        match self.start {
+            Start::Shell => Door::Shell,
+            Start::Command(_) => Door::Exec,
+            Start::Sftp if doors.has(Door::SftpWrite) => Door::SftpWrite,
+            Start::Sftp => Door::SftpRead,
+        }
+    }
+
+    pub fn job(&self, doors: &Doors) -> Job {
+        match &self.start {
+            Start::Shell => Job::Shell,
+            Start::Command(line) => Job::Command(line.clone()),
+            Start::Sftp => Job::Sftp { write: doors.has(Door::SftpWrite) },
+        }
+    }
+
+    pub fn command(&self) -> Option<String> {
+        match &self.start {
+            Start::Command(line) => Some(String::from_utf8_lossy(line).into_owned()),
+            Start::Shell | Start::Sftp => None,
+        }
+    }
+
+    pub fn opened(&self, doors: &Doors) -> Opened {
+        let terminal = |t: &TerminalRequest| Terminal { term: t.term.clone(), cols: t.size.cols, rows: t.size.rows };
+        Opened { door: self.door(doors), command: self.command(), terminal: self.terminal.as_ref().map(terminal) }
+    }
+
+    /// Why the consent doesn't allow it, for the person who reads it in `ssh`.
+    pub fn refusal(&self, doors: &Doors) -> Option<String> {
+        let door = self.door(doors);
+        (!doors.has(door)).then(|| {
+            let what = match self.start {
+                Start::Shell => "an interactive shell",
+                Start::Command(_) => "commands",
+                Start::Sftp => "SFTP",
+            };
+            format!("the consent does not allow {what}: it has no door `{door}`, only {doors}")
+        })
+    }
+}

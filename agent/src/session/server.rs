@@ -1,0 +1,186 @@
+//! The SSH server's callbacks: stateless as far as SSH allows. Each one answers at once, as the protocol demands it, and
+//! hands what happened to the session's task as one message.
+//!
+//! Replies to channel requests are given here and not by the channel's task: SSH matches them by order, and russh remembers
+//! only the last request's wish for one. Whether the consent allows what was asked is told later, in words on stderr.
+
+use std::borrow::Cow;
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use lineman_common::statement::{device, sig};
+use russh::keys::PublicKey;
+use russh::server::{Auth, ChannelOpenHandle, Config, Handler, Msg, PublicKeyOffer, Session, VerifiedPublicKey};
+use russh::{Channel, ChannelId, ChannelOpenFailure, Disconnect, MethodKind, MethodSet, Pty, SshId};
+use tokio::sync::{mpsc, oneshot};
+
+use super::Host;
+use super::ask;
+use crate::consents::Live;
+
+/// Channels at one time on one connection.
+const MAX_CHANNELS: usize = 128;
+/// SSH messages that wait for one channel's task, which takes them off at once.
+const CHANNEL_MESSAGES: usize = 64;
+
+/// What the session's task hears.
+pub enum Heard {
+    /// The key was proven to belong to a live consent. The answer says whether the session is being recorded.
+    Entered { live: Box<Live>, key: String, ready: oneshot::Sender<Result<(), String>> },
+    Channel(Channel<Msg>),
+}
+
+pub fn config(host_key: ssh_key::PrivateKey) -> Arc<Config> {
+    Arc::new(Config {
+        // Says nothing about the software's version.
+        server_id: SshId::Standard(Cow::Borrowed("SSH-2.0-Lineman")),
+        methods: MethodSet::from(&[MethodKind::PublicKey][..]),
+        auth_rejection_time: Duration::from_millis(300),
+        // OpenSSH asks with `none` first, every time.
+        auth_rejection_time_initial: Some(Duration::ZERO),
+        keys: vec![host_key],
+        window_size: 8 * 1024 * 1024,
+        maximum_packet_size: 65_535,
+        channel_buffer_size: CHANNEL_MESSAGES,
+        event_buffer_size: 64,
+        max_auth_attempts: 10,
+        // Liveness lives in the leg: a pause there must not end the session here.
+        inactivity_timeout: None,
+        keepalive_interval: None,
+        nodelay: true,
+        ..Config::default()
+    })
+}
+
+pub struct Doorkeeper {
+    host: Arc<Host>,
+    heard: mpsc::Sender<Heard>,
+    live: Option<(Box<Live>, String)>,
+    /// Channels that have started something: a second start on one is refused.
+    started: HashSet<ChannelId>,
+    open: HashSet<ChannelId>,
+}
+
+impl Doorkeeper {
+    pub fn new(host: Arc<Host>, heard: mpsc::Sender<Heard>) -> Self {
+        Self { host, heard, live: None, started: HashSet::new(), open: HashSet::new() }
+    }
+
+    fn entry(&self, key: &PublicKey) -> Option<Live> {
+        sig::accepted(key).ok()?;
+        self.host.consents.entry(&sig::fingerprint(key).to_string())
+    }
+
+    /// Answers a start: once per channel.
+    fn start(&mut self, channel: ChannelId, session: &mut Session) -> Result<(), russh::Error> {
+        if self.started.insert(channel) { session.channel_success(channel) } else { session.channel_failure(channel) }
+    }
+}
+
+impl Handler for Doorkeeper {
+    type Error = russh::Error;
+
+    /// SSH can't give a reason for a refused key, but a banner is shown before.
+    async fn authentication_banner(&mut self) -> Result<Option<String>, Self::Error> {
+        let none = !self.host.consents.any_live();
+        Ok(none.then(|| format!("lineman: {}\r\n", self.host.consents.why_not(""))))
+    }
+
+    async fn auth_publickey_offered(&mut self, _user: &str, offer: PublicKeyOffer<'_>) -> Result<Auth, Self::Error> {
+        Ok(if self.entry(offer.public_key).is_some() { Auth::Accept } else { Auth::reject() })
+    }
+
+    /// Any user name will do: the account comes from the consent.
+    async fn auth_publickey(&mut self, _user: &str, key: VerifiedPublicKey<'_>) -> Result<Auth, Self::Error> {
+        let Some(live) = self.entry(key.public_key) else { return Ok(Auth::reject()) };
+        self.live = Some((Box::new(live), device::openssh(key.public_key)));
+        Ok(Auth::Accept)
+    }
+
+    async fn auth_succeeded(&mut self, session: &mut Session) -> Result<(), Self::Error> {
+        let Some((live, key)) = self.live.take() else { return Err(russh::Error::Inconsistent) };
+        let (ready, answer) = oneshot::channel();
+        self.heard.send(Heard::Entered { live, key, ready }).await.map_err(|_| russh::Error::Disconnect)?;
+        match answer.await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(reason)) => session.disconnect(Disconnect::ByApplication, &reason, "en"),
+            Err(_) => Err(russh::Error::Disconnect),
+        }
+    }
+
+    async fn channel_open_session(
+        &mut self,
+        channel: Channel<Msg>,
+        reply: ChannelOpenHandle,
+        _session: &mut Session,
+    ) -> Result<(), Self::Error> {
+        if self.open.len() >= MAX_CHANNELS {
+            reply.reject(ChannelOpenFailure::ResourceShortage).await;
+            return Ok(());
+        }
+        self.open.insert(channel.id());
+        reply.accept().await;
+        self.heard.send(Heard::Channel(channel)).await.map_err(|_| russh::Error::Disconnect)
+    }
+
+    async fn channel_close(&mut self, channel: ChannelId, _session: &mut Session) -> Result<(), Self::Error> {
+        self.open.remove(&channel);
+        self.started.remove(&channel);
+        Ok(())
+    }
+
+    async fn pty_request(
+        &mut self,
+        channel: ChannelId,
+        _term: &str,
+        _cols: u32,
+        _rows: u32,
+        _width: u32,
+        _height: u32,
+        _modes: &[(Pty, u32)],
+        session: &mut Session,
+    ) -> Result<(), Self::Error> {
+        session.channel_success(channel)
+    }
+
+    async fn env_request(&mut self, channel: ChannelId, name: &str, _value: &str, session: &mut Session) -> Result<(), Self::Error> {
+        if ask::variable_allowed(name) { session.channel_success(channel) } else { session.channel_failure(channel) }
+    }
+
+    async fn shell_request(&mut self, channel: ChannelId, session: &mut Session) -> Result<(), Self::Error> {
+        self.start(channel, session)
+    }
+
+    async fn exec_request(&mut self, channel: ChannelId, _command: &[u8], session: &mut Session) -> Result<(), Self::Error> {
+        self.start(channel, session)
+    }
+
+    async fn subsystem_request(&mut self, channel: ChannelId, name: &str, session: &mut Session) -> Result<(), Self::Error> {
+        if name == ask::SFTP { self.start(channel, session) } else { session.channel_failure(channel) }
+    }
+
+    async fn x11_request(
+        &mut self,
+        channel: ChannelId,
+        _single: bool,
+        _protocol: &str,
+        _cookie: &str,
+        _screen: u32,
+        session: &mut Session,
+    ) -> Result<(), Self::Error> {
+        session.channel_failure(channel)
+    }
+
+    async fn window_change_request(
+        &mut self,
+        channel: ChannelId,
+        _cols: u32,
+        _rows: u32,
+        _width: u32,
+        _height: u32,
+        session: &mut Session,
+    ) -> Result<(), Self::Error> {
+        session.channel_success(channel)
+    }
+}

@@ -1,0 +1,97 @@
+//! Starting a session child, as the agent sees it.
+
+use std::io;
+use std::path::Path;
+use std::process::{ExitStatus, Stdio};
+
+use rustix::process::{Pid, Signal, kill_process_group};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
+use tokio::process::{Child as Process, Command};
+
+use super::child::{ARGUMENT, ChildOrders, SESSION_VARIABLE};
+use super::pty::{self, Master, TerminalRequest};
+
+pub type Reader = Box<dyn AsyncRead + Send + Unpin>;
+pub type Writer = Box<dyn AsyncWrite + Send + Sync + Unpin>;
+
+#[derive(Debug, thiserror::Error)]
+pub enum SpawnError {
+    #[error("making a terminal: {0}")]
+    Terminal(io::Error),
+    #[error("starting the session child: {0}")]
+    Start(io::Error),
+    #[error("giving the session child its orders: {0}")]
+    Orders(io::Error),
+}
+
+pub struct Child {
+    process: Process,
+    pub group: Option<Pid>,
+    pub stdin: Option<Writer>,
+    pub stdout: Reader,
+    /// A terminal has no stderr of its own.
+    pub stderr: Option<Reader>,
+    pub terminal: Option<Master>,
+}
+
+/// Runs `program` (the agent itself) as a session child. The child dies with the returned value.
+pub async fn spawn(program: &Path, orders: &ChildOrders, terminal: Option<&TerminalRequest>) -> Result<Child, SpawnError> {
+    let mut command = Command::new(program);
+    command.arg(ARGUMENT).env_clear().env(SESSION_VARIABLE, orders.session.to_string()).stdin(Stdio::piped()).kill_on_drop(true);
+    let master = match terminal {
+        Some(request) => {
+            let (master, slave) = pty::open(request).map_err(SpawnError::Terminal)?;
+            command.stdout(slave.try_clone().map_err(SpawnError::Terminal)?).stderr(slave);
+            Some(master)
+        }
+        None => {
+            command.stdout(Stdio::piped()).stderr(Stdio::piped());
+            None
+        }
+    };
+    let mut process = command.spawn().map_err(SpawnError::Start)?;
+    // With it go our copies of the terminal's other side: while we held them, its end would never show.
+    drop(command);
+    let taken = || SpawnError::Start(io::Error::other("the child has no pipe"));
+    let mut stdin = process.stdin.take().ok_or_else(taken)?;
+    let orders = orders.encode().map_err(|e| SpawnError::Orders(e.into()))?;
+    stdin.write_all(&orders).await.map_err(SpawnError::Orders)?;
+    let group = process.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
+    Ok(match master {
+        Some(master) => Child {
+            process,
+            group,
+            stdin: Some(Box::new(master.clone())),
+            stdout: Box::new(master.clone()),
+            stderr: None,
+            terminal: Some(master),
+        },
+        None => Child {
+            group,
+            stdin: Some(Box::new(stdin)),
+            stdout: Box::new(process.stdout.take().ok_or_else(taken)?),
+            stderr: Some(Box::new(process.stderr.take().ok_or_else(taken)?)),
+            process,
+            terminal: None,
+        },
+    })
+}
+
+impl Child {
+    /// Splits the process off, for waiting while its streams are used.
+    pub fn into_parts(self) -> (Process, Option<Pid>, Option<Writer>, Reader, Option<Reader>, Option<Master>) {
+        (self.process, self.group, self.stdin, self.stdout, self.stderr, self.terminal)
+    }
+
+    pub async fn wait(&mut self) -> io::Result<ExitStatus> {
+        self.process.wait().await
+    }
+}
+
+/// Signals the child's process group: the child leads one of its own.
+pub fn signal(group: Option<Pid>, signal: Signal) {
+    if let Some(group) = group {
+        // Gone already is what we wanted.
+        let _ = kill_process_group(group, signal);
+    }
+}

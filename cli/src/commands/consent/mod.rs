@@ -1,0 +1,231 @@
+//! `lineman consent`: asking a carrier for a session, and answering.
+
+mod approve;
+mod request;
+mod verify;
+
+use clap::Subcommand;
+use jiff::Timestamp;
+use lineman_common::api::{ConsentState, ConsentView, Reason};
+use lineman_common::name::NeName;
+use lineman_common::session::Doors;
+
+use super::App;
+use crate::client::{Client, Filter};
+use crate::exit::{Exit, Failure, Outcome};
+use crate::output::{Cell, Sheet, Table, Tone, duration_s, text};
+use crate::prompt;
+
+/// Consents: an engineer asks, the carrier signs, the device believes
+#[derive(Debug, Subcommand)]
+#[command(after_help = "Examples:
+  lineman consent request F-JW-1 --doors shell,exec,sftp-read --for 2h
+  lineman consent approve cns_0123456789abcdef0123456789abcdef --key ~/.ssh/consent
+  lineman consent verify cns_0123456789abcdef0123456789abcdef")]
+pub enum Command {
+    Request(request::Request),
+    Approve(approve::Approve),
+    /// Say no; nothing needs to be signed for that
+    #[command(
+        after_help = "Examples:\n  lineman consent refuse cns_0123456789abcdef0123456789abcdef --reason 'wait for the maintenance window'"
+    )]
+    Refuse {
+        consent: String,
+        #[arg(long)]
+        reason: String,
+    },
+    /// End a consent; sessions under it end at once
+    #[command(after_help = "Examples:\n  lineman consent revoke cns_0123456789abcdef0123456789abcdef --reason 'work is done'")]
+    Revoke {
+        consent: String,
+        #[arg(long, default_value = "")]
+        reason: String,
+        /// Don't ask
+        #[arg(short, long)]
+        yes: bool,
+    },
+    /// List consents
+    #[command(after_help = "Examples:
+  lineman consent list
+  lineman consent list --state requested
+  lineman consent list --fault F-JW-1 -o json")]
+    List {
+        #[arg(long)]
+        fault: Option<String>,
+        #[arg(long, value_parser = clap::builder::PossibleValuesParser::new(ConsentState::WORDS))]
+        state: Option<String>,
+    },
+    /// Show one consent, with the signed request
+    #[command(after_help = "Examples:\n  lineman consent show cns_0123456789abcdef0123456789abcdef")]
+    Show {
+        consent: String,
+    },
+    Verify(verify::Verify),
+}
+
+impl Command {
+    pub async fn run(self, app: &App) -> Outcome {
+        match self {
+            Self::Request(request) => request.run(app).await,
+            Self::Approve(approve) => approve.run(app).await,
+            Self::Verify(verify) => verify.run(app).await,
+            Self::Refuse { consent, reason } => done(app, app.client()?.refuse(&consent, &Reason { reason: reason.into() }).await?),
+            Self::Revoke { consent, reason, yes } => {
+                let client = app.client()?;
+                prompt::confirm(&format!("revoke {consent} on {}: sessions under it end at once", client.server()), yes)?;
+                done(app, client.revoke(&consent, &Reason { reason: reason.into() }).await?)
+            }
+            Self::List { fault, state } => {
+                let consents = app.client()?.consents(&Filter { state, fault, ..Filter::default() }).await?.items;
+                app.out.list(&consents, |consents| consents_table(consents))?;
+                Ok(Exit::Done)
+            }
+            Self::Show { consent } => {
+                let consent = app.client()?.consent(&consent).await?;
+                app.out.sheet(&consent, sheet)?;
+                if let (Some(request), false) = (&consent.request, app.out.is_json()) {
+                    app.say(format!(
+                        "\nthe request, as it was signed (lineman consent verify {} checks it):\n{}",
+                        consent.id,
+                        request_block(&request.text)
+                    ));
+                }
+                Ok(Exit::Done)
+            }
+        }
+    }
+}
+
+fn request_block(text: &str) -> String {
+    let lines: Vec<_> = text.lines().map(|line| "  ".to_owned() + &lineman_common::printable::escape(line)).collect();
+    lines.join("\n")
+}
+
+fn done(app: &App, consent: ConsentView) -> Outcome {
+    app.out.row(&consent, |consents| consents_table(consents.iter().copied()))?;
+    Ok(Exit::Done)
+}
+
+pub fn consents_table<'a>(consents: impl IntoIterator<Item = &'a ConsentView>) -> Table {
+    let row = |consent: &'a ConsentView| {
+        [
+            text(consent.id),
+            state(consent.state),
+            text(&consent.fault),
+            text(&consent.device),
+            text(&consent.engineer),
+            Cell::option(consent.doors.as_ref()),
+            Cell::Seconds(consent.duration_s.map(u64::from)),
+            Cell::Time(until(consent)),
+            Cell::option(consent.decided_by.as_ref()),
+            Cell::option(says(consent)),
+        ]
+    };
+    let head = ["id", "state", "fault", "device", "engineer", "doors", "for", "until", "decided by", "says"];
+    Table::new(head, consents.into_iter().map(row))
+}
+
+/// While it waits: when it lapses; while it lives: when it ends.
+fn until(consent: &ConsentView) -> Option<Timestamp> {
+    match consent.state {
+        ConsentState::Challenged | ConsentState::Requested => Some(consent.lapses_at),
+        ConsentState::Approved | ConsentState::Live => consent.live_until,
+        ConsentState::Refused | ConsentState::RefusedByDevice | ConsentState::Lapsed | ConsentState::Ended => consent.ended_at,
+    }
+}
+
+fn says(consent: &ConsentView) -> Option<String> {
+    let said = consent.refusal.as_ref().or(consent.device_says.as_ref()).map(ToString::to_string);
+    said.or_else(|| consent.end_reason.map(|reason| reason.to_string())).or_else(|| Some(consent.reason.as_ref()?.to_string()))
+}
+
+fn state(state: ConsentState) -> Cell {
+    let tone = match state {
+        ConsentState::Live => Tone::Good,
+        ConsentState::Requested | ConsentState::Approved => Tone::Warn,
+        ConsentState::Refused | ConsentState::RefusedByDevice => Tone::Bad,
+        ConsentState::Challenged | ConsentState::Lapsed | ConsentState::Ended => Tone::Dim,
+    };
+    Cell::toned(state, tone)
+}
+
+fn sheet(consent: &ConsentView) -> Sheet {
+    let fields = vec![
+        ("id", text(consent.id)),
+        ("state", state(consent.state)),
+        ("fault", text(&consent.fault)),
+        ("device", text(&consent.device)),
+        ("engineer", text(&consent.engineer)),
+        ("grade", text(consent.grade)),
+        ("doors", Cell::option(consent.doors.as_ref())),
+        ("account", Cell::option(consent.account.as_ref().map(|account| lineman_common::printable::escape(account)))),
+        ("for", Cell::Seconds(consent.duration_s.map(u64::from))),
+        ("reason", Cell::option(consent.reason.as_ref())),
+        ("requested at", Cell::Time(consent.requested_at)),
+        ("lapses at", consent.lapses_at.into()),
+        ("decided at", Cell::Time(consent.decided_at)),
+        ("decided by", Cell::option(consent.decided_by.as_ref())),
+        ("refusal", Cell::option(consent.refusal.as_ref())),
+        ("live until", Cell::Time(consent.live_until)),
+        ("device says", Cell::option(consent.device_says.as_ref())),
+        ("ended at", Cell::Time(consent.ended_at)),
+        ("end reason", Cell::option(consent.end_reason)),
+    ];
+    Sheet { fields, parts: Vec::new() }
+}
+
+/// Waits until a consent has left the states that `waiting` names, or the deadline is over.
+async fn wait_for(client: &Client, id: &str, waiting: &[ConsentState], limit: std::time::Duration) -> Result<ConsentView, Failure> {
+    let deadline = tokio::time::Instant::now() + limit;
+    let mut pause = std::time::Duration::from_millis(100);
+    loop {
+        let view = client.consent(id).await?;
+        if !waiting.contains(&view.state) || tokio::time::Instant::now() >= deadline {
+            return Ok(view);
+        }
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(std::time::Duration::from_secs(2));
+    }
+}
+
+/// What a consent's state means for somebody who waited for it.
+fn outcome(app: &App, view: &ConsentView) -> Outcome {
+    let said = says(view).unwrap_or_default();
+    match view.state {
+        ConsentState::Live => {
+            let until = view.live_until.map(|until| format!(" until {}", app.out.moment(until))).unwrap_or_default();
+            app.say(format!("live{until}: the device verified it. next, for {}: lineman ssh {}", view.engineer, view.fault));
+            Ok(Exit::Done)
+        }
+        ConsentState::Approved => {
+            app.say(format!(
+                "approved; {} has not confirmed it yet. It will when its agent is connected: lineman consent show {}",
+                view.device, view.id
+            ));
+            Ok(Exit::Done)
+        }
+        ConsentState::Challenged | ConsentState::Requested => {
+            app.say(format!("still waiting for the carrier; it lapses at {}", app.out.moment(view.lapses_at)));
+            Ok(Exit::Done)
+        }
+        ConsentState::RefusedByDevice => Err(Failure::new(Exit::Forbidden, format!("{} refused it: {said}", view.device))),
+        ConsentState::Refused => Err(Failure::new(Exit::Forbidden, format!("it was refused: {said}"))),
+        ConsentState::Lapsed => {
+            Err(Failure::new(Exit::Forbidden, "nobody answered in time: it lapsed").hint("ask again: lineman consent request"))
+        }
+        ConsentState::Ended => Err(Failure::new(Exit::Forbidden, format!("it has ended: {said}"))),
+    }
+}
+
+/// Arguments that several commands share, parsed the same way.
+fn doors_arg(text: &str) -> Result<Doors, String> {
+    text.parse::<Doors>().map_err(|e| e.to_string())
+}
+
+pub fn duration_arg(text: &str) -> Result<u32, String> {
+    duration_s(text).map_err(|e| e.to_string())
+}
+
+fn ne_arg(text: &str) -> Result<NeName, String> {
+    text.parse::<NeName>().map_err(|e| e.to_string())
+}

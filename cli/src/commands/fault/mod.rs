@@ -1,0 +1,346 @@
+//! `lineman fault`: what people work on, from the report to the case that it leaves behind.
+
+mod clock;
+mod evidence;
+mod show;
+mod watch;
+
+use clap::{Args, Subcommand};
+use jiff::Timestamp;
+use lineman_common::Printable;
+use lineman_common::api::{Assign, Close, Diagnosis, Duplicate, Fault, NewFault, Note, Pend, Reason, Resolution, Restore};
+use lineman_common::fault::{Channel, FaultStatus, Impact, PendingReason};
+use lineman_common::name::{CustomerCode, FaultNumber, NeName, PersonName};
+
+use super::{App, Limit, word};
+use crate::client::{Client, ClientError, Filter};
+use crate::exit::{Exit, Failure, Outcome};
+
+pub use show::{hits_table, resource_state, severity};
+
+/// Faults: file, accept, work on, close them
+#[derive(Debug, Subcommand)]
+#[command(after_help = "Examples:
+  lineman fault list --watch
+  lineman fault show F-JW-1
+  lineman fault accept F-JW-1")]
+pub enum Command {
+    List(List),
+    Show(Show),
+    New(New),
+    /// Become the first responsible person
+    #[command(after_help = "Examples:\n  lineman fault accept F-JW-1")]
+    Accept {
+        fault: String,
+    },
+    /// Hand over to another person
+    #[command(after_help = "Examples:\n  lineman fault assign F-JW-1 --to engineer-b")]
+    Assign {
+        fault: String,
+        #[arg(long, value_name = "NAME")]
+        to: PersonName,
+    },
+    /// Write to the fault's timeline; the customer sees it unless it is --internal
+    #[command(after_help = "Examples:
+  lineman fault note F-JW-1 'Fan tray arrives at 14:00'
+  lineman fault note F-JW-1 --internal - < transcript.txt")]
+    Note {
+        fault: String,
+        /// The text; `-` reads it from stdin
+        text: String,
+        /// Only for the support centre's people
+        #[arg(long)]
+        internal: bool,
+    },
+    /// Say that the fault waits, and for what
+    #[command(after_help = "Examples:\n  lineman fault pending F-JW-1 --reason parts --note 'fan tray ordered'")]
+    Pending {
+        fault: String,
+        #[arg(long, value_parser = word::<PendingReason>(PendingReason::WORDS))]
+        reason: PendingReason,
+        #[arg(long, default_value = "")]
+        note: String,
+    },
+    /// Go on after waiting
+    #[command(after_help = "Examples:\n  lineman fault resume F-JW-1")]
+    Resume {
+        fault: String,
+    },
+    /// Record cause and plan; stops the diagnosis clock (K5)
+    #[command(after_help = "Examples:\n  lineman fault diagnose F-JW-1 --cause 'fan 2 stopped' --plan 'reset it, then watch for an hour'")]
+    Diagnose {
+        fault: String,
+        #[arg(long)]
+        cause: String,
+        #[arg(long)]
+        plan: String,
+    },
+    /// Say that service is restored
+    #[command(after_help = "Examples:
+  lineman fault restore F-JW-1
+  lineman fault restore F-JW-1 --waiver 'sensor is known to be wrong; traffic flows'")]
+    Restore {
+        fault: String,
+        /// Why service is restored although an alarm is still raised
+        #[arg(long, value_name = "TEXT")]
+        waiver: Option<String>,
+    },
+    /// Say how it was solved
+    #[command(after_help = "Examples:\n  lineman fault resolve F-JW-1 --channel remote --note 'fan 2 reset, speed is normal'")]
+    Resolve {
+        fault: String,
+        #[arg(long, value_parser = word::<Channel>(Channel::WORDS))]
+        channel: Channel,
+        /// The final cause, if it is not the diagnosed one
+        #[arg(long)]
+        cause: Option<String>,
+        #[arg(long, default_value = "")]
+        note: String,
+    },
+    /// Close it; live consents and sessions for it end
+    #[command(after_help = "Examples:
+  lineman fault close F-JW-1
+  lineman fault close F-JW-1 --publish-case")]
+    Close {
+        fault: String,
+        /// Draft a case from it, for review
+        #[arg(long)]
+        publish_case: bool,
+    },
+    /// Take it up again under its number
+    #[command(after_help = "Examples:\n  lineman fault reopen F-JW-1 --reason 'fan 2 stopped again'")]
+    Reopen(WithReason),
+    /// Say that it is no fault
+    #[command(after_help = "Examples:\n  lineman fault reject F-JW-1 --reason 'planned work'")]
+    Reject(WithReason),
+    /// Withdraw it
+    #[command(after_help = "Examples:\n  lineman fault cancel F-JW-1 --reason 'filed by mistake'")]
+    Cancel(WithReason),
+    /// Say that it is the same as another
+    #[command(after_help = "Examples:\n  lineman fault duplicate F-JW-2 --of F-JW-1")]
+    Duplicate {
+        fault: String,
+        #[arg(long, value_name = "FAULT")]
+        of: FaultNumber,
+    },
+    /// Explain its clocks K1 to K7: every interval, and what paused it; exit code 8 when one is breached
+    #[command(after_help = "Examples:
+  lineman fault clock F-JW-1
+  lineman fault clock F-JW-1 -o json")]
+    Clock {
+        fault: String,
+    },
+    /// List what happened
+    #[command(after_help = "Examples:\n  lineman fault timeline F-JW-1")]
+    Timeline {
+        fault: String,
+    },
+}
+
+/// List faults; open ones unless told otherwise
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  lineman fault list
+  lineman fault list --watch
+  lineman fault list --status all --customer JW -o csv > faults.csv")]
+pub struct List {
+    /// `open`, `all`, or one status
+    #[arg(long, default_value = "open", value_parser = status())]
+    status: String,
+    #[arg(long, value_name = "CODE")]
+    customer: Option<CustomerCode>,
+    #[arg(long, value_name = "NE")]
+    equipment: Option<NeName>,
+    /// Keep showing the list as it changes; in a pipe, print every fault that changes
+    #[arg(short, long)]
+    watch: bool,
+    #[command(flatten)]
+    limit: Limit,
+}
+
+fn status() -> clap::builder::PossibleValuesParser {
+    ["open", "all"].into_iter().chain(FaultStatus::WORDS.iter().copied()).collect::<Vec<_>>().into()
+}
+
+/// Show a fault with its evidence: alarms, clocks, health before and after, similar cases, timeline
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  lineman fault show F-JW-1
+  lineman fault show F-JW-1 -o json")]
+pub struct Show {
+    fault: String,
+    /// Leave the equipment's health out
+    #[arg(long)]
+    no_health: bool,
+}
+
+/// File a fault; similar cases are shown first
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  lineman fault new --equipment ne-1.jw.ne --title 'fan 2 is loud' --impact none
+  lineman fault new --customer JW --title '板卡3 温度高' --impact partial --started 2026-11-22T08:00:00Z")]
+pub struct New {
+    /// The equipment it is about
+    #[arg(long, value_name = "NE", required_unless_present = "customer")]
+    equipment: Option<NeName>,
+    /// The customer, when no equipment is known
+    #[arg(long, value_name = "CODE")]
+    customer: Option<CustomerCode>,
+    /// The symptom, in a line
+    #[arg(long)]
+    title: String,
+    #[arg(long, default_value = "")]
+    description: String,
+    /// What it does to the service
+    #[arg(long, value_parser = word::<Impact>(Impact::WORDS))]
+    impact: Impact,
+    /// When it began, if not just now
+    #[arg(long, value_name = "TIME")]
+    started: Option<Timestamp>,
+}
+
+#[derive(Debug, Args)]
+pub struct WithReason {
+    fault: String,
+    #[arg(long)]
+    reason: String,
+}
+
+impl Command {
+    pub async fn run(self, app: &App) -> Outcome {
+        let client = app.client()?;
+        match self {
+            Self::List(list) => list.run(app, &client).await,
+            Self::Show(show) => show.run(app, &client).await,
+            Self::New(new) => new.run(app, &client).await,
+            Self::Accept { fault } => done(app, client.accept(&fault).await),
+            Self::Assign { fault, to } => done(app, client.assign(&fault, &Assign { to }).await),
+            Self::Note { fault, text, internal } => {
+                let note = Note { text: text_or_stdin(text)?.into(), internal };
+                done(app, client.note(&fault, &note).await)
+            }
+            Self::Pending { fault, reason, note } => done(app, client.pend(&fault, &Pend { reason, note: note.into() }).await),
+            Self::Resume { fault } => done(app, client.resume(&fault).await),
+            Self::Diagnose { fault, cause, plan } => {
+                done(app, client.diagnose(&fault, &Diagnosis { cause: cause.into(), plan: plan.into() }).await)
+            }
+            Self::Restore { fault, waiver } => done(app, client.restore(&fault, &Restore { waiver: waiver.map(Printable::from) }).await),
+            Self::Resolve { fault, channel, cause, note } => {
+                let resolution = Resolution { channel, cause: cause.map(Printable::from), note: note.into() };
+                done(app, client.resolve(&fault, &resolution).await)
+            }
+            Self::Close { fault, publish_case } => close(app, &client, &fault, publish_case).await,
+            Self::Reopen(WithReason { fault, reason }) => done(app, client.reopen(&fault, &Reason { reason: reason.into() }).await),
+            Self::Reject(WithReason { fault, reason }) => done(app, client.reject(&fault, &Reason { reason: reason.into() }).await),
+            Self::Cancel(WithReason { fault, reason }) => done(app, client.cancel(&fault, &Reason { reason: reason.into() }).await),
+            Self::Duplicate { fault, of } => done(app, client.duplicate(&fault, &Duplicate { of }).await),
+            Self::Clock { fault } => clock::run(app, &client, &fault).await,
+            Self::Timeline { fault } => {
+                let events = client.timeline(&fault).await?.items;
+                app.out.list(&events, show::timeline_table)?;
+                Ok(Exit::Done)
+            }
+        }
+    }
+}
+
+/// The end of every step: the fault as it is now.
+fn done(app: &App, fault: Result<Fault, ClientError>) -> Outcome {
+    let fault = fault?;
+    app.out.row(&fault, |faults| show::faults_table(faults.iter().copied(), Timestamp::now()))?;
+    Ok(Exit::Done)
+}
+
+async fn close(app: &App, client: &Client, fault: &str, publish_case: bool) -> Outcome {
+    let closed = client.close(fault, &Close { publish_case }).await?;
+    app.out.row(&closed, |closed| show::faults_table(closed.iter().map(|closed| &closed.fault), Timestamp::now()))?;
+    if let Some(case) = closed.case {
+        app.say(format!("case {case} was drafted from it. next: lineman case edit {case}, then lineman case submit {case}"));
+    }
+    Ok(Exit::Done)
+}
+
+/// `-` stands for stdin, for texts that are longer than a line.
+pub fn text_or_stdin(text: String) -> Result<String, Failure> {
+    if text != "-" {
+        return Ok(text);
+    }
+    std::io::read_to_string(std::io::stdin()).map_err(|e| Failure::failed(format!("can't read the text from stdin: {e}")))
+}
+
+impl List {
+    fn filter(&self) -> Filter {
+        Filter {
+            status: Some(self.status.clone()),
+            customer: self.customer.as_ref().map(ToString::to_string),
+            equipment: self.equipment.as_ref().map(ToString::to_string),
+            ..Filter::default()
+        }
+    }
+
+    async fn read(&self, app: &App, client: &Client) -> Result<Vec<Fault>, Failure> {
+        let filter = self.filter();
+        self.limit
+            .read(app, |page| {
+                let filter = &filter;
+                async move { client.faults(filter, &page).await }
+            })
+            .await
+    }
+
+    async fn run(self, app: &App, client: &Client) -> Outcome {
+        if self.watch {
+            return watch::run(&self, app, client).await;
+        }
+        let faults = self.read(app, client).await?;
+        app.out.list(&faults, |faults| show::faults_table(faults, Timestamp::now()))?;
+        Ok(Exit::Done)
+    }
+}
+
+impl Show {
+    async fn run(self, app: &App, client: &Client) -> Outcome {
+        let page = client.fault(&self.fault).await?;
+        let health = match &page.fault.equipment {
+            Some(ne) if !self.no_health => match evidence::read(client, ne, page.fault.reported_at).await {
+                Ok(changes) => changes,
+                Err(error) => {
+                    app.say(format!("the health of {ne} can't be shown: {error}"));
+                    Vec::new()
+                }
+            },
+            _ => Vec::new(),
+        };
+        app.out.sheet(&page, |page| show::page_sheet(page, &health))?;
+        if page.fault.proposes_restored {
+            app.say(format!("all its alarms have cleared. next: lineman fault restore {}", page.fault.number));
+        }
+        Ok(Exit::Done)
+    }
+}
+
+impl New {
+    async fn run(self, app: &App, client: &Client) -> Outcome {
+        let equipment = self.equipment.as_ref().map(ToString::to_string);
+        let text = format!("{} {}", self.title, self.description);
+        // A library that can't be asked must not keep anybody from filing a fault.
+        match client.suggest_cases(text.trim(), equipment.as_deref()).await {
+            Ok(hits) => show::say_hits(app, "similar cases, before you file:", &hits.items),
+            Err(error) => app.say(format!("no similar cases could be shown: {error}")),
+        }
+        let new = NewFault {
+            equipment: self.equipment,
+            customer: self.customer,
+            title: self.title.into(),
+            description: self.description.into(),
+            impact: self.impact,
+            started_at: self.started,
+        };
+        let fault = client.new_fault(&new).await?;
+        app.out.row(&fault, |faults| show::faults_table(faults.iter().copied(), Timestamp::now()))?;
+        if let Ok(hits) = client.similar(&fault.number.to_string()).await {
+            show::say_hits(app, &format!("similar cases for {}:", fault.number), &hits.items);
+        }
+        Ok(Exit::Done)
+    }
+}

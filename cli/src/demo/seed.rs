@@ -1,0 +1,127 @@
+//! Fills a new centre through its API, as an administrator and two engineers would.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use lineman_common::api::{NewApiToken, NewCustomer, NewEquipment, NewPerson, NewSite};
+use lineman_common::id::SiteId;
+use lineman_common::name::{CustomerCode, NeName};
+
+use super::Error;
+use super::cases::cases;
+use super::keys::{Keys, read_public_key};
+use super::plan::{self, ADMIN, CUSTOMERS, PEOPLE};
+use crate::client::{Client, Connect};
+
+/// How long a demo's tokens are good for. Nothing renews them.
+const TOKEN_DAYS: u32 = 30;
+
+/// Where the centre is, and how it is recognised.
+#[derive(Clone, Debug)]
+pub struct Centre {
+    pub server: String,
+    pub ca_pem: Vec<u8>,
+}
+
+impl Centre {
+    pub fn client(&self, token: &str) -> Result<Client, Error> {
+        let connect = Connect { server: self.server.clone(), ca_pem: self.ca_pem.clone(), token: Some(token.to_owned()) };
+        Client::new(&connect).map_err(Error::seed("a connection"))
+    }
+}
+
+/// Names of people and their API tokens.
+pub type Tokens = BTreeMap<&'static str, String>;
+
+/// Everything but equipment and cases.
+pub async fn organisation(admin: &Client, admin_token: &str) -> Result<(Tokens, Sites), Error> {
+    for tier in plan::tiers() {
+        admin.put_tier(&tier).await.map_err(Error::seed(format!("tier {}", tier.name)))?;
+    }
+    let mut sites = Sites::new();
+    for customer in &CUSTOMERS {
+        let code = code(customer.code)?;
+        let new = NewCustomer { code: code.clone(), name: customer.name.into(), tier: customer.tier.into() };
+        admin.new_customer(&new).await.map_err(Error::seed(format!("customer {code}")))?;
+        for site in &customer.sites {
+            let new = NewSite {
+                customer: code.clone(),
+                name: site.name.into(),
+                zone: site.zone.into(),
+                latitude_deg: Some(site.latitude_deg),
+                longitude_deg: Some(site.longitude_deg),
+                access_notes: "Demo site: there is no door to open / 演示站点，无需进站".into(),
+            };
+            let made = admin.new_site(&new).await.map_err(Error::seed(format!("site {}", site.name)))?;
+            sites.insert(site.name, made.id);
+        }
+    }
+    Ok((people(admin, admin_token).await?, sites))
+}
+
+/// Sites by their names in the plan.
+pub type Sites = BTreeMap<&'static str, SiteId>;
+
+async fn people(admin: &Client, admin_token: &str) -> Result<Tokens, Error> {
+    let mut tokens = Tokens::from([(ADMIN, admin_token.to_owned())]);
+    for person in PEOPLE.iter().filter(|person| person.name != ADMIN) {
+        let new = NewPerson {
+            name: person.name.parse().map_err(Error::trust)?,
+            role: person.role,
+            customer: person.customer.map(code).transpose()?,
+            password: None,
+        };
+        admin.new_person(&new).await.map_err(Error::seed(person.name))?;
+        let label = NewApiToken { label: "demo".into(), days: TOKEN_DAYS };
+        let reply = admin.new_token(person.name, &label).await.map_err(Error::seed(format!("a token for {}", person.name)))?;
+        tokens.insert(person.name, reply.token);
+    }
+    Ok(tokens)
+}
+
+/// The roster with the gateway's key, and who may vouch for each customer's devices.
+pub async fn trust(admin: &Client, keys: &Keys, gateway_key: &Path) -> Result<(), Error> {
+    let gateway = read_public_key(gateway_key)?;
+    admin.put_roster(&keys.roster(&gateway)?).await.map_err(Error::seed("the roster"))?;
+    for customer in &CUSTOMERS {
+        let anchors = keys.anchors(customer)?;
+        admin.put_anchors(customer.code, &anchors).await.map_err(Error::seed(format!("anchors {}", customer.code)))?;
+    }
+    Ok(())
+}
+
+/// Enters one piece of equipment, and gets the token with which its agent enrols.
+pub async fn equipment(admin: &Client, sites: &Sites, plan: &plan::Equipment) -> Result<(NeName, String), Error> {
+    let site = *sites.get(plan.site.name).ok_or_else(|| Error::Data(format!("no site {}", plan.site.name)))?;
+    let new = NewEquipment {
+        customer: code(plan.customer)?,
+        handle: plan.handle.parse().map_err(Error::trust)?,
+        site,
+        product: plan.product.into(),
+        model: plan.model.into(),
+        serial: plan.serial.clone().into(),
+        software: plan.software.into(),
+        parent: None,
+    };
+    let made = admin.new_equipment(&new).await.map_err(Error::seed(plan.handle.clone()))?;
+    let name = made.name.to_string();
+    let reply = admin.enrolment_token(&name).await.map_err(Error::seed(format!("an enrolment token for {name}")))?;
+    Ok((made.name, reply.token))
+}
+
+/// One engineer writes the cases, another one publishes them.
+pub async fn library(author: &Client, reviewer: &Client) -> Result<usize, Error> {
+    let cases = cases()?;
+    for body in &cases {
+        let title = || body.en.iter().chain(&body.zh).map(|text| text.title.to_string()).next().unwrap_or_default();
+        let step = |doing: &str| Error::seed(format!("{doing} the case \"{}\"", title()));
+        let number = author.new_case(body).await.map_err(step("entering"))?.number.to_string();
+        author.submit_case(&number).await.map_err(step("submitting"))?;
+        reviewer.publish_case(&number).await.map_err(step("publishing"))?;
+    }
+    Ok(cases.len())
+}
+
+fn code(text: &str) -> Result<CustomerCode, Error> {
+    text.parse().map_err(Error::trust)
+}

@@ -1,0 +1,105 @@
+use std::os::unix::fs::PermissionsExt;
+use std::process::Command;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use lineman_common::api::{ConsentState, ConsentView, List};
+use serde_json::json;
+
+use super::server::{Answer, Server, json as answer};
+use super::testing::World;
+use super::{at, ends, run, stderr, stdout};
+
+fn centre(world: &Arc<World>, consents: Vec<ConsentView>) -> Server {
+    let world = world.clone();
+    Server::start(move |route, _| match route {
+        "GET /api/v1/whoami" => answer(
+            json!({"id": lineman_common::id::PersonId::new(), "name": "engineer-a", "role": "engineer", "created_at": Timestamp::now()}),
+        ),
+        "GET /api/v1/customers" => answer(json!({"items": [{"id": lineman_common::id::CustomerId::new(), "code": "JW", "name": "甲网",
+            "tier": "gold", "created_at": Timestamp::now()}]})),
+        "GET /api/v1/trust/JW" => answer(world.bundle()),
+        "GET /api/v1/consents" => answer(List::from(consents.clone())),
+        other => Answer(axum::http::StatusCode::NOT_FOUND, "text/plain", other.to_owned()),
+    })
+}
+
+fn engineer(server: &Server, world: &World) -> Command {
+    let mut command = at(server, world.home());
+    command.env("LINEMAN_KEY", world.engineer_key_file()).env("LINEMAN_TRUST", world.vendor_trust());
+    command
+}
+
+/// An `ssh` that says how it was called, and ends with a code.
+fn fake_ssh(world: &World, code: i32) -> String {
+    let folder = world.path("bin");
+    std::fs::create_dir_all(&folder).unwrap();
+    let path = folder.join("ssh");
+    std::fs::write(&path, format!("#!/bin/sh\nfor a in \"$@\"; do echo \"$a\"; done\nexit {code}\n")).unwrap();
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+    format!("{}:{}", folder.display(), std::env::var("PATH").unwrap())
+}
+
+fn live(world: &World) -> ConsentView {
+    let request = lineman_common::statement::Signed { text: String::new(), signature: String::new() };
+    ConsentView { state: ConsentState::Live, ..world.view(request) }
+}
+
+#[test]
+fn the_configuration_works_with_stock_ssh() {
+    let world = Arc::new(World::new());
+    let server = centre(&world, Vec::new());
+    let file = world.path("lineman.ssh");
+    let output = run(&mut engineer(&server, &world), &["ssh-config", "--write", file.to_str().unwrap()]);
+    ends(&output, 0);
+    let shown = Command::new("ssh").arg("-G").arg("-F").arg(&file).args(["-J", "centre", "ne-1.jw.ne"]).output().unwrap();
+    let shown = stdout(&shown);
+    assert!(shown.contains("proxyjump centre") && shown.contains("user engineer-a"), "{shown}");
+    let known = std::fs::read_to_string(world.path("lineman.ssh.known_hosts")).unwrap();
+    let host_key = lineman_common::statement::device::openssh(world.host_key.public_key());
+    let gateway = lineman_common::statement::device::openssh(world.gateway.public_key());
+    assert_eq!(known, format!("centre {gateway}\nne-1.jw.ne {host_key}\n"));
+
+    let output = run(&mut engineer(&server, &world), &["ssh-config"]);
+    ends(&output, 0);
+    assert!(stdout(&output).contains("Host *.ne\n    ProxyJump centre\n"));
+    ends(&run(&mut engineer(&server, &world), &["ssh-config", "--write", "/tmp/a;id"]), 2);
+}
+
+#[test]
+fn a_live_consent_leads_straight_to_ssh() {
+    let world = Arc::new(World::new());
+    let server = centre(&world, vec![live(&world)]);
+    let path = fake_ssh(&world, 7);
+    let output = run(engineer(&server, &world).env("PATH", path), &["ssh", "ne-1.jw.ne", "-t", "ne", "show", "alarm"]);
+    ends(&output, 7);
+    let text = stdout(&output);
+    let words: Vec<_> = text.lines().collect();
+    assert_eq!((words[0], &words[2..]), ("-F", &["-t", "--", "ne-1.jw.ne", "ne", "show", "alarm"][..]));
+    assert!(std::fs::read_to_string(words[1]).unwrap().contains("Host centre"));
+}
+
+#[test]
+fn without_a_consent_the_device_speaks_first_and_the_hint_follows() {
+    let world = Arc::new(World::new());
+    let server = centre(&world, Vec::new());
+    let path = fake_ssh(&world, 255);
+    let output = run(engineer(&server, &world).env("PATH", path), &["ssh", "ne-1.jw.ne"]);
+    ends(&output, 5);
+    assert!(stdout(&output).contains("ne-1.jw.ne"), "ssh did not run");
+    assert!(
+        stderr(&output).contains("ne-1.jw.ne has no consent") && stderr(&output).contains("lineman consent request"),
+        "{}",
+        stderr(&output)
+    );
+}
+
+#[test]
+fn a_device_that_nobody_vouches_for_is_not_reached() {
+    let world = Arc::new(World::new());
+    let server = centre(&world, Vec::new());
+    let path = fake_ssh(&world, 0);
+    let output = run(engineer(&server, &world).env("PATH", path), &["ssh", "ne-2.jw.ne"]);
+    ends(&output, 8);
+    assert!(stdout(&output).is_empty() && stderr(&output).contains("vouch"), "{}", stderr(&output));
+}

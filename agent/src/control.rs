@@ -208,6 +208,6 @@ pub async fn ask(dir: &Path, question: &Question) -> Result<Reply, ControlError>
         .map_err(failed)?;
     match serde_json::from_str(&line).map_err(|e| ControlError::Answer(e.to_string()))? {
         Reply::Refused { reason } => Err(ControlError::Refused(reason)),
-        reply => Ok(reply),
+        reply @ (Reply::Status(_) | Reply::Sessions { .. } | Reply::Consents { .. } | Reply::Done) => Ok(reply),
     }
 }

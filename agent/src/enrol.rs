@@ -94,8 +94,7 @@ pub async fn enrol(request: &Enrolment) -> Result<Enrolled, EnrolError> {
     let body = EnrolRequest { secret: token.secret.clone(), csr, host_key: device::openssh(keys.host.public_key()) };
     let reply = post(&address, &token, &body).await?;
     check_reply(&reply, &token, &keys)?;
-    CarrierSigners::parse(&signers, &reply.device.customer)
-        .map_err(|source| EnrolError::List { path: request.signers.clone(), source })?;
+    CarrierSigners::parse(&signers, &reply.device.customer).map_err(|source| EnrolError::List { path: request.signers.clone(), source })?;
 
     let statement = DeviceStatement {
         device: reply.device.clone(),
@@ -156,8 +155,8 @@ fn read_token(path: &Path) -> Result<String, EnrolError> {
 /// Both files are read before the token is spent.
 fn check_lists(request: &Enrolment, signers: &str, vendor_root: &str) -> Result<(), EnrolError> {
     SignerList::parse("signer list", signers).map_err(|source| EnrolError::List { path: request.signers.clone(), source })?;
-    let root = SignerList::parse("vendor root", vendor_root)
-        .map_err(|source| EnrolError::List { path: request.vendor_root.clone(), source })?;
+    let root =
+        SignerList::parse("vendor root", vendor_root).map_err(|source| EnrolError::List { path: request.vendor_root.clone(), source })?;
     let signs_rosters = root.keys_for(Namespace::Roster).any(|line| line.principals.iter().any(|p| p == VENDOR_ROOT_PRINCIPAL));
     if signs_rosters { Ok(()) } else { Err(EnrolError::NoVendorRoot(request.vendor_root.clone())) }
 }
@@ -171,26 +170,34 @@ impl Keys {
     /// The keys are on disk before the token is spent, so that an enrolment that was cut off can be finished.
     fn make_or_reuse(dir: &Path) -> Result<Self, EnrolError> {
         fs::DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(file(dir))?;
-        let path = dir.join(identity::HOST_KEY);
-        let host = match durable::read(&path).map_err(file(&path))? {
-            Some(text) => PrivateKey::from_openssh(text)?,
-            None => {
+        let host = kept(dir, identity::HOST_KEY)?.map_or_else(
+            || {
                 let key = PrivateKey::random(&mut ssh_key::rand_core::UnwrapErr(ssh_key::getrandom::SysRng), Algorithm::Ed25519)?;
-                durable::write(&path, key.to_openssh(LineEnding::LF)?.as_bytes(), durable::PRIVATE).map_err(file(&path))?;
-                key
-            }
-        };
-        let path = dir.join(identity::LINK_KEY);
-        let link = match durable::read(&path).map_err(file(&path))? {
-            Some(text) => KeyPair::from_pem(&text)?,
-            None => {
+                keep(dir, identity::HOST_KEY, key.to_openssh(LineEnding::LF)?.as_bytes())?;
+                Ok::<_, EnrolError>(key)
+            },
+            |text| Ok(PrivateKey::from_openssh(text)?),
+        )?;
+        let link = kept(dir, identity::LINK_KEY)?.map_or_else(
+            || {
                 let key = KeyPair::generate_for(&PKCS_ED25519)?;
-                durable::write(&path, key.serialize_pem().as_bytes(), durable::PRIVATE).map_err(file(&path))?;
-                key
-            }
-        };
+                keep(dir, identity::LINK_KEY, key.serialize_pem().as_bytes())?;
+                Ok::<_, EnrolError>(key)
+            },
+            |text| Ok(KeyPair::from_pem(&text)?),
+        )?;
         Ok(Self { host, link })
     }
+}
+
+fn kept(dir: &Path, name: &str) -> Result<Option<String>, EnrolError> {
+    let path = dir.join(name);
+    durable::read(&path).map_err(file(&path))
+}
+
+fn keep(dir: &Path, name: &str, key: &[u8]) -> Result<(), EnrolError> {
+    let path = dir.join(name);
+    durable::write(&path, key, durable::PRIVATE).map_err(file(&path))
 }
 
 async fn post(address: &ServerAddress, token: &EnrolmentToken, body: &EnrolRequest) -> Result<EnrolReply, EnrolError> {

@@ -26,7 +26,8 @@ impl LogLevelHandle {
 
 pub fn start(level: LogLevel) -> LogLevelHandle {
     let (level, handle) = reload::Layer::new(filter(level));
-    let lines = fmt::layer().with_writer(std::io::stderr).with_target(false).with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()));
+    let lines =
+        fmt::layer().with_writer(std::io::stderr).with_target(false).with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()));
     // Fails only when there is a logger already, and then that one has the lines.
     let _ = tracing_subscriber::registry().with(level).with(lines).try_init();
     LogLevelHandle(Some(handle))

@@ -46,8 +46,7 @@ pub fn enrolment_config(ca_spki_sha256: &str) -> Arc<ClientConfig> {
         spki_sha256: ca_spki_sha256.to_ascii_lowercase(),
         algorithms: ring::default_provider().signature_verification_algorithms,
     };
-    let mut config =
-        ClientConfig::builder().dangerous().with_custom_certificate_verifier(Arc::new(verifier)).with_no_client_auth();
+    let mut config = ClientConfig::builder().dangerous().with_custom_certificate_verifier(Arc::new(verifier)).with_no_client_auth();
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Arc::new(config)
 }
@@ -62,10 +61,7 @@ pub async fn connect(
         .await
         .and_then(|tcp| tcp.set_nodelay(true).map(|()| tcp))
         .map_err(|source| TlsError::Connect { address: address.to_string(), source })?;
-    TlsConnector::from(config)
-        .connect(name, tcp)
-        .await
-        .map_err(|source| TlsError::Handshake { address: address.to_string(), source })
+    TlsConnector::from(config).connect(name, tcp).await.map_err(|source| TlsError::Handshake { address: address.to_string(), source })
 }
 
 /// SHA-256 of a certificate's SubjectPublicKeyInfo, in hexadecimal.

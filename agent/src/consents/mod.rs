@@ -169,7 +169,7 @@ impl Consents {
     /// A fresh challenge for a request, and when it lapses.
     pub fn challenge(&self, consent: ConsentId) -> Result<(String, Timestamp), Refusal> {
         let mut state = self.state();
-        self.check_not_over(&state.ledger, consent)?;
+        check_not_over(&state.ledger, consent)?;
         if state.ledger.live.iter().any(|live| live.id == consent) {
             return Err(Refusal::OtherTerms(consent));
         }
@@ -195,13 +195,6 @@ impl Consents {
         now.wall >= self.lapses_at(challenge) || now.since(&challenge.issued) >= f64::from(self.policy.challenge_ttl_s)
     }
 
-    fn check_not_over(&self, ledger: &Ledger, id: ConsentId) -> Result<(), Refusal> {
-        match ledger.ended.iter().find(|ended| ended.id == id) {
-            Some(ended) => Err(Refusal::Over { reason: ended.reason, at: ended.at }),
-            None => Ok(()),
-        }
-    }
-
     /// Verifies a consent with its request and makes it live. Returns until when, by the wall clock.
     ///
     /// The very same bytes again, while it is live, change nothing and are answered alike.
@@ -209,7 +202,7 @@ impl Consents {
         let mut state = self.state();
         let now = self.clock.now();
         let claimed = Consent::read_unverified(consent_signed)?.id;
-        self.check_not_over(&state.ledger, claimed)?;
+        check_not_over(&state.ledger, claimed)?;
         if let Some(live) = state.ledger.live.iter().find(|live| live.id == claimed) {
             let same = live.request.text == request_signed.text && live.consent.text == consent_signed.text;
             return if same { Ok(later(now.wall, live.remaining_s(&now))) } else { Err(Refusal::OtherTerms(claimed)) };
@@ -220,11 +213,7 @@ impl Consents {
         self.check_is_for_me(&request)?;
         let consent = Consent::verify(consent_signed, &request, &request_signed.text, &self.pinned.signers, at)?;
         if consent.roster > roster.head.counter {
-            return Err(Refusal::RosterOlder {
-                device: self.pinned.device.clone(),
-                wanted: consent.roster,
-                held: roster.head.counter,
-            });
+            return Err(Refusal::RosterOlder { device: self.pinned.device.clone(), wanted: consent.roster, held: roster.head.counter });
         }
         self.check_challenge(&state.ledger, &request, &now)?;
         self.check_policy(&request, &consent)?;
@@ -376,6 +365,13 @@ impl Consents {
         let now = self.clock.now();
         state.ledger.live.iter_mut().for_each(|live| live.mark(&now));
         self.store(&state.ledger)
+    }
+}
+
+fn check_not_over(ledger: &Ledger, id: ConsentId) -> Result<(), Refusal> {
+    match ledger.ended.iter().find(|ended| ended.id == id) {
+        Some(ended) => Err(Refusal::Over { reason: ended.reason, at: ended.at }),
+        None => Ok(()),
     }
 }
 

@@ -209,7 +209,8 @@ fn a_consent_that_widens_or_is_not_the_carriers_is_refused() {
     let thief = World { approver: key(), ..World::new() };
     let consents = thief.ready();
     let request = thief.request(&consents, |_| {});
-    let (request, consent) = World { approver: thief.engineer.clone(), engineer: thief.engineer.clone(), ..World::new() }.sign(&request, |_| {});
+    let (request, consent) =
+        World { approver: thief.engineer.clone(), engineer: thief.engineer.clone(), ..World::new() }.sign(&request, |_| {});
     says(&consents.admit(&request, &consent).unwrap_err().to_string(), "not listed for `approver-jw`");
     let (_, mut changed) = thief.sign(&thief.request(&consents, |_| {}), |_| {});
     changed.text = changed.text.replace("shell", "sftp-write");

@@ -63,16 +63,24 @@ pub enum LinkError {
     Stopping,
 }
 
+impl LinkError {
+    /// How long to wait, where that is not ours to choose.
+    fn asked_wait(&self) -> Option<Duration> {
+        if let Self::Goodbye { retry_after, .. } = self {
+            return (!retry_after.is_zero()).then(|| *retry_after + jitter(*retry_after / 2));
+        }
+        matches!(self, Self::RolledBack).then_some(Duration::ZERO)
+    }
+}
+
 impl From<tungstenite::Error> for LinkError {
     fn from(error: tungstenite::Error) -> Self {
-        match error {
-            tungstenite::Error::Http(reply) => {
-                let body = reply.body().as_deref().unwrap_or_default();
-                let text = String::from_utf8_lossy(body).chars().take(300).collect::<String>();
-                Self::Refused(format!("{} {}", reply.status(), escape(&text)))
-            }
-            other => Self::WebSocket(Box::new(other)),
+        if let tungstenite::Error::Http(reply) = &error {
+            let body = reply.body().as_deref().unwrap_or_default();
+            let text = String::from_utf8_lossy(body).chars().take(300).collect::<String>();
+            return Self::Refused(format!("{} {}", reply.status(), escape(&text)));
         }
+        Self::WebSocket(Box::new(error))
     }
 }
 
@@ -86,11 +94,7 @@ pub async fn run(agent: Arc<Agent>, config: Arc<ClientConfig>, stop: Cancellatio
             return;
         }
         failures = if welcomed { 0 } else { failures + 1 };
-        let wait = match &error {
-            LinkError::RolledBack => Duration::ZERO,
-            LinkError::Goodbye { retry_after, .. } if !retry_after.is_zero() => *retry_after + jitter(*retry_after / 2),
-            _ => FIRST_BACKOFF + jitter(backoff(failures)),
-        };
+        let wait = error.asked_wait().unwrap_or_else(|| FIRST_BACKOFF + jitter(backoff(failures)));
         tracing::warn!(%error, retry_s = wait.as_secs_f64(), "the link is down");
         agent.set_link(false, Some(error.to_string()));
         tokio::select! {

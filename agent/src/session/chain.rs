@@ -71,8 +71,7 @@ pub struct Chain {
 impl Chain {
     /// Starts a recording. Its first chunk, which binds it to consent and keys, is on the disk when this returns.
     pub fn begin(studio: Arc<Studio>, session: SessionId, bind: Bind) -> Result<Self, ChainError> {
-        let journal =
-            Journal { session, bind, next: 0, prev: FIRST_PREV.to_owned(), summary: SessionSummary::default(), ended: None };
+        let journal = Journal { session, bind, next: 0, prev: FIRST_PREV.to_owned(), summary: SessionSummary::default(), ended: None };
         let mut chain = Self { studio, journal };
         chain.save()?;
         chain.append(&[], None)?;
@@ -162,7 +161,8 @@ pub fn end_unfinished(studio: &Arc<Studio>) -> Result<Vec<SessionId>, ChainError
             // Only the removal of the journal was missing; that the session ended may be told twice, never not at all.
             chain.tell_end(reason)?;
         } else {
-            let note = Event { seconds: 0.0, channel: 0, what: What::Note("the agent stopped; this end was signed at its next start".into()) };
+            let note =
+                Event { seconds: 0.0, channel: 0, what: What::Note("the agent stopped; this end was signed at its next start".into()) };
             chain.end(&[note.to_line()], reason, summary)?;
         }
         ended.push(session);

@@ -191,12 +191,13 @@ async fn converse(
         tokio::pin!(outputs);
         conversation.hold(&mut process, outputs, &idle, from).await
     };
-    let status = match status {
-        Ok(Some(status)) => status,
-        // Dropping its end of the terminal hangs up as well.
+    let exit = match status {
+        Ok(Some(status)) => status.map_or(Exit::Status(u32::from(FAILED)), Exit::of),
         Ok(None) => {
+            // Dropping its end of the terminal hangs up as well.
             drop((conversation.feed.stdin.take(), conversation.terminal.take()));
-            hang_up(&mut process, group).await
+            hang_up(&mut process, group).await;
+            Exit::Signal("HUP".into())
         }
         Err(failed) => {
             // Nothing may go on unrecorded.
@@ -210,7 +211,7 @@ async fn converse(
     if let Some(mut input) = conversation.input.take() {
         input.finish().await?;
     }
-    Ok(status.map_or(Exit::Status(u32::from(FAILED)), Exit::of))
+    Ok(exit)
 }
 
 impl Conversation<'_> {
@@ -326,32 +327,23 @@ impl Feed {
             self.stdin = None;
             return;
         };
-        match stdin.write(front).await {
-            Ok(n) => {
-                self.bytes -= n;
-                if n == front.len() {
-                    self.queue.pop_front();
-                } else {
-                    front.drain(..n);
-                }
+        if let Ok(n) = stdin.write(front).await {
+            self.bytes -= n;
+            if n == front.len() {
+                self.queue.pop_front();
+            } else {
+                front.drain(..n);
             }
-            Err(_) => {
-                self.stdin = None;
-                self.queue.clear();
-                self.bytes = 0;
-            }
+        } else {
+            self.stdin = None;
+            self.queue.clear();
+            self.bytes = 0;
         }
     }
 }
 
 /// From the child to the recorder and the client. `idle` counts how often it waited for the child.
-async fn pump(
-    mut from: Reader,
-    flow: Flow,
-    mut tape: Option<&mut FlowTape>,
-    line: &Line,
-    idle: &AtomicU64,
-) -> Result<(), RecorderFailed> {
+async fn pump(mut from: Reader, flow: Flow, mut tape: Option<&mut FlowTape>, line: &Line, idle: &AtomicU64) -> Result<(), RecorderFailed> {
     let mut buffer = vec![0; BUFFER_BYTES];
     loop {
         // Even while it waits, odd while it works.
@@ -375,7 +367,7 @@ async fn quiet(idle: &AtomicU64) {
     loop {
         let before = idle.load(Ordering::Relaxed);
         sleep(TERMINAL_IDLE).await;
-        if before % 2 == 0 && idle.load(Ordering::Relaxed) == before {
+        if before.is_multiple_of(2) && idle.load(Ordering::Relaxed) == before {
             return;
         }
     }
@@ -411,15 +403,12 @@ async fn operations(from: Reader, line: &Line, number: u32) -> Result<(), Record
 }
 
 /// As when a modem line drops: SIGHUP, and what does not heed it is killed.
-async fn hang_up(process: &mut Process, group: Option<Pid>) -> std::io::Result<ExitStatus> {
+async fn hang_up(process: &mut Process, group: Option<Pid>) {
     signal(group, Signal::HUP);
     signal(group, Signal::CONT);
-    let exited = timeout(HANGUP_GRACE, process.wait()).await;
+    let _ = timeout(HANGUP_GRACE, process.wait()).await;
     signal(group, Signal::KILL);
-    match exited {
-        Ok(status) => status,
-        Err(_) => process.wait().await,
-    }
+    let _ = process.wait().await;
 }
 
 const SIGNALS: [(&str, Signal); 13] = [

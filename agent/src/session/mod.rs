@@ -55,15 +55,15 @@ use crate::identity::Identity;
 use crate::outbox::Outbox;
 
 /// From the first byte to the proven key.
-const ENTRY_TIMEOUT: Duration = Duration::from_secs(120);
+const ENTRY_TIMEOUT: Duration = Duration::from_mins(2);
 /// For channels to say their last word.
 const LAST_WORD: Duration = Duration::from_millis(100);
 /// For channels to end, and for SSH to say goodbye.
 const FAREWELL: Duration = Duration::from_millis(800);
 /// Time left at which terminals are warned.
 const WARNINGS: [(Duration, &str); 2] = [
-    (Duration::from_secs(300), "lineman: 5 minutes left: more time needs a new consent"),
-    (Duration::from_secs(60), "lineman: 1 minute left: the session will be closed"),
+    (Duration::from_mins(5), "lineman: 5 minutes left: more time needs a new consent"),
+    (Duration::from_mins(1), "lineman: 1 minute left: the session will be closed"),
 ];
 
 /// What sessions need of the agent.

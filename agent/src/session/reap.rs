@@ -98,12 +98,8 @@ mod tests {
         let session = SessionId::new();
         // The inner shell tells its own pid, then waits in a session of its own, orphaned.
         let script = "setsid sh -c 'echo $$; exec sleep 1000' & sleep 0.2; exec sleep 1000";
-        let mut shell = Command::new("sh")
-            .args(["-c", script])
-            .env(SESSION_VARIABLE, session.to_string())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
+        let mut shell =
+            Command::new("sh").args(["-c", script]).env(SESSION_VARIABLE, session.to_string()).stdout(Stdio::piped()).spawn().unwrap();
         let mut pid = Vec::new();
         let mut stdout = shell.stdout.take().unwrap();
         while !pid.ends_with(b"\n") {

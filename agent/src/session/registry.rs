@@ -95,8 +95,11 @@ impl Sessions {
     /// The first reason stands.
     fn end_where(&self, ending: &Ending, which: impl Fn(&SessionInfo) -> bool) -> usize {
         let map = self.map();
-        let chosen = map.values().filter(|entry| which(&entry.info));
-        chosen.map(|entry| entry.end.send_if_modified(|slot| slot.is_none() && slot.replace(ending.clone()).is_none())).count()
+        let chosen: Vec<_> = map.values().filter(|entry| which(&entry.info)).collect();
+        for entry in &chosen {
+            entry.end.send_if_modified(|slot| slot.is_none() && slot.replace(ending.clone()).is_none());
+        }
+        chosen.len()
     }
 }
 

@@ -27,7 +27,11 @@ const CHANNEL_MESSAGES: usize = 64;
 /// What the session's task hears.
 pub enum Heard {
     /// The key was proven to belong to a live consent. The answer says whether the session is being recorded.
-    Entered { live: Box<Live>, key: String, ready: oneshot::Sender<Result<(), String>> },
+    Entered {
+        live: Box<Live>,
+        key: String,
+        ready: oneshot::Sender<Result<(), String>>,
+    },
     Channel(Channel<Msg>),
 }
 

@@ -38,16 +38,13 @@ pub struct Child {
 pub async fn spawn(program: &Path, orders: &ChildOrders, terminal: Option<&TerminalRequest>) -> Result<Child, SpawnError> {
     let mut command = Command::new(program);
     command.arg(ARGUMENT).env_clear().env(SESSION_VARIABLE, orders.session.to_string()).stdin(Stdio::piped()).kill_on_drop(true);
-    let master = match terminal {
-        Some(request) => {
-            let (master, slave) = pty::open(request).map_err(SpawnError::Terminal)?;
-            command.stdout(slave.try_clone().map_err(SpawnError::Terminal)?).stderr(slave);
-            Some(master)
-        }
-        None => {
-            command.stdout(Stdio::piped()).stderr(Stdio::piped());
-            None
-        }
+    let master = if let Some(request) = terminal {
+        let (master, slave) = pty::open(request).map_err(SpawnError::Terminal)?;
+        command.stdout(slave.try_clone().map_err(SpawnError::Terminal)?).stderr(slave);
+        Some(master)
+    } else {
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        None
     };
     let mut process = command.spawn().map_err(SpawnError::Start)?;
     // With it go our copies of the terminal's other side: while we held them, its end would never show.

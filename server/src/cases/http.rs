@@ -73,7 +73,8 @@ struct ListParams {
 #[utoipa::path(get, path = "/api/v1/cases/all", tag = "cases", params(ListParams), responses((status = 200, body = List<Case>)))]
 async fn list(actor: Actor, State(store): State<Store>, Params(params): Params<ListParams>) -> Result<Json<List<Case>>, ApiError> {
     let state = params.state.map(|word| word.parse::<CaseState>().map_err(|e| ApiError::invalid(e.to_string()))).transpose()?;
-    let after = params.after.map(|text| text.parse::<CaseNumber>().map_err(|_| ApiError::invalid("`after` is not the `next` of a page"))).transpose()?;
+    let not_a_page = |_| ApiError::invalid("`after` is not the `next` of a page");
+    let after = params.after.map(|text| text.parse::<CaseNumber>().map_err(not_a_page)).transpose()?;
     let limit = params.limit.unwrap_or(200).clamp(1, 1000);
     let items = store.read(move |db| super::list(db, &actor.scope(), state, after, limit)).await?;
     let next = items.last().filter(|_| items.len() == limit as usize).map(|last| last.number.to_string());
@@ -94,9 +95,8 @@ struct SuggestParams {
 #[utoipa::path(get, path = "/api/v1/cases/suggest", tag = "cases", params(SuggestParams), responses((status = 200, body = List<CaseHit>)))]
 async fn suggest(actor: Actor, State(store): State<Store>, Params(params): Params<SuggestParams>) -> Result<Json<List<CaseHit>>, ApiError> {
     let about = params.equipment.map(|text| text.parse::<equipment::Reference>()).transpose()?;
-    let read = move |db: &Db<'_>| -> Result<_, ApiError> {
-        Ok(super::suggest(db, &actor.scope(), &params.text, about.as_ref(), SUGGESTIONS)?)
-    };
+    let read =
+        move |db: &Db<'_>| -> Result<_, ApiError> { Ok(super::suggest(db, &actor.scope(), &params.text, about.as_ref(), SUGGESTIONS)?) };
     Ok(Json(store.read(read).await?.into()))
 }
 
@@ -157,7 +157,12 @@ async fn draft(actor: Actor, State(store): State<Store>, Path(fault): Path<Strin
 
 /// Closes a fault; with `publish_case`, drafts a case from it.
 #[utoipa::path(post, path = "/api/v1/faults/{fault}/closure", tag = "faults", params(("fault" = String, Path)), request_body = Close, responses((status = 200, body = Closed)))]
-async fn close(actor: Actor, State(store): State<Store>, Path(fault): Path<String>, Body(body): Body<Close>) -> Result<Json<Closed>, ApiError> {
+async fn close(
+    actor: Actor,
+    State(store): State<Store>,
+    Path(fault): Path<String>,
+    Body(body): Body<Close>,
+) -> Result<Json<Closed>, ApiError> {
     actor.must_be(faults::CLOSERS, "close faults")?;
     if body.publish_case {
         actor.must_work_faults("draft cases")?;

@@ -145,17 +145,14 @@ fn labelled(text: &str) -> String {
     while at < text.len() {
         let label = LABELS.iter().find(|(label, _)| folded[at..].starts_with(label));
         let value = label.and_then(|(label, shown)| Some((value_after(text, at + label.len(), *shown == SERIAL)?, *shown)));
-        match value {
-            Some(((start, end), shown)) => {
-                out.push_str(&text[at..start]);
-                out.push_str(shown);
-                at = end;
-            }
-            None => {
-                let next = text[at..].chars().next().map_or(1, char::len_utf8);
-                out.push_str(&text[at..at + next]);
-                at += next;
-            }
+        if let Some(((start, end), shown)) = value {
+            out.push_str(&text[at..start]);
+            out.push_str(shown);
+            at = end;
+        } else {
+            let next = text[at..].chars().next().map_or(1, char::len_utf8);
+            out.push_str(&text[at..at + next]);
+            at += next;
         }
     }
     out
@@ -183,7 +180,8 @@ fn value_after(text: &str, label_end: usize, serial: bool) -> Option<(usize, usi
         let length = text[start + 1..].find(quote)?;
         return (length > 0).then_some((start + 1, start + 1 + length));
     }
-    let word = |from: usize| from + text[from..].find(|c: char| c.is_whitespace() || ",;，；。)]}\"".contains(c)).unwrap_or(text.len() - from);
+    let word =
+        |from: usize| from + text[from..].find(|c: char| c.is_whitespace() || ",;，；。)]}\"".contains(c)).unwrap_or(text.len() - from);
     let mut end = word(start);
     let first = &text[start..end];
     if matches!(first.to_ascii_lowercase().as_str(), "bearer" | "basic" | "digest") || (first.len() == 1 && !is_said) {
@@ -236,7 +234,10 @@ fn shape(word: &str, known: &Known, before: &str) -> Option<&'static str> {
         return Some(shown);
     }
     let host = word.split_once('/').map_or(word, |(host, _)| host);
-    let host = host.rsplit_once(':').filter(|(host, port)| !host.contains(':') && port.bytes().all(|b| b.is_ascii_digit())).map_or(host, |(host, _)| host);
+    let host = host
+        .rsplit_once(':')
+        .filter(|(host, port)| !host.contains(':') && port.bytes().all(|b| b.is_ascii_digit()))
+        .map_or(host, |(host, _)| host);
     if host.parse::<Ipv4Addr>().is_ok() && !speaks_of_a_version(before) {
         return Some("[ip]");
     }
@@ -270,7 +271,8 @@ fn speaks_of_a_version(before: &str) -> bool {
 
 fn is_mac(word: &str) -> bool {
     let is_hex = |length: usize| move |part: &str| part.len() == length && part.bytes().all(|b| b.is_ascii_hexdigit());
-    let of = |separator: char, parts: usize, length: usize| word.split(separator).count() == parts && word.split(separator).all(is_hex(length));
+    let of =
+        |separator: char, parts: usize, length: usize| word.split(separator).count() == parts && word.split(separator).all(is_hex(length));
     of(':', 6, 2) || of('-', 6, 2) || of('.', 3, 4) || of('-', 3, 4)
 }
 
@@ -373,5 +375,12 @@ mod tests {
     fn masking_twice_changes_nothing_more() {
         let once = masked("password=x 10.0.0.1 JW ne-1.jw.ne S/N: 12345X -----BEGIN PRIVATE KEY-----");
         assert_eq!(masked(&once), once);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_text_breaks_it(text in r#"(password|token|S/N|密码|-----BEGIN |PRIVATE KEY-----|://|@|[ =:："'.\[\]/-]|[a-z0-9]{1,4}|\PC){0,24}"#) {
+            masked(&text);
+        }
     }
 }

@@ -230,19 +230,17 @@ impl<'a> Answer<'a> {
 
     /// The terms worth asking: each once, no function words, no common ones, the rarest first.
     fn terms(&self) -> Result<Vec<&'a Token>, StoreError> {
-        let mut seen = HashSet::new();
-        let mut terms = Vec::new();
-        for token in self.typed.tokens.iter().filter(|token| token.kind != Kind::Tail) {
+        let is_grammar = |token: &Token| token.kind == Kind::Word && tokens::is_function_word(&token.text);
+        let asked = || self.typed.tokens.iter().filter(|token| token.kind != Kind::Tail);
+        let says_something = asked().any(|token| !is_grammar(token));
+        let (mut seen, mut terms) = (HashSet::new(), Vec::new());
+        for token in asked().filter(|token| !(says_something && is_grammar(token))) {
             if seen.insert(token.text.as_str()) {
                 let cases = if token.kind == Kind::Single { 1 } else { sql::cases_with(self.db, &token.text)? };
                 if cases > 0 {
                     terms.push((cases, token));
                 }
             }
-        }
-        let is_grammar = |token: &Token| token.kind == Kind::Word && tokens::is_function_word(&token.text);
-        if terms.iter().any(|(_, token)| !is_grammar(token)) {
-            terms.retain(|(_, token)| !is_grammar(token));
         }
         terms.sort_by_key(|(cases, token)| (*cases, token.start));
         let rare = terms.iter().filter(|(cases, _)| self.library < SMALL_LIBRARY || cases * COMMON <= self.library).count();
@@ -258,7 +256,8 @@ impl<'a> Answer<'a> {
         let mut seen = HashSet::new();
         for name in names {
             let analysis = tokens::analyse(name);
-            let identifiers = analysis.tokens.iter().filter(|token| matches!(token.kind, Kind::Whole | Kind::Joined | Kind::Word | Kind::Bigram));
+            let identifiers =
+                analysis.tokens.iter().filter(|token| matches!(token.kind, Kind::Whole | Kind::Joined | Kind::Word | Kind::Bigram));
             for token in identifiers.take(MOST_TERMS) {
                 if !seen.insert(token.text.clone()) {
                     continue;
@@ -302,7 +301,15 @@ impl<'a> Answer<'a> {
             let Some(facts) = sql::facts(self.db, CaseNumber(number))? else { continue };
             let (language, title) = title(&facts.body, prefers_chinese);
             let score = found.tier + found.score + worth(&facts);
-            hits.push(CaseHit { number: CaseNumber(number), title, language, state: facts.state, score, why: found.why(self.typed), solved: facts.solved });
+            hits.push(CaseHit {
+                number: CaseNumber(number),
+                title,
+                language,
+                state: facts.state,
+                score,
+                why: found.why(self.typed),
+                solved: facts.solved,
+            });
         }
         hits.sort_by(|a, b| order(a.score, a.number.0, b.score, b.number.0));
         hits.truncate(question.limit);
@@ -319,7 +326,9 @@ impl Found {
             }
         };
         self.equipment.into_iter().for_each(&mut add);
-        merge(&self.spans).into_iter().for_each(|(start, end)| add(typed.surface(start, end)));
+        for (start, end) in merge(&self.spans) {
+            add(typed.surface(start, end));
+        }
         self.others.into_iter().for_each(&mut add);
         reasons.truncate(MOST_REASONS);
         reasons.into_iter().map(Printable::new).collect()

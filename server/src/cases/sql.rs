@@ -125,9 +125,13 @@ pub fn insert(db: &Db<'_>, new: &NewCase<'_>) -> Result<CaseNumber, StoreError> 
 }
 
 fn insert_version(db: &Db<'_>, number: CaseNumber, version: u32, body: &CaseBody, editor: &PersonName) -> Result<(), StoreError> {
-    db.sql()
-        .prepare_cached("INSERT INTO library_version VALUES (?1, ?2, ?3, ?4, ?5)")?
-        .execute(params![number.0, version, Json(body), Text(editor), At(db.now())])?;
+    db.sql().prepare_cached("INSERT INTO library_version VALUES (?1, ?2, ?3, ?4, ?5)")?.execute(params![
+        number.0,
+        version,
+        Json(body),
+        Text(editor),
+        At(db.now())
+    ])?;
     Ok(())
 }
 
@@ -187,7 +191,9 @@ const WEIGHTS: &str = "3.2, 1.2, 1.2, 0.8, 0.4, 0.28";
 pub fn put_entry(db: &Db<'_>, number: CaseNumber, entry: &Entry) -> Result<(), StoreError> {
     drop_entry(db, number)?;
     db.sql()
-        .prepare_cached("INSERT INTO library_index(rowid, code, equipment, title, symptom, cause, rest) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")?
+        .prepare_cached(
+            "INSERT INTO library_index(rowid, code, equipment, title, symptom, cause, rest) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        )?
         .execute(params![number.0, entry.code, entry.equipment, entry.title, entry.symptom, entry.cause, entry.rest])?;
     Ok(())
 }

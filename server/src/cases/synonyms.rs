@@ -145,10 +145,10 @@ mod tests {
         let table = Synonyms::of_the_field();
         let groups = table.phrases.iter().map(|phrase| phrase.group).max().unwrap() + 1;
         assert!(groups >= 80, "{groups} groups");
-        let is_han = |phrase: &&Phrase| phrase.text.chars().any(|c| ('\u{4e00}'..='\u{9fff}').contains(&c));
+        let is_han = |phrase: &Phrase| phrase.text.chars().any(|c| ('\u{4e00}'..='\u{9fff}').contains(&c));
         for group in 0..groups {
             let members: Vec<_> = table.phrases.iter().filter(|phrase| phrase.group == group).collect();
-            let han = members.iter().copied().filter(|phrase| is_han(&phrase)).count();
+            let han = members.iter().copied().filter(|phrase| is_han(phrase)).count();
             assert!(han > 0 && han < members.len(), "both languages: {members:?}");
         }
         let mut seen = HashMap::new();

@@ -116,7 +116,7 @@ async fn a_long_stream_is_cut_said_so_and_hashed_whole() {
     assert_eq!(events[10..], [What::Truncated(Flow::Input), What::Total { flow: Flow::Input, bytes: 300, sha256 }]);
 }
 
-#[tokio::test(flavor = "current_thread", start_paused = true)]
+#[tokio::test(flavor = "current_thread")]
 async fn a_chunk_is_written_after_a_second_or_64_kib() {
     let world = World::new();
     let studio = world.studio(1 << 22);

@@ -73,11 +73,7 @@ impl Transfer {
     }
 
     fn operation(self, path: &Path, result: &str) -> SftpOperation {
-        SftpOperation {
-            bytes: Some(self.bytes),
-            sha256: self.hash.map(|hash| hex(&hash.finalize())),
-            ..operation(self.op, path, result)
-        }
+        SftpOperation { bytes: Some(self.bytes), sha256: self.hash.map(|hash| hex(&hash.finalize())), ..operation(self.op, path, result) }
     }
 }
 
@@ -97,10 +93,12 @@ struct Failure(Code, String);
 
 impl From<io::Error> for Failure {
     fn from(error: io::Error) -> Self {
-        let code = match error.kind() {
-            io::ErrorKind::NotFound => Code::NoSuchFile,
-            io::ErrorKind::PermissionDenied => Code::PermissionDenied,
-            _ => Code::Failure,
+        let code = if error.kind() == io::ErrorKind::NotFound {
+            Code::NoSuchFile
+        } else if error.kind() == io::ErrorKind::PermissionDenied {
+            Code::PermissionDenied
+        } else {
+            Code::Failure
         };
         Self(code, error.to_string())
     }

@@ -64,29 +64,84 @@ const ATTR_EXTENDED: u32 = 0x8000_0000;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Request {
     Init,
-    Open { path: PathBuf, flags: OpenFlags, attributes: Attributes },
-    Close { handle: Vec<u8> },
-    Read { handle: Vec<u8>, offset: u64, length: u32 },
-    Write { handle: Vec<u8>, offset: u64, data: Vec<u8> },
-    Lstat { path: PathBuf },
-    Fstat { handle: Vec<u8> },
-    SetStat { path: PathBuf, attributes: Attributes },
-    FsetStat { handle: Vec<u8>, attributes: Attributes },
-    OpenDir { path: PathBuf },
-    ReadDir { handle: Vec<u8> },
-    Remove { path: PathBuf },
-    MakeDir { path: PathBuf, attributes: Attributes },
-    RemoveDir { path: PathBuf },
-    RealPath { path: PathBuf },
-    Stat { path: PathBuf },
+    Open {
+        path: PathBuf,
+        flags: OpenFlags,
+        attributes: Attributes,
+    },
+    Close {
+        handle: Vec<u8>,
+    },
+    Read {
+        handle: Vec<u8>,
+        offset: u64,
+        length: u32,
+    },
+    Write {
+        handle: Vec<u8>,
+        offset: u64,
+        data: Vec<u8>,
+    },
+    Lstat {
+        path: PathBuf,
+    },
+    Fstat {
+        handle: Vec<u8>,
+    },
+    SetStat {
+        path: PathBuf,
+        attributes: Attributes,
+    },
+    FsetStat {
+        handle: Vec<u8>,
+        attributes: Attributes,
+    },
+    OpenDir {
+        path: PathBuf,
+    },
+    ReadDir {
+        handle: Vec<u8>,
+    },
+    Remove {
+        path: PathBuf,
+    },
+    MakeDir {
+        path: PathBuf,
+        attributes: Attributes,
+    },
+    RemoveDir {
+        path: PathBuf,
+    },
+    RealPath {
+        path: PathBuf,
+    },
+    Stat {
+        path: PathBuf,
+    },
     /// `replace` is OpenSSH's `posix-rename`.
-    Rename { from: PathBuf, to: PathBuf, replace: bool },
-    ReadLink { path: PathBuf },
-    Symlink { target: PathBuf, link: PathBuf },
-    HardLink { from: PathBuf, to: PathBuf },
-    Fsync { handle: Vec<u8> },
+    Rename {
+        from: PathBuf,
+        to: PathBuf,
+        replace: bool,
+    },
+    ReadLink {
+        path: PathBuf,
+    },
+    Symlink {
+        target: PathBuf,
+        link: PathBuf,
+    },
+    HardLink {
+        from: PathBuf,
+        to: PathBuf,
+    },
+    Fsync {
+        handle: Vec<u8>,
+    },
     Limits,
-    ExpandPath { path: PathBuf },
+    ExpandPath {
+        path: PathBuf,
+    },
     Unknown,
 }
 

@@ -1,0 +1,302 @@
+//! A device with one live consent, serving SSH on a loopback socket.
+
+use std::collections::BTreeMap;
+use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use jiff::{Timestamp, ToSpan};
+use lineman_agent::consents::clock::SystemClock;
+use lineman_agent::consents::{Consents, Pinned, Policy};
+use lineman_agent::identity::Identity;
+use lineman_agent::outbox::Outbox;
+use lineman_agent::session::account::{Account, OWN_ACCOUNT, Profile};
+use lineman_agent::session::chain::Studio;
+use lineman_agent::session::registry::Sessions;
+use lineman_agent::session::{Host, serve};
+use lineman_agent::spool::Spool;
+use lineman_common::id::ConsentId;
+use lineman_common::link::{Report, SessionEnded, Stream};
+use lineman_common::recording::{Recording, SftpOperation, What, verify};
+use lineman_common::session::Grade;
+use lineman_common::statement::{CarrierSigners, Consent, Namespace, Request, Signed, SignerList, device, sha256_hex, sig};
+use ssh_key::{Algorithm, LineEnding, PrivateKey};
+use tokio::task::JoinSet;
+
+pub struct Device {
+    dir: tempfile::TempDir,
+    home: tempfile::TempDir,
+    port: u16,
+    profile: Profile,
+    outbox: Arc<Outbox>,
+    host_key: PrivateKey,
+    pub host: Arc<Host>,
+    pub consent: ConsentId,
+    served: Arc<AtomicUsize>,
+    taken: Arc<AtomicUsize>,
+}
+
+pub fn text(bytes: &[u8]) -> &str {
+    std::str::from_utf8(bytes).unwrap()
+}
+
+fn key() -> PrivateKey {
+    PrivateKey::random(&mut ssh_key::rand_core::UnwrapErr(ssh_key::getrandom::SysRng), Algorithm::Ed25519).unwrap()
+}
+
+fn list(kind: &str, lines: &str) -> String {
+    let now = Timestamp::now();
+    let expiry = now + (24 * 20).hours();
+    format!("# lineman-list: {kind}\n# counter: 1\n# issued: {now}\n# expiry: {expiry}\n{lines}\n")
+}
+
+fn line(principal: &str, namespace: &str, key: &PrivateKey) -> String {
+    format!("{principal} namespaces=\"{namespace}\" {}", device::openssh(key.public_key()))
+}
+
+impl Device {
+    /// With a consent for these doors.
+    pub fn start(doors: &str) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let home = tempfile::tempdir().unwrap();
+        std::fs::set_permissions(home.path(), std::fs::Permissions::from_mode(0o777)).unwrap();
+        let (root, approver, engineer, host_key) = (key(), key(), key(), key());
+        write_key(&dir.path().join("engineer"), &engineer);
+
+        let name: lineman_common::name::NeName = "ne-1.jw.ne".parse().unwrap();
+        let signers = list("signers JW", &line("approver-jw", "consent@lineman", &approver));
+        let link_key = rcgen_key();
+        let identity = Arc::new(Identity {
+            dir: dir.path().to_owned(),
+            signers: CarrierSigners::parse(&signers, &name.customer).unwrap(),
+            vendor_root: SignerList::parse("vendor root", &line("vendor-root", "roster@lineman", &root)).unwrap(),
+            server: "127.0.0.1:1".parse().unwrap(),
+            ca: Vec::new(),
+            link_certificate: Vec::new(),
+            link_key,
+            host_key_fingerprint: sig::fingerprint(host_key.public_key()).to_string(),
+            host_key: host_key.clone(),
+            device: name.clone(),
+        });
+        let policy = Policy { grades: vec![Grade::EndToEnd], max_duration_s: 3600, challenge_ttl_s: 3600, accounts: vec!["view".into()] };
+        let consents = Consents::open(dir.path(), Pinned::of(&identity), policy, Arc::new(SystemClock::new())).unwrap();
+        let roster = list("roster", &line("engineer-a,level-2", "request@lineman", &engineer));
+        consents.take_roster(&Signed::sign(&root, Namespace::Roster, roster).unwrap()).unwrap();
+        let id = ConsentId::new();
+        let request = Request {
+            id,
+            fault: "F-JW-1".parse().unwrap(),
+            device: name,
+            host_key: identity.host_key_fingerprint.clone(),
+            grade: Grade::EndToEnd,
+            engineer: "engineer-a".parse().unwrap(),
+            engineer_key: sig::fingerprint(engineer.public_key()).to_string(),
+            doors: doors.parse().unwrap(),
+            account: "view".into(),
+            duration_s: 3600,
+            challenge: consents.challenge(id).unwrap().0,
+            reason: "test".into(),
+            issued: Timestamp::now(),
+        };
+        let request_text = request.write().unwrap();
+        let consent = Consent {
+            id,
+            request_sha256: sha256_hex(&request_text),
+            approver: "approver-jw".parse().unwrap(),
+            doors: request.doors.clone(),
+            duration_s: 3600,
+            roster: 1,
+            issued: Timestamp::now(),
+        };
+        let request = Signed::sign(&engineer, Namespace::Request, request_text).unwrap();
+        let consent = Signed::sign(&approver, Namespace::Consent, consent.write().unwrap()).unwrap();
+        consents.admit(&request, &consent).unwrap();
+
+        let outbox = Outbox::new(Spool::open(&dir.path().join("spool"), 64 << 20).unwrap());
+        let journals = dir.path().join("sessions");
+        std::fs::create_dir(&journals).unwrap();
+        let user = if rustix::process::geteuid().is_root() { "nobody" } else { OWN_ACCOUNT };
+        let profile =
+            Profile { user: user.into(), shell: Some("/bin/bash".into()), home: Some(home.path().to_owned()), env: BTreeMap::new() };
+        let host = Host::new(
+            PathBuf::from(env!("CARGO_BIN_EXE_lineman-agent")),
+            Arc::clone(&identity),
+            BTreeMap::from([("view".to_owned(), profile.clone())]),
+            Arc::new(consents),
+            Arc::new(Sessions::default()),
+            Arc::new(Studio { outbox: Arc::clone(&outbox), host_key: host_key.clone(), journals }),
+        );
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let known = format!("[127.0.0.1]:{port} {}\n", device::openssh(host_key.public_key()));
+        std::fs::write(dir.path().join("known_hosts"), known).unwrap();
+        let (served, taken) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+        let server = (Arc::clone(&host), Arc::clone(&served), Arc::clone(&taken));
+        std::thread::spawn(move || serve_on(listener, &server.0, &server.1, &server.2));
+        Self { dir, home, port, profile, outbox, host_key, host, consent: id, served, taken }
+    }
+
+    pub fn home(&self) -> &Path {
+        self.home.path()
+    }
+
+    pub fn uid(&self) -> u32 {
+        Account::of(&self.profile).unwrap().uid
+    }
+
+    /// As `id -G` prints them: the primary one first.
+    pub fn groups(&self) -> String {
+        let account = Account::of(&self.profile).unwrap();
+        let others = account.groups.iter().filter(|gid| **gid != account.gid);
+        std::iter::once(&account.gid).chain(others).map(ToString::to_string).collect::<Vec<_>>().join(" ")
+    }
+
+    /// A key that no consent names.
+    pub fn stranger(&self) -> PathBuf {
+        let path = self.dir.path().join("stranger");
+        write_key(&path, &key());
+        path
+    }
+
+    fn options(&self, key: &Path) -> Vec<String> {
+        let known = self.dir.path().join("known_hosts");
+        let mut options: Vec<String> = ["-F", "none", "-i", key.to_str().unwrap()].map(Into::into).to_vec();
+        for option in [
+            format!("UserKnownHostsFile={}", known.display()),
+            "StrictHostKeyChecking=yes".into(),
+            "IdentitiesOnly=yes".into(),
+            "IdentityAgent=none".into(),
+            "BatchMode=yes".into(),
+            "LogLevel=INFO".into(),
+            format!("Port={}", self.port),
+        ] {
+            options.extend(["-o".to_owned(), option]);
+        }
+        options
+    }
+
+    pub fn ssh_arguments(&self) -> Vec<String> {
+        let mut arguments = self.options(&self.dir.path().join("engineer"));
+        arguments.extend(["-l", "x", "127.0.0.1"].map(Into::into));
+        arguments
+    }
+
+    /// `scp` or `sftp`.
+    pub fn client(&self, program: &str) -> Command {
+        let mut command = Command::new(program);
+        command.args(self.options(&self.dir.path().join("engineer"))).stdin(Stdio::null());
+        command
+    }
+
+    pub fn ssh(&self, arguments: &[&str]) -> Command {
+        self.ssh_with(&self.dir.path().join("engineer"), arguments)
+    }
+
+    /// Options come before the host, a command after it; the first that doesn't begin with a dash or follow one begins the command.
+    pub fn ssh_with(&self, key: &Path, arguments: &[&str]) -> Command {
+        let mut command = Command::new("ssh");
+        let takes_value = ["-o", "-S", "-W", "-R", "-L", "-O"];
+        let mut split = 0;
+        while split < arguments.len() && arguments[split].starts_with('-') {
+            split += if takes_value.contains(&arguments[split]) { 2 } else { 1 };
+        }
+        command.args(self.options(key)).args(&arguments[..split]).args(["-l", "x", "127.0.0.1"]).args(&arguments[split..]);
+        command.stdin(Stdio::null());
+        command
+    }
+
+    pub fn sftp(&self, batch: &str) -> Output {
+        let file = self.dir.path().join("batch");
+        std::fs::write(&file, batch).unwrap();
+        let mut sftp = Command::new("sftp");
+        sftp.args(self.options(&self.dir.path().join("engineer"))).args(["-b", file.to_str().unwrap(), "x@127.0.0.1"]);
+        sftp.output().unwrap()
+    }
+
+    /// Waits until every connection that was taken has ended.
+    fn settled(&self) {
+        let deadline = Instant::now() + Duration::from_secs(30);
+        while self.served.load(Ordering::SeqCst) < self.taken.load(Ordering::SeqCst) {
+            assert!(Instant::now() < deadline, "a session does not end");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    fn recordings(&self) -> Vec<Recording> {
+        self.settled();
+        let chunks = self.outbox.spool().read_from(Stream::Recording, 0, usize::MAX).unwrap();
+        let mut files: BTreeMap<String, String> = BTreeMap::new();
+        for (_, line) in chunks {
+            let line = String::from_utf8(line).unwrap();
+            let chunk: Signed = serde_json::from_str(&line).unwrap();
+            let header: serde_json::Value = serde_json::from_str(chunk.text.lines().next().unwrap()).unwrap();
+            let file = files.entry(header["session"].to_string()).or_default();
+            *file += &(line + "\n");
+        }
+        files.values().map(|file| verify(file, self.host_key.public_key()).unwrap()).collect()
+    }
+
+    pub fn recorded(&self) -> usize {
+        self.recordings().len()
+    }
+
+    /// The only recording, verified.
+    pub fn recording(&self) -> Recording {
+        let mut recordings = self.recordings();
+        assert_eq!(recordings.len(), 1);
+        recordings.remove(0)
+    }
+
+    pub fn sftp_operations(&self) -> Vec<SftpOperation> {
+        let events = self.recordings().into_iter().flat_map(|recording| recording.events);
+        let sftp = events.filter_map(|event| match event.what {
+            What::Sftp(operation) => Some(operation),
+            _ => None,
+        });
+        sftp.collect()
+    }
+
+    /// What was told about the last session's end.
+    pub fn ended(&self) -> SessionEnded {
+        self.settled();
+        let events = self.outbox.spool().read_from(Stream::Events, 0, usize::MAX).unwrap();
+        let ended = events.iter().rev().find_map(|(_, body)| match serde_json::from_slice(body).unwrap() {
+            Report::SessionEnded(ended) => Some(ended),
+            _ => None,
+        });
+        ended.unwrap()
+    }
+}
+
+fn write_key(path: &Path, key: &PrivateKey) {
+    std::fs::write(path, key.to_openssh(LineEnding::LF).unwrap().as_bytes()).unwrap();
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).unwrap();
+}
+
+fn rcgen_key() -> rustls::pki_types::PrivateKeyDer<'static> {
+    let key = rcgen::KeyPair::generate_for(&rcgen::PKCS_ED25519).unwrap();
+    rustls::pki_types::PrivateKeyDer::try_from(key.serialize_der()).unwrap()
+}
+
+/// The agent's runtime: one thread.
+fn serve_on(listener: TcpListener, host: &Arc<Host>, served: &Arc<AtomicUsize>, taken: &Arc<AtomicUsize>) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        listener.set_nonblocking(true).unwrap();
+        let listener = tokio::net::TcpListener::from_std(listener).unwrap();
+        let mut visits = JoinSet::new();
+        loop {
+            let (stream, _) = listener.accept().await.unwrap();
+            taken.fetch_add(1, Ordering::SeqCst);
+            let (host, served) = (Arc::clone(host), Arc::clone(served));
+            visits.spawn(async move {
+                serve(host, stream, std::future::pending()).await;
+                served.fetch_add(1, Ordering::SeqCst);
+            });
+        }
+    });
+}

@@ -1,0 +1,56 @@
+//! The programs as processes: what they say of themselves, and what they leave.
+
+use std::fs;
+use std::process::Command;
+
+use lineman_tests::{Demo, bin, run};
+use serde_json::Value;
+
+pub fn the_description_is_what_the_server_serves(demo: &Demo) {
+    let served = demo.http(None).get("/api/v1/openapi.json").ok();
+    let printed = run(Command::new(bin("lineman-server")).arg("openapi")).json();
+    let routes = |api: &Value| -> Vec<String> { api["paths"].as_object().expect("paths").keys().cloned().collect() };
+    assert_eq!(routes(&served), routes(&printed));
+    assert_eq!(served["components"]["schemas"], printed["components"]["schemas"]);
+    let health = demo.http(None).get("/healthz").ok();
+    assert_eq!(health["status"], "ok");
+    assert!(health["agents_online"].as_u64().is_some_and(|count| count >= 1), "{health}");
+    let page = demo.http(None).get("/");
+    assert!(page.status == 200 && page.body.as_str().is_some_and(|html| html.contains("openapi.json")), "{page:?}");
+}
+
+pub fn a_backup_taken_while_it_runs_restores(demo: &Demo) {
+    let dir = demo.scratch("backup");
+    let (copy, config) = (dir.join("copy.db"), demo.dir().join("server/server.toml"));
+    let server = |args: &[&str]| run(Command::new(bin("lineman-server")).args(args));
+    let [copy_text, config_text] = [&copy, &config].map(|path| path.display().to_string());
+    server(&["check-config", "--config", &config_text]).ok().says("is good");
+    server(&["backup", "--config", &config_text, "--to", &copy_text]).ok();
+    server(&["backup", "--config", &config_text, "--to", &copy_text]).exits(1).says("exists already");
+    // Not in place of a database that a server uses.
+    server(&["restore", "--config", &config_text, "--from", &copy_text]).exits(1).says("stop it first");
+    // In a folder of its own, it is a whole database.
+    let other = dir.join("other");
+    fs::create_dir_all(&other).expect("a folder");
+    let text = fs::read_to_string(&config).expect("the configuration");
+    let lines = text.lines().map(|line| if line.starts_with("listen =") { "listen = \"127.0.0.1:0\"" } else { line });
+    fs::write(other.join("server.toml"), lines.collect::<Vec<_>>().join("\n")).expect("a file");
+    let other_config = other.join("server.toml").display().to_string();
+    server(&["restore", "--config", &other_config, "--from", &copy_text]).ok();
+    server(&["migrate", "--config", &other_config]).ok();
+    fs::write(other.join("bad.toml"), "listen = \"nowhere\"").expect("a file");
+    server(&["check-config", "--config", &other.join("bad.toml").display().to_string()]).exits(1).says("listen");
+}
+
+pub fn the_demo_leaves_nothing_behind() {
+    let demo = Demo::up(2);
+    let pids = ["server", "ne-1", "ne-2"].map(|name| demo.pid_of(name));
+    let (dir, alive) = (demo.dir(), |pid: u32| fs::metadata(format!("/proc/{pid}")).is_ok());
+    assert!(pids.iter().all(|pid| alive(*pid)));
+    // A second one in the same place is refused, and does not hurt the first.
+    demo.person("admin-z").args(["demo", "up", "--dir", &dir.display().to_string(), "--detach"]).output().exits(6);
+    assert!(pids.iter().all(|pid| alive(*pid)));
+    drop(demo);
+    assert!(pids.iter().all(|pid| !alive(*pid)), "processes are left");
+    assert!(!dir.exists(), "files are left");
+}

@@ -1,0 +1,239 @@
+//! The testkit: a real demo (server, agents, people, keys) in a folder of its own, and the clients that people use on it.
+//!
+//! Nothing here knows the inside of a program: tests start the built binaries, speak HTTP, run `lineman`, `ssh`, `ssh-keygen`.
+
+mod http;
+mod process;
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+pub use http::{Http, Reply};
+pub use process::{Output, Process, bin, process_with_file, run};
+
+/// How long a condition may take to come true. Generous: it decides, it doesn't measure.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Waits until `condition` gives something; fails with what it saw last.
+pub fn eventually<T>(what: &str, mut condition: impl FnMut() -> Result<T, String>) -> T {
+    let begun = Instant::now();
+    loop {
+        match condition() {
+            Ok(value) => return value,
+            Err(seen) if begun.elapsed() > PATIENCE => panic!("{what}: not within {} s; last seen: {seen}", PATIENCE.as_secs()),
+            Err(_) => std::thread::sleep(Duration::from_millis(50)),
+        }
+    }
+}
+
+/// A running demo; ended, with all its processes and files, when dropped.
+pub struct Demo {
+    /// Keeps the folder: the demo's files, and a home of its own for `lineman`.
+    root: tempfile::TempDir,
+    /// What `lineman demo up --json` printed.
+    pub facts: Value,
+}
+
+impl Demo {
+    pub fn up(agents: u32) -> Self {
+        let root = tempfile::Builder::new().prefix("lineman-it-").tempdir().expect("a temporary folder");
+        // Sessions run as another account, which must be able to walk to its element.
+        std::fs::set_permissions(root.path(), std::os::unix::fs::PermissionsExt::from_mode(0o711)).expect("permissions");
+        let mut demo = Self { root, facts: Value::Null };
+        let agents = agents.to_string();
+        let dir = demo.dir().display().to_string();
+        let up = ["demo", "up", "--dir", &dir, "--detach", "--json", "--port", "0", "--jump-port", "0", "--agents", &agents];
+        demo.facts = demo.lineman().args(up).output().json();
+        demo
+    }
+
+    pub fn dir(&self) -> PathBuf {
+        self.root.path().join("demo")
+    }
+
+    /// A folder for a test's own files.
+    pub fn scratch(&self, name: &str) -> PathBuf {
+        let path = self.root.path().join("scratch").join(name);
+        std::fs::create_dir_all(&path).expect("a folder");
+        path
+    }
+
+    /// `lineman` with a home of its own.
+    fn lineman(&self) -> Person<'_> {
+        Person { demo: self, name: None, args: Vec::new(), stdin: None }
+    }
+
+    /// `lineman` as one of the demo's people.
+    pub fn person(&self, name: &str) -> Person<'_> {
+        Person { name: Some(name.to_owned()), ..self.lineman() }
+    }
+
+    fn fact(&self, name: &str) -> &str {
+        self.facts[name].as_str().unwrap_or_else(|| panic!("demo up --json has no `{name}`: {}", self.facts))
+    }
+
+    pub fn server(&self) -> &str {
+        self.fact("server")
+    }
+
+    pub fn consent_key(&self) -> &str {
+        self.fact("consent_key")
+    }
+
+    pub fn engineer_key(&self) -> &str {
+        self.fact("engineer_key")
+    }
+
+    /// A field of one of the people in `demo up --json`: `token`, `key`, `trust`.
+    pub fn of_person(&self, name: &str, field: &str) -> String {
+        let people = self.facts["people"].as_array().expect("people");
+        let person = people.iter().find(|person| person["name"] == name).unwrap_or_else(|| panic!("no person {name}"));
+        person[field].as_str().unwrap_or_else(|| panic!("{name} has no {field}")).to_owned()
+    }
+
+    /// HTTP as one of the people, or as nobody.
+    pub fn http(&self, person: Option<&str>) -> Http {
+        Http::new(self.server(), Path::new(self.fact("ca")), person.map(|name| self.of_person(name, "token")))
+    }
+
+    /// The simulated element's folder.
+    pub fn element(&self, handle: &str) -> PathBuf {
+        self.dir().join("elements").join(handle)
+    }
+
+    /// The agent's state folder.
+    pub fn agent(&self, handle: &str) -> PathBuf {
+        self.dir().join("agents").join(handle)
+    }
+
+    pub fn do_break(&self, handle: &str, what: &str) {
+        self.lineman().args(["demo", "break", handle, what, "--dir", &self.dir().display().to_string()]).output().ok();
+    }
+
+    pub fn repair(&self, handle: &str, what: &str) {
+        self.lineman().args(["demo", "repair", handle, what, "--dir", &self.dir().display().to_string()]).output().ok();
+    }
+
+    /// The process that the demo started under this name (`server`, `ne-1`).
+    pub fn pid_of(&self, name: &str) -> u32 {
+        let text = std::fs::read_to_string(self.dir().join("pids.json")).expect("pids.json");
+        let pids: Value = serde_json::from_str(&text).expect("JSON");
+        let entry = pids.as_array().expect("a list").iter().find(|entry| entry["name"] == name).cloned();
+        u32::try_from(entry.expect("a known name")["pid"].as_u64().expect("a pid")).expect("a pid")
+    }
+
+    /// An open fault on this equipment, when there is one.
+    pub fn open_fault(&self, equipment: &str) -> Result<Value, String> {
+        let faults = self.http(Some("engineer-a")).get(&format!("/api/v1/faults?equipment={equipment}")).ok();
+        faults["items"].as_array().and_then(|faults| faults.first().cloned()).ok_or_else(|| faults.to_string())
+    }
+
+    /// Breaks an element and waits for its fault; answers the number.
+    pub fn broken(&self, handle: &str, equipment: &str, what: &str) -> String {
+        self.do_break(handle, what);
+        let fault = eventually("a fault opens", || self.open_fault(equipment));
+        fault["number"].as_str().expect("a number").to_owned()
+    }
+
+    /// The engineer asks, the approver signs, the device confirms; answers the consent's id.
+    pub fn consented(&self, fault: &str, doors: &str, duration: &str) -> String {
+        let id = self.requested(fault, doors, duration);
+        let approver = approver_of(fault);
+        self.person(&approver).args(["consent", "approve", &id, "--key", &self.of_person(&approver, "key")]).output().ok();
+        id
+    }
+
+    /// The engineer asks; answers the consent's id.
+    pub fn requested(&self, fault: &str, doors: &str, duration: &str) -> String {
+        let request = ["consent", "request", fault, "--doors", doors, "--for", duration, "-o", "json"];
+        let view = self.person("engineer-a").args(request).output().json();
+        let view = view.as_array().and_then(|list| list.first()).cloned().unwrap_or(view);
+        view["id"].as_str().unwrap_or_else(|| panic!("no id in {view}")).to_owned()
+    }
+
+    /// A file for `ssh -F`, made by `lineman ssh-config`.
+    pub fn ssh_config(&self) -> PathBuf {
+        self.ssh_config_of("engineer-a")
+    }
+
+    pub fn ssh_config_of(&self, person: &str) -> PathBuf {
+        let file = self.scratch("ssh").join(person);
+        let text = self.person(person).args(["ssh-config"]).output().ok().stdout;
+        std::fs::write(&file, text).expect("a file");
+        file
+    }
+
+    /// Stock `ssh` with that file.
+    pub fn ssh(&self, args: &[&str]) -> Output {
+        run(Command::new("ssh").arg("-F").arg(self.ssh_config()).args(args).stdin(Stdio::null()))
+    }
+}
+
+/// The approver of the customer whose fault this is: `F-JW-1` -> `approver-jw`.
+pub fn approver_of(fault: &str) -> String {
+    let customer = fault.split('-').nth(1).unwrap_or_else(|| panic!("{fault} is not a fault's number"));
+    format!("approver-{}", customer.to_ascii_lowercase())
+}
+
+impl Drop for Demo {
+    fn drop(&mut self) {
+        if self.facts.is_null() {
+            return;
+        }
+        let down = ["demo", "down", "--dir", &self.dir().display().to_string()];
+        let output = self.lineman().args(down).output();
+        if output.code != Some(0) && !std::thread::panicking() {
+            panic!("demo down failed: {output:?}");
+        }
+    }
+}
+
+/// One run of `lineman`.
+pub struct Person<'a> {
+    demo: &'a Demo,
+    name: Option<String>,
+    args: Vec<String>,
+    stdin: Option<String>,
+}
+
+impl Person<'_> {
+    #[must_use]
+    pub fn args<I: AsRef<str>>(mut self, args: impl IntoIterator<Item = I>) -> Self {
+        self.args.extend(args.into_iter().map(|arg| arg.as_ref().to_owned()));
+        self
+    }
+
+    #[must_use]
+    pub fn stdin(mut self, text: &str) -> Self {
+        self.stdin = Some(text.to_owned());
+        self
+    }
+
+    /// The command, ready to start.
+    pub fn command(&self) -> Command {
+        let home = self.demo.root.path().join("home");
+        let mut command = Command::new(bin("lineman"));
+        command.args(&self.args).stdin(Stdio::null());
+        for variable in ["LINEMAN_SERVER", "LINEMAN_CA", "LINEMAN_TOKEN", "LINEMAN_KEY", "LINEMAN_TRUST", "LINEMAN_CONTEXT"] {
+            command.env_remove(variable);
+        }
+        for (variable, folder) in [("XDG_CONFIG_HOME", "config"), ("XDG_STATE_HOME", "state"), ("XDG_CACHE_HOME", "cache")] {
+            command.env(variable, home.join(folder));
+        }
+        command.env("HOME", &home);
+        if let Some(name) = &self.name {
+            command.env("LINEMAN_CONTEXT", format!("demo-{name}"));
+        }
+        command
+    }
+
+    pub fn output(self) -> Output {
+        match &self.stdin {
+            None => run(&mut self.command()),
+            Some(text) => process::run_with_input(&mut self.command(), text),
+        }
+    }
+}

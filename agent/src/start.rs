@@ -22,6 +22,7 @@ use crate::log::LogLevelHandle;
 use crate::outbox::Outbox;
 use crate::session::Host;
 use crate::session::chain::{Studio, end_unfinished};
+use crate::session::reap;
 use crate::session::registry::{Ending, Sessions};
 use crate::spool::Spool;
 use crate::watch::Nudges;
@@ -39,7 +40,9 @@ pub async fn run(state: &Path, config: Option<&Path>, log_level: LogLevelHandle)
     let checks = Checks::open(settings.checks.clone(), Roots::default(), state)?;
     let studio = studio(state, &identity, &outbox)?;
     for session in end_unfinished(&studio).context("ending the recordings that were cut off")? {
-        tracing::warn!(session.id = %session, "the agent was stopped in the middle of this session; its recording is closed now");
+        // Its shells died with the agent that recorded them; what they had started goes now.
+        let killed = reap::kill_all(session);
+        tracing::warn!(session.id = %session, killed, "the agent was stopped in the middle of this session; its recording is closed now");
     }
     let clock = SystemClock::new();
     let boot_id = clock.boot_id().to_owned();

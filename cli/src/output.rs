@@ -128,7 +128,9 @@ impl Out {
     pub fn of_process(format: Option<Format>, headers: bool, quiet: bool, env: &crate::context::Env) -> Self {
         let stdout = std::io::stdout();
         let terminal = stdout.is_terminal();
-        let width = terminal.then(|| rustix::termios::tcgetwinsize(&stdout).map_or(80, |size| usize::from(size.ws_col)).max(40));
+        // A terminal that does not know its width says 0.
+        let columns = || rustix::termios::tcgetwinsize(&stdout).ok().map(|size| usize::from(size.ws_col)).filter(|columns| *columns > 0);
+        let width = terminal.then(|| columns().unwrap_or(80).max(40));
         Self {
             format: format.unwrap_or(if terminal { Format::Table } else { Format::Tsv }),
             headers,
@@ -275,9 +277,11 @@ impl Out {
         }
     }
 
-    /// A time for people, in their own zone, which is named.
+    /// A time for people, in their own zone, which is named; with the year where it is not this one.
     pub fn moment(&self, time: Timestamp) -> String {
-        time.to_zoned(self.zone.clone()).strftime("%m-%d %H:%M:%S %Z").to_string()
+        let (time, now) = (time.to_zoned(self.zone.clone()), Timestamp::now().to_zoned(self.zone.clone()));
+        let form = if time.year() == now.year() { "%m-%d %H:%M:%S %Z" } else { "%Y-%m-%d %H:%M:%S %Z" };
+        time.strftime(form).to_string()
     }
 }
 
@@ -408,7 +412,7 @@ mod tests {
     }
 
     fn sample() -> Table {
-        let time: Timestamp = "2026-11-22T01:02:03Z".parse().unwrap();
+        let time: Timestamp = "2001-11-22T01:02:03Z".parse().unwrap();
         Table::new(
             ["name", "text", "at", "took"],
             [
@@ -422,7 +426,7 @@ mod tests {
     fn a_pipe_gets_everything_untouched_by_the_terminal() {
         assert_eq!(
             out(Format::Tsv).table(&sample()),
-            "name\ttext\tat\ttook\nne-1\t板卡3 温度\t2026-11-22T01:02:03Z\t65\nne-22\t=cmd|' /C calc'!A0\\n\\u{1b}[2J\t\t\n"
+            "name\ttext\tat\ttook\nne-1\t板卡3 温度\t2001-11-22T01:02:03Z\t65\nne-22\t=cmd|' /C calc'!A0\\n\\u{1b}[2J\t\t\n"
         );
         assert_eq!(Out { headers: false, ..out(Format::Tsv) }.table(&sample()).lines().count(), 2);
     }
@@ -431,8 +435,8 @@ mod tests {
     fn a_table_counts_wide_characters_as_two_columns() {
         assert_eq!(
             out(Format::Table).table(&sample()),
-            "NAME   TEXT                           AT                  TOOK\n\
-             ne-1   板卡3 温度                     11-22 01:02:03 UTC  1m 05s\n\
+            "NAME   TEXT                           AT                       TOOK\n\
+             ne-1   板卡3 温度                     2001-11-22 01:02:03 UTC  1m 05s\n\
              ne-22  =cmd|' /C calc'!A0\\n\\u{1b}[2J\n"
         );
     }

@@ -85,7 +85,8 @@ pub fn what_is_not_consented_is_refused_with_the_reason(demo: &Demo) {
     let key = demo.scratch("doors-refused").join("stranger").display().to_string();
     run(Command::new("ssh-keygen").args(["-q", "-t", "ed25519", "-N", "", "-f", &key])).ok();
     let config = demo.ssh_config();
-    run(Command::new("ssh").arg("-F").arg(&config).args(["-o", "IdentityFile=none", "-i", &key, "centre", "true"])).exits(255).says("Permission denied");
+    let jump_port = demo.facts["jump"].as_str().and_then(|jump| jump.rsplit(':').next()).expect("a port").to_owned();
+    run(Command::new("ssh").args(["-F", "none", "-o", "IdentityAgent=none"]).args(["-p", &jump_port, "-i", &key, "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", "127.0.0.1", "true"])).exits(255).says("Permission denied");
     // The gateway itself has no shell.
     run(Command::new("ssh").arg("-F").arg(&config).args(["centre", "id"])).exits(255).says("has no shell");
 

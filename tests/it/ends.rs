@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 use lineman_tests::{Demo, Process, eventually};
 use serde_json::json;
 
-const NE: &str = "ne-4.yw.ne";
+const NE: &str = "ne-8.yw.ne";
 
 /// A session that lasts, with the id under which the server knows it.
 fn inside(demo: &Demo, fault: &str) -> (Process, String) {

@@ -107,7 +107,7 @@ pub fn the_device_believes_no_forged_or_foreign_consent(demo: &Demo) {
 }
 
 pub fn a_recording_that_was_changed_is_found_out(demo: &Demo) {
-    const NE: &str = "ne-5.yw.ne";
+    const NE: &str = "ne-7.yw.ne";
     let filed = json!({"equipment": NE, "title": "test of recordings", "impact": "partial"});
     let fault = demo.http(Some("noc-yw")).post("/api/v1/faults", &filed).ok()["number"].as_str().expect("a number").to_owned();
     demo.consented(&fault, "exec", "30m");
@@ -124,6 +124,7 @@ pub fn a_recording_that_was_changed_is_found_out(demo: &Demo) {
     let reply = auditor.get(&format!("/api/v1/sessions/{id}/recording")).ok();
     let statement = dir.join("statement").display().to_string();
     fs::write(&statement, reply["device_statement"]["text"].as_str().expect("a statement")).expect("a file");
+    fs::write(statement.clone() + ".sig", reply["device_statement"]["signature"].as_str().expect("a signature")).expect("a file");
     let verify = |file: &str| demo.person("noc-yw").args(["session", "verify", file, "--statement", &statement]).output();
 
     let good = fs::read_to_string(&file).expect("the export");

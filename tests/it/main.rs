@@ -1,6 +1,6 @@
 //! The end-to-end tests: one binary, a module per feature.
 //!
-//! They share one demo (server, six agents, people, keys), each test on an element of its own; tests that kill processes bring
+//! They share one demo (server, eight agents, people, keys), each test on an element of its own; tests that kill processes bring
 //! up their own. Run them with `make test`, or `cargo build --workspace && cargo test -p lineman-tests`.
 
 mod bad_input;
@@ -47,14 +47,14 @@ const ALONE: &[(&str, fn())] = &[
 
 fn main() {
     let mut arguments = Arguments::from_args();
-    // Two cores, and six agents beside us.
+    // Two cores, and eight agents beside us.
     arguments.test_threads.get_or_insert(3);
     let wanted = |name: &str| {
         let hit = |filter: &String| if arguments.exact { name == filter } else { name.contains(filter.as_str()) };
         arguments.filter.as_ref().is_none_or(hit) && !arguments.skip.iter().any(hit)
     };
     let demo_wanted = !arguments.list && ON_DEMO.iter().any(|(name, _)| wanted(name));
-    let demo = demo_wanted.then(|| Arc::new(Demo::up(6)));
+    let demo = demo_wanted.then(|| Arc::new(Demo::up(8)));
     let shared = ON_DEMO.iter().map(|(name, test)| {
         let demo = demo.clone();
         Trial::test(*name, move || {

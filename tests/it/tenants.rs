@@ -7,18 +7,18 @@ use serde_json::{Value, json};
 /// What JW owns, by the name of the path parameter that asks for it.
 fn belongings(demo: &Demo) -> Vec<(&'static str, Vec<String>)> {
     let noc = demo.http(Some("noc-jw"));
-    let fault = noc.post("/api/v1/faults", &json!({"equipment": "ne-1.jw.ne", "title": "JW-SECRET-TITLE", "impact": "none"})).ok();
+    let fault = noc.post("/api/v1/faults", &json!({"equipment": "ne-4.jw.ne", "title": "JW-SECRET-TITLE", "impact": "none"})).ok();
     let text = |value: &Value, key: &str| value[key].as_str().unwrap_or_else(|| panic!("no {key} in {value}")).to_owned();
     let number = text(&fault, "number");
     demo.person("engineer-a").args(["fault", "accept", &number]).output().ok();
     let consent = demo.requested(&number, "exec", "10m");
-    let equipment = noc.get("/api/v1/equipment/ne-1.jw.ne").ok();
+    let equipment = noc.get("/api/v1/equipment/ne-4.jw.ne").ok();
     let alarm = noc.get("/api/v1/alarms").ok()["items"].as_array().and_then(|items| items.first().map(|alarm| text(alarm, "id")));
     let session = noc.get("/api/v1/sessions").ok()["items"].as_array().and_then(|items| items.first().map(|session| text(session, "id")));
     vec![
         ("fault", vec![number, text(&fault, "id")]),
         ("consent", vec![consent]),
-        ("equipment", vec!["ne-1.jw.ne".into(), text(&equipment, "id")]),
+        ("equipment", vec!["ne-4.jw.ne".into(), text(&equipment, "id")]),
         ("customer", vec!["JW".into()]),
         // Made by other tests of this run, or not there yet: then an id of the right form that nobody has.
         ("alarm", vec![alarm.unwrap_or_else(|| "alm_01a20110d33674329e3cc56c92182820".into())]),
@@ -46,10 +46,8 @@ fn body_of(path: &str) -> Value {
 /// Nothing in it may speak of JW.
 fn clean(reply: &Reply) {
     let text = reply.body.to_string();
-    for secret in ["JW", ".jw.ne", "jw\""] {
-        // What the caller named in its own question may come back in an error's text.
-        let echoed = reply.status >= 400 && reply.asked.contains(secret.trim_matches('"'));
-        assert!(!text.contains(secret) || echoed, "{} shows `{secret}`: {text}", reply.asked);
+    for secret in ["\"JW\"", "F-JW-", ".jw.ne", "noc-jw", "JW-SECRET-TITLE"] {
+        assert!(!text.contains(secret), "{} shows `{secret}`: {text}", reply.asked);
     }
 }
 
@@ -105,7 +103,7 @@ pub fn a_customer_sees_nothing_of_another(demo: &Demo) {
         assert_eq!(stranger.get(&format!("/api/v1/{query}")).ok()["items"], json!([]), "{query}");
     }
     // Filing for another's equipment, or under its name.
-    let filed = json!({"equipment": "ne-1.jw.ne", "title": "x", "impact": "none"});
+    let filed = json!({"equipment": "ne-4.jw.ne", "title": "x", "impact": "none"});
     stranger.post("/api/v1/faults", &filed).problem(404, "not_found");
     stranger.post("/api/v1/faults", &json!({"customer": "JW", "title": "x", "impact": "none"})).problem(422, "invalid");
     // The first fault of a customer has the number 1, whatever others have filed.
@@ -116,7 +114,7 @@ pub fn a_customer_sees_nothing_of_another(demo: &Demo) {
 fn unlike(value: &str) -> String {
     match value {
         "JW" => "QQ".into(),
-        "ne-1.jw.ne" => "ne-1.qq.ne".into(),
+        "ne-4.jw.ne" => "ne-1.qq.ne".into(),
         number if number.starts_with("F-") => "F-QQ-1".into(),
         id => format!("{}{}", &id[..id.len() - 4], if id.ends_with("0000") { "1111" } else { "0000" }),
     }

@@ -19,7 +19,9 @@ use std::process::Command;
 use lineman_common::id::SessionId;
 use rustix::fs::{Mode, fchmod, fchown};
 use rustix::io::Errno;
-use rustix::process::{Gid, Uid, chdir, geteuid, getgid, getgroups, getuid, ioctl_tiocsctty, setsid, umask};
+use rustix::process::{
+    Gid, Signal, Uid, chdir, geteuid, getgid, getgroups, getuid, ioctl_tiocsctty, set_parent_process_death_signal, setsid, umask,
+};
 use rustix::stdio::{dup2_stdin, stderr, stdin, stdout};
 use rustix::thread::{set_thread_groups, set_thread_res_gid, set_thread_res_uid};
 use serde::{Deserialize, Serialize};
@@ -134,6 +136,7 @@ fn obey(orders: &ChildOrders) -> Result<(), ChildError> {
     }
     umask(Mode::from_raw_mode(0o022));
     drop_rights(&orders.account)?;
+    die_with_the_agent()?;
     if chdir(&orders.account.home).is_err() {
         chdir("/").map_err(call("entering /"))?;
     }
@@ -168,6 +171,13 @@ fn drop_rights(account: &Account) -> Result<(), ChildError> {
         return Err(ChildError::StillPrivileged("root can be regained"));
     }
     Ok(())
+}
+
+/// Nothing may go on that nobody records: when the agent is killed, so is the child. Changing who one is resets this, so it
+/// comes after that; an agent that was gone by then is noticed by its closed pipe or terminal.
+fn die_with_the_agent() -> Result<(), ChildError> {
+    set_parent_process_death_signal(Some(Signal::KILL))
+        .map_err(|source| ChildError::Call { doing: "binding the child to the agent", source })
 }
 
 /// Becomes the account's shell; returns only when that fails.

@@ -82,6 +82,11 @@ impl Doorkeeper {
     }
 }
 
+/// RFC 4254's "administratively prohibited", with words that stock `ssh` prints.
+fn no_forwards() -> ChannelOpenFailure {
+    ChannelOpenFailure::Other { code: 1, reason: "refused: a consent opens no forwards".to_owned() }
+}
+
 impl Handler for Doorkeeper {
     type Error = russh::Error;
 
@@ -126,6 +131,31 @@ impl Handler for Doorkeeper {
         self.open.insert(channel.id());
         reply.accept().await;
         self.heard.send(Heard::Channel(channel)).await.map_err(|_| russh::Error::Disconnect)
+    }
+
+    async fn channel_open_direct_tcpip(
+        &mut self,
+        _channel: Channel<Msg>,
+        _host: &str,
+        _port: u32,
+        _from: &str,
+        _from_port: u32,
+        reply: ChannelOpenHandle,
+        _session: &mut Session,
+    ) -> Result<(), Self::Error> {
+        reply.reject(no_forwards()).await;
+        Ok(())
+    }
+
+    async fn channel_open_direct_streamlocal(
+        &mut self,
+        _channel: Channel<Msg>,
+        _path: &str,
+        reply: ChannelOpenHandle,
+        _session: &mut Session,
+    ) -> Result<(), Self::Error> {
+        reply.reject(no_forwards()).await;
+        Ok(())
     }
 
     async fn channel_close(&mut self, channel: ChannelId, _session: &mut Session) -> Result<(), Self::Error> {

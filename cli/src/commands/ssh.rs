@@ -7,7 +7,7 @@ use std::process::Command;
 use clap::Args;
 use jiff::Timestamp;
 use lineman_common::api::{ConsentState, ConsentView};
-use lineman_common::name::{CustomerCode, NeName, PersonName};
+use lineman_common::name::{CustomerCode, FaultNumber, NeName, PersonName};
 use lineman_common::statement::sha256_hex;
 
 use super::App;
@@ -135,7 +135,7 @@ impl Ssh {
         let mut ssh = Command::new("ssh");
         // `--` ends the options: a device's name can't become one. What follows the host is the command.
         ssh.arg("-F").arg(&config).args(options).arg("--").arg(device.to_string()).args(command);
-        let Some(missing) = no_consent(&device, &person.name, &consents, app) else {
+        let Some(missing) = no_consent(&self.target, &device, &person.name, &consents, app) else {
             // Only fails if ssh can't be started at all.
             return Err(no_ssh(&ssh.exec()));
         };
@@ -170,7 +170,7 @@ fn no_ssh(error: &std::io::Error) -> Failure {
 }
 
 /// What to say when the centre is certain that there is no consent: none that is live, nor on its way to the device.
-fn no_consent(device: &NeName, engineer: &PersonName, consents: &[ConsentView], app: &App) -> Option<Failure> {
+fn no_consent(target: &str, device: &NeName, engineer: &PersonName, consents: &[ConsentView], app: &App) -> Option<Failure> {
     let own: Vec<_> = consents.iter().filter(|consent| consent.device == *device && consent.engineer == *engineer).collect();
     if own.iter().any(|consent| matches!(consent.state, ConsentState::Live | ConsentState::Approved)) {
         return None;
@@ -184,7 +184,8 @@ fn no_consent(device: &NeName, engineer: &PersonName, consents: &[ConsentView], 
         Some(consent) => format!(" (the last one is {})", consent.state),
         None => String::new(),
     };
-    let fault = newest.map_or_else(|| "FAULT".to_owned(), |consent| consent.fault.to_string());
+    let asked_for = target.parse::<FaultNumber>().ok().or_else(|| newest.map(|consent| consent.fault.clone()));
+    let fault = asked_for.map_or_else(|| "FAULT".to_owned(), |fault| fault.to_string());
     Some(
         Failure::new(Exit::Forbidden, format!("{device} has no consent for {engineer}{state}"))
             .hint(format!("lineman consent request {fault} --doors shell,exec,sftp-read --for 2h")),

@@ -11,7 +11,7 @@ use crate::output::Out;
 const HOLDER_GRACE: Duration = Duration::from_secs(2 * GRACE.as_secs() + 15);
 
 pub async fn down(args: &Down, out: &Out) -> Result<(), Error> {
-    let place = Place::new(args.place.dir.as_deref())?;
+    let place = Place::existing(args.place.dir.as_deref())?;
     if !place.is_demo() {
         // Said twice, it is as true as the first time; but not about a directory that is somebody else's.
         return if place.dir().exists() {

@@ -169,7 +169,7 @@ pub async fn run(command: Command, out: &Out) -> Outcome {
         Command::Break(args) => done(touch(&args, true, out), out),
         Command::Repair(args) => done(touch(&args, false, out), out),
         Command::Status(place) => {
-            report::status(&Place::new(place.dir.as_deref())?, out)?;
+            report::status(&Place::existing(place.dir.as_deref())?, out)?;
             Ok(Exit::Done)
         }
         Command::Exec { program, args } => Err(process::become_program(&program, &args).into()),
@@ -187,8 +187,8 @@ fn done(result: Result<(), Error>, out: &Out) -> Outcome {
 
 /// Breaks or repairs.
 fn touch(args: &Touch, bad: bool, out: &Out) -> Result<(), Error> {
-    let place = Place::new(args.place.dir.as_deref())?;
-    let running = fleet::processes(&place)?.iter().any(|process| process.name == up::SERVER && process.is_running());
+    let place = Place::existing(args.place.dir.as_deref())?;
+    let running = fleet::processes(&place)?.iter().any(process::Process::is_running);
     if !running || !place.description().exists() {
         return Err(Error::NotRunning { dir: place.dir().to_owned() });
     }

@@ -38,6 +38,25 @@ impl Place {
         Ok(Self { dir })
     }
 
+    /// The place of a demo that is there already: `dir`, else the default one, else the one that `demo up` was last given.
+    pub fn existing(dir: Option<&Path>) -> Result<Self, Error> {
+        let place = Self::new(dir)?;
+        if dir.is_some() || place.is_demo() {
+            return Ok(place);
+        }
+        let last = fs::read_to_string(pointer()?).ok().map(|text| Self { dir: PathBuf::from(text.trim_end()) });
+        Ok(last.filter(Self::is_demo).unwrap_or(place))
+    }
+
+    /// Remembers this place for commands that are not told where.
+    pub fn remember(&self) -> Result<(), Error> {
+        let pointer = pointer()?;
+        if let Some(dir) = pointer.parent() {
+            fs::create_dir_all(dir).map_err(|source| Error::file("make", dir, source))?;
+        }
+        write(&pointer, 0o600, format!("{}\n", self.dir.display()))
+    }
+
     pub fn dir(&self) -> &Path {
         &self.dir
     }
@@ -148,6 +167,11 @@ impl Place {
         }
         Ok(())
     }
+}
+
+/// The file that says where `demo up` was last told to work.
+fn pointer() -> Result<PathBuf, Error> {
+    Ok(state_home(|name| std::env::var_os(name)).ok_or(Error::NoHome)?.join("lineman/demo-dir"))
 }
 
 /// The user's state directory, by the XDG rules: a relative path counts as none.

@@ -49,6 +49,7 @@ pub async fn up(args: &Up, out: &Out) -> Result<(), Error> {
     }
     element::remove_outside(&place)?;
     place.clear()?;
+    place.remember()?;
     let mut fleet = Fleet::new(&place)?;
     let built = tokio::select! {
         built = build(args, &place, &mut fleet, out) => built,

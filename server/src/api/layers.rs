@@ -1,7 +1,7 @@
 //! What happens around every request.
 
 use std::any::Any;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use axum::Json;
 use axum::extract::{MatchedPath, Request, State};
@@ -9,11 +9,16 @@ use axum::http::{HeaderValue, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use lineman_common::error::{ErrorCode, Problem};
+use futures_util::StreamExt;
 use tracing::Instrument;
 
 use crate::people;
 use crate::store::Store;
 use crate::web::ApiError;
+
+/// Of a body that is too large, this much is taken in and thrown away before the connection closes.
+const MOST_DRAINED_BYTES: usize = 64 * 1024 * 1024;
+const DRAIN_PATIENCE: Duration = Duration::from_secs(5);
 
 /// A request id for the log, the answer's header and every problem document; one line per request at debug, failures louder.
 pub async fn trace(request: Request, next: Next) -> Response {
@@ -53,6 +58,23 @@ pub async fn authenticate(State(store): State<Store>, mut request: Request, next
     let actor = store.read(move |db| people::by_token(db, &token).map_err(ApiError::from)).await?;
     request.extensions_mut().insert(actor.ok_or_else(ApiError::unauthenticated)?);
     Ok(next.run(request).await)
+}
+
+/// Answers a body that announces itself as too large, after taking it in: a client that is still sending would see a broken
+/// connection instead of the reason.
+pub async fn refuse_large(request: Request, next: Next) -> Result<Response, ApiError> {
+    let announced = request.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
+    if announced.is_none_or(|length| length <= super::MAX_BODY_BYTES) {
+        return Ok(next.run(request).await);
+    }
+    let mut body = request.into_body().into_data_stream();
+    let mut taken = 0;
+    while taken < MOST_DRAINED_BYTES
+        && let Ok(Some(Ok(part))) = tokio::time::timeout(DRAIN_PATIENCE, body.next()).await
+    {
+        taken += part.len();
+    }
+    Err(ApiError::new(ErrorCode::TooLarge, format!("the body is too large: {} MiB at most", super::MAX_BODY_BYTES >> 20)))
 }
 
 pub async fn no_such_path(request: Request) -> ApiError {

@@ -70,6 +70,7 @@ pub fn router(handles: &Handles) -> Router {
         .method_not_allowed_fallback(layers::no_such_method)
         .layer(middleware::from_fn_with_state(store, layers::authenticate))
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
+        .layer(middleware::from_fn(layers::refuse_large))
         .layer(tower_http::catch_panic::CatchPanicLayer::custom(layers::panicked))
         .layer(middleware::from_fn(layers::trace))
 }

@@ -38,7 +38,7 @@ pub enum Command {
     #[command(after_help = "Examples:\n  lineman consent revoke cns_0123456789abcdef0123456789abcdef --reason 'work is done'")]
     Revoke {
         consent: String,
-        #[arg(long, default_value = "")]
+        #[arg(long, default_value = "no reason given")]
         reason: String,
         /// Don't ask
         #[arg(short, long)]

@@ -94,8 +94,9 @@ pub enum Command {
         /// The final cause, if it is not the diagnosed one
         #[arg(long)]
         cause: Option<String>,
-        #[arg(long, default_value = "")]
-        note: String,
+        /// What was done [default: the recorded plan]
+        #[arg(long)]
+        note: Option<String>,
     },
     /// Close it; live consents and sessions for it end
     #[command(after_help = "Examples:
@@ -226,8 +227,11 @@ impl Command {
             }
             Self::Restore { fault, waiver } => done(app, client.restore(&fault, &Restore { waiver: waiver.map(Printable::from) }).await),
             Self::Resolve { fault, channel, cause, note } => {
-                let resolution = Resolution { channel, cause: cause.map(Printable::from), note: note.into() };
-                done(app, client.resolve(&fault, &resolution).await)
+                let note = match note {
+                    Some(note) => note.into(),
+                    None => planned(app, &client, &fault).await?,
+                };
+                done(app, client.resolve(&fault, &Resolution { channel, cause: cause.map(Printable::from), note }).await)
             }
             Self::Close { fault, publish_case } => close(app, &client, &fault, publish_case).await,
             Self::Reopen(WithReason { fault, reason }) => done(app, client.reopen(&fault, &Reason { reason: reason.into() }).await),
@@ -251,11 +255,23 @@ fn done(app: &App, fault: Result<Fault, ClientError>) -> Outcome {
     Ok(Exit::Done)
 }
 
+/// What was done, when nobody says otherwise: what the diagnosis planned.
+async fn planned(app: &App, client: &Client, fault: &str) -> Result<Printable, Failure> {
+    let fault = client.fault(fault).await?.fault;
+    let plan = fault.plan.filter(|plan| !plan.is_empty());
+    let plan = plan
+        .ok_or_else(|| Failure::usage(format!("{} has no plan to resolve it by", fault.number)).hint("say what was done: --note TEXT"))?;
+    app.say(format!("resolved as planned: {plan}"));
+    Ok(plan)
+}
+
 async fn close(app: &App, client: &Client, fault: &str, publish_case: bool) -> Outcome {
     let closed = client.close(fault, &Close { publish_case }).await?;
     app.out.row(&closed, |closed| show::faults_table(closed.iter().map(|closed| &closed.fault), Timestamp::now()))?;
     if let Some(case) = closed.case {
-        app.say(format!("case {case} was drafted from it. next: lineman case edit {case}, then lineman case submit {case}"));
+        app.say(format!(
+            "case {case} was drafted from it. next, by a reviewer: lineman case show {case}, then lineman case publish {case}"
+        ));
     }
     Ok(Exit::Done)
 }
@@ -302,7 +318,7 @@ impl Show {
     async fn run(self, app: &App, client: &Client) -> Outcome {
         let page = client.fault(&self.fault).await?;
         let health = match &page.fault.equipment {
-            Some(ne) if !self.no_health => match evidence::read(client, ne, page.fault.reported_at).await {
+            Some(ne) if !self.no_health => match evidence::read(client, ne, &page).await {
                 Ok(changes) => changes,
                 Err(error) => {
                     app.say(format!("the health of {ne} can't be shown: {error}"));

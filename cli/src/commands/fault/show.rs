@@ -78,7 +78,7 @@ pub fn page_sheet(page: &FaultPage, health: &[evidence::Change]) -> Sheet {
     ];
     let parts = vec![
         ("alarms", alarm::alarms_table(&page.alarms)),
-        ("health, 15 minutes before and after", evidence::table(health)),
+        ("health, 15 minutes before and since", evidence::table(health)),
         ("clocks", clock::clocks_table(&page.clocks)),
         ("similar cases", hits_table(&page.similar)),
         ("timeline", timeline_table(&page.timeline)),

@@ -18,6 +18,7 @@ use crate::output::{Out, write_out};
 
 /// Ages and deadlines move on even when nothing happens.
 const REFRESH: Duration = Duration::from_secs(10);
+const BREATH: Duration = Duration::from_secs(1);
 /// A burst of events is one new picture.
 const SETTLE: Duration = Duration::from_millis(200);
 
@@ -55,7 +56,11 @@ async fn wait(events: &mut Option<Events>) -> bool {
     };
     match tokio::time::timeout(REFRESH, stream.next()).await {
         Err(_) => true,
-        Ok(Err(_) | Ok(None)) => false,
+        Ok(Err(_) | Ok(None)) => {
+            // A server that ends every stream at once must not be asked without a pause.
+            tokio::time::sleep(BREATH).await;
+            false
+        }
         Ok(Ok(Some(_))) => {
             // Take what follows at once as well; an error there shows the next time round.
             let settled: Result<Result<(), ClientError>, _> = tokio::time::timeout(SETTLE, async {

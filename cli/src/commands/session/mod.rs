@@ -42,7 +42,7 @@ pub enum Command {
     #[command(after_help = "Examples:\n  lineman session kill ses_0123456789abcdef0123456789abcdef --reason 'wrong device' --yes")]
     Kill {
         session: String,
-        #[arg(long, default_value = "")]
+        #[arg(long, default_value = "no reason given")]
         reason: String,
         /// Don't ask
         #[arg(short, long)]

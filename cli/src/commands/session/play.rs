@@ -8,7 +8,7 @@ use clap::Args;
 use lineman_common::recording::{Event, Flow, Recording, What};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-use super::screen::{RESTORE, Screen};
+use super::screen::Screen;
 use super::{channel, readable, source};
 use crate::commands::App;
 use crate::exit::{Exit, Failure, Outcome};
@@ -62,7 +62,7 @@ impl Play {
         };
         let exit = player.play(&recording, number);
         if terminal {
-            write_out(RESTORE)?;
+            write_out(&player.screen.restore())?;
         }
         drop(player);
         if recording.end.is_none() {

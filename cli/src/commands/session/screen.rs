@@ -23,6 +23,8 @@ enum State {
 pub struct Screen {
     state: State,
     held: String,
+    /// Is the alternate screen on, as full-screen programs have it?
+    alternate: bool,
 }
 
 /// A sequence longer than this is no sequence.
@@ -90,6 +92,13 @@ impl Screen {
         matches!(last, 'c' | 'n' | 't' | 'x' | 'i' | 'u' | 'q') && !(last == 'q' && self.held.ends_with(' ')) || self.held.contains('$')
     }
 
+    /// What puts the terminal back as it was, wherever the recording left it: attributes, character set, cursor, margins,
+    /// mouse and paste modes, and the main screen if the recording is not on it.
+    pub fn restore(&self) -> String {
+        let main = if self.alternate { "\x1b[?1049l" } else { "" };
+        format!("{main}\x1b[0m\x0f\x1b[?25h\x1b[?1000l\x1b[?1002l\x1b[?1003l\x1b[?1006l\x1b[?2004l\x1b7\x1b[r\x1b8")
+    }
+
     fn begin(&mut self, state: State, c: char) {
         self.held.clear();
         self.more(state, c);
@@ -101,6 +110,9 @@ impl Screen {
     }
 
     fn end(&mut self, c: char, out: &mut String) {
+        if matches!(c, 'h' | 'l') && matches!(self.held.as_str(), "\x1b[?1049" | "\x1b[?1047" | "\x1b[?47") {
+            self.alternate = c == 'h';
+        }
         out.push_str(&self.held);
         out.push(c);
         self.drop_held();
@@ -111,9 +123,6 @@ impl Screen {
         self.held.clear();
     }
 }
-
-/// What puts a terminal back as it was, whatever the recording did: attributes, cursor, main screen, mouse, paste mode.
-pub const RESTORE: &str = "\x1b[0m\x1b[?25h\x1b[?1049l\x1b[?1000l\x1b[?1002l\x1b[?1003l\x1b[?1006l\x1b[?2004l\x1b[r\x0f";
 
 #[cfg(test)]
 mod tests {
@@ -159,5 +168,15 @@ mod tests {
         assert_eq!(screen.pass("a\x1b]52;c;ZX"), "a");
         assert_eq!(screen.pass("Zp\x07b\x1b[3"), "b");
         assert_eq!(screen.pass("1mc"), "\x1b[31mc");
+    }
+
+    #[test]
+    fn the_main_screen_is_only_restored_when_it_was_left() {
+        let mut screen = Screen::default();
+        assert!(!screen.restore().contains("1049"));
+        screen.pass("\x1b[?1049h");
+        assert!(screen.restore().starts_with("\x1b[?1049l"));
+        screen.pass("\x1b[?1049l");
+        assert!(!screen.restore().contains("1049"));
     }
 }

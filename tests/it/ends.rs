@@ -30,7 +30,9 @@ fn is_over(demo: &Demo, mut ssh: Process, id: &str, reason: &str) {
     });
     assert_eq!(session["end_reason"], reason, "{session}");
     demo.person("engineer-a").args(["session", "verify", id]).output().ok().says("good");
-    demo.ssh(&[NE, "true"]).says(if reason == "killed" { "" } else { "refuses" });
+    if reason != "killed" {
+        demo.ssh(&[NE, "true"]).exits(255).says("refuses");
+    }
 }
 
 pub fn revocation_kill_time_and_closing_end_live_sessions(demo: &Demo) {

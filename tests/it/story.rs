@@ -71,7 +71,9 @@ pub fn from_a_broken_fan_to_a_case_that_is_found(demo: &Demo) {
     let cast = std::fs::read_to_string(&path).expect("the export");
     let header: Value = serde_json::from_str(cast.lines().next().expect("a header")).expect("JSON");
     assert_eq!(header["version"], 2, "asciicast v2");
-    run(Command::new("asciinema").args(["cat", &path]).env("ASCIINEMA_CONFIG_HOME", demo.scratch("asciinema"))).ok().says("trouble");
+    // The stock player, which wants a terminal: `script` gives it one.
+    let play = format!("asciinema cat '{path}'");
+    run(Command::new("script").args(["-qec", &play, "/dev/null"]).env("ASCIINEMA_CONFIG_HOME", demo.scratch("asciinema"))).ok().says("trouble");
 
     // 8. Diagnose, restore, resolve, close; the case is drafted, reviewed, found in both languages.
     let diagnose = ["fault", "diagnose", &fault, "--cause", "fan-2 controller hung", "--plan", "reset fan-2, change the tray at the next visit"];

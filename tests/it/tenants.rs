@@ -38,7 +38,7 @@ fn body_of(path: &str) -> Value {
         "reopening" | "rejection" | "cancellation" | "refusal" | "revocation" | "kill" => json!({"reason": "x"}),
         "duplicate" => json!({"of": "F-JW-1"}),
         "approval" => json!({"consent": {"text": "x", "signature": "y"}}),
-        "statement" => json!({"text": "x", "signature": "y"}),
+        "statement" | "{customer}" => json!({"text": "x", "signature": "y"}),
         _ => json!({}),
     }
 }

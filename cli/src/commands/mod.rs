@@ -197,6 +197,15 @@ impl App {
         Ok(Client::new(&self.settings()?.connect()?)?)
     }
 
+    /// The trust directory, also where no server is configured: files are verified without one.
+    fn trust_folder(&self) -> Result<PathBuf, Failure> {
+        if let Ok(settings) = self.settings() {
+            return Ok(settings.trust(settings.key(None).as_deref()));
+        }
+        let named = self.env.get("LINEMAN_TRUST").map(PathBuf::from);
+        Ok(named.map_or_else(|| self.env.config_folder().map(|folder| folder.join("trust")), Ok)?)
+    }
+
     pub fn say(&self, line: impl AsRef<str>) {
         self.out.say(line);
     }

@@ -18,6 +18,8 @@ use crate::web::{Actor, ApiError, Scope};
 pub enum Error {
     #[error("no such equipment")]
     NotFound,
+    #[error("no such equipment")]
+    NotAName,
     #[error("there is no customer {0}")]
     NoCustomer(lineman_common::name::CustomerCode),
     #[error("the customer has no such site")]
@@ -38,6 +40,7 @@ impl From<Error> for ApiError {
     fn from(error: Error) -> Self {
         match error {
             Error::NotFound => Self::not_found("equipment"),
+            Error::NotAName => Self::not_found("equipment").hint("equipment is named HANDLE.CUSTOMER.ne, like ne-17.jw.ne, or by its id, eqp_..."),
             Error::NoCustomer(_) | Error::NoSite | Error::NoParent(_) | Error::TooLong(_) => Self::invalid(error.to_string()),
             Error::Taken(_) => Self::conflict(error.to_string()),
             Error::Store(error) => error.into(),
@@ -66,7 +69,7 @@ pub enum Reference {
 impl FromStr for Reference {
     type Err = Error;
     fn from_str(text: &str) -> Result<Self, Error> {
-        text.parse().map(Self::Name).or_else(|_| text.parse().map(Self::Id)).map_err(|_| Error::NotFound)
+        text.parse().map(Self::Name).or_else(|_| text.parse().map(Self::Id)).map_err(|_| Error::NotAName)
     }
 }
 

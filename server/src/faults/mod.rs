@@ -36,6 +36,8 @@ pub use sql::Filter;
 pub enum Error {
     #[error("no such fault")]
     NotFound,
+    #[error("no such fault")]
+    NotAName,
     #[error(transparent)]
     Illegal(#[from] Illegal),
     #[error("name the equipment, or the customer when no equipment is known")]
@@ -72,6 +74,7 @@ impl From<Error> for ApiError {
     fn from(error: Error) -> Self {
         match error {
             Error::NotFound => Self::not_found("fault"),
+            Error::NotAName => Self::not_found("fault").hint("a fault is named by its number, like F-JW-42, or by its id, flt_..."),
             Error::Illegal(_) | Error::StillRaised(_) | Error::NoOwnerYet(_) => Self::conflict(error.to_string()),
             Error::NoSubject | Error::NoCustomer(_) | Error::Empty(_) | Error::TooLong { .. } | Error::Future(_) | Error::NotAnOwner(_)
             | Error::NoCause | Error::NotADuplicate => Self::invalid(error.to_string()),
@@ -93,7 +96,7 @@ pub enum Reference {
 impl FromStr for Reference {
     type Err = Error;
     fn from_str(text: &str) -> Result<Self, Error> {
-        text.parse().map(Self::Number).or_else(|_| text.parse().map(Self::Id)).map_err(|_| Error::NotFound)
+        text.parse().map(Self::Number).or_else(|_| text.parse().map(Self::Id)).map_err(|_| Error::NotAName)
     }
 }
 

@@ -109,12 +109,7 @@ impl Verify {
     /// Without a server: named files, else the trust directory, else what --save put beside the papers (which then proves
     /// only that the papers fit each other).
     fn offline_trust(&self, app: &App, what: &Path) -> Result<Trust, Failure> {
-        let folder = match app.settings() {
-            Ok(settings) => settings.trust(settings.key(None).as_deref()),
-            Err(_) => {
-                app.env.get("LINEMAN_TRUST").map(PathBuf::from).map_or_else(|| app.env.config_folder().map(|f| f.join("trust")), Ok)?
-            }
-        };
+        let folder = app.trust_folder()?;
         let pinned = self.vendor_root.is_some() || folder.join("vendor-root").is_file();
         if pinned {
             return Ok(Trust::open(&folder, self.vendor_root.as_deref(), self.signers.as_deref())?);

@@ -9,6 +9,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use lineman_common::api::Fault;
 use lineman_common::id::FaultId;
+use lineman_common::name::FaultNumber;
 
 use super::{List, show};
 use crate::client::{Client, ClientError, Events};
@@ -34,7 +35,10 @@ async fn follow(list: &List, app: &App, client: &Client) -> Outcome {
     let mut events: Option<Events> = None;
     loop {
         match list.read(app, client).await {
-            Ok(faults) => shown.update(&app.out, &faults)?,
+            Ok(faults) => {
+                let gone = shown.gone(app, client, &faults).await;
+                shown.update(&app.out, &faults, gone)?;
+            }
             // A server that restarts is waited for; a refusal is final.
             Err(failure) if failure.exit == Exit::Unreachable => app.say(format!("{failure}; trying again")),
             Err(failure) => return Err(failure),
@@ -76,19 +80,36 @@ async fn wait(events: &mut Option<Events>) -> bool {
 /// What was shown last: on a terminal the whole picture, in a pipe each fault's last state.
 #[derive(Default)]
 struct Shown {
-    last: HashMap<FaultId, (Timestamp, bool)>,
+    last: HashMap<FaultId, (FaultNumber, Timestamp, bool)>,
     begun: bool,
 }
 
 impl Shown {
-    fn update(&mut self, out: &Out, faults: &[Fault]) -> Result<(), Failure> {
+    /// What was on the list and is not any more: in a pipe, its last state is news too.
+    async fn gone(&self, app: &App, client: &Client, faults: &[Fault]) -> Vec<Fault> {
+        let mut gone = Vec::new();
+        if app.out.is_terminal() {
+            return gone;
+        }
+        for (id, (number, ..)) in &self.last {
+            if faults.iter().all(|fault| fault.id != *id)
+                && let Ok(page) = client.fault(&number.to_string()).await
+            {
+                gone.push(page.fault);
+            }
+        }
+        gone
+    }
+
+    fn update(&mut self, out: &Out, faults: &[Fault], gone: Vec<Fault>) -> Result<(), Failure> {
         let now = Timestamp::now();
         if out.is_terminal() && !out.is_json() {
             let table = out.table(&show::faults_table(faults, now));
             return write_out(&format!("\x1b[H\x1b[J{}\n{} faults, {}. Ctrl-C ends.\n", table, faults.len(), out.moment(now)));
         }
-        let state = |fault: &Fault| (fault.updated_at, fault.proposes_restored);
-        let changed: Vec<_> = faults.iter().filter(|fault| self.last.get(&fault.id) != Some(&state(fault))).cloned().collect();
+        let state = |fault: &Fault| (fault.number.clone(), fault.updated_at, fault.proposes_restored);
+        let mut changed: Vec<_> = faults.iter().filter(|fault| self.last.get(&fault.id) != Some(&state(fault))).cloned().collect();
+        changed.extend(gone);
         self.last = faults.iter().map(|fault| (fault.id, state(fault))).collect();
         // One object a line in JSON too: an array that never ends can't be read.
         let out = Out {

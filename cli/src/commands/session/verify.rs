@@ -109,12 +109,7 @@ impl Verify {
         // A statement counts if it held when the session began: a recording outlives the statement's own end.
         let at = recording::read_unverified(&source.text).map_or_else(|_| Timestamp::now(), |recording| recording.bind.started);
         let settings = app.settings();
-        let folder = match &settings {
-            Ok(settings) => settings.trust(settings.key(None).as_deref()),
-            Err(_) => {
-                app.env.get("LINEMAN_TRUST").map(PathBuf::from).map_or_else(|| app.env.config_folder().map(|f| f.join("trust")), Ok)?
-            }
-        };
+        let folder = app.trust_folder()?;
         let vouchers = if let Some(path) = &self.signers {
             let text = std::fs::read_to_string(path).map_err(|e| Failure::failed(format!("can't read {}: {e}", path.display())))?;
             lineman_common::statement::CarrierSigners::parse(&text, &device.customer)?.list().clone()

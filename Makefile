@@ -1,0 +1,44 @@
+# Thin targets over cargo; plain cargo works too.
+
+# Stock clients that the tests use, and what SQLite needs to build.
+PACKAGES = gcc libc6-dev openssh-client expect asciinema
+export CARGO_INCREMENTAL ?= 1
+
+.PHONY: demo test soak lint fmt setup bench-agent
+
+## The main job, live on this machine: a server, six agents on simulated elements, people, keys, cases. Ctrl-C ends it.
+demo:
+	@command -v cargo >/dev/null || { echo "cargo is missing: install Rust 1.89 or newer (https://rustup.rs)"; exit 1; }
+	cargo build --workspace --bins
+	target/debug/lineman demo up $(DEMO)
+
+## Everything that decides.
+test: setup
+	cargo build --workspace --bins
+	cargo test --workspace --no-fail-fast
+
+## The long runs: hundreds of kills, many thousands of random cases.
+soak: setup
+	cargo build --workspace --bins
+	SOAK=1 PROPTEST_CASES=20000 cargo test --workspace --no-fail-fast
+
+lint:
+	cargo fmt --check
+	cargo clippy --workspace --all-targets -- -D warnings
+	@! cargo tree --workspace --edges normal,build -i aws-lc-rs 2>/dev/null | grep -q . || { echo "aws-lc-rs is in the tree: two TLS providers"; exit 1; }
+
+fmt:
+	cargo fmt
+
+## Memory and CPU of the agent, beside node_exporter and collectd where they are installed.
+bench-agent:
+	cargo build --release -p lineman-agent -p lineman-server -p lineman
+	cargo run --release -p lineman-tests --bin bench-agent
+
+## Installs what the tests need, or says what is missing.
+setup:
+	@missing=""; for package in $(PACKAGES); do dpkg -s $$package >/dev/null 2>&1 || missing="$$missing $$package"; done; \
+	[ -z "$$missing" ] && exit 0; \
+	if [ "$$(id -u)" = 0 ]; then sudo=""; elif sudo -n true 2>/dev/null; then sudo="sudo"; else \
+		echo "missing Debian packages:$$missing; get them with: sudo apt-get install$$missing"; exit 1; fi; \
+	$$sudo apt-get update -qq && $$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing

@@ -64,13 +64,13 @@ words! {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a fault that is {status} can't take the step `{step}`; from here: {}", possible(.status))]
+#[error("a fault that is {status} can't take the step `{step}`; from here: {}", possible(*.status))]
 pub struct Illegal {
     pub status: FaultStatus,
     pub step: Step,
 }
 
-fn possible(status: &FaultStatus) -> String {
+fn possible(status: FaultStatus) -> String {
     let steps: Vec<_> = Step::ALL.iter().filter(|step| status.next(**step).is_ok()).map(|step| step.as_str()).collect();
     if steps.is_empty() { "nothing more".to_owned() } else { steps.join(", ") }
 }

@@ -29,7 +29,7 @@ impl Printable {
 
     /// The same, with its line breaks kept: for notes and steps that are shown as a block.
     pub fn block(&self) -> String {
-        self.0.lines().map(|line| escape(line)).collect::<Vec<_>>().join("\n")
+        self.0.lines().map(escape).collect::<Vec<_>>().join("\n")
     }
 }
 

@@ -58,7 +58,11 @@ impl Data {
                 std::net::TcpListener::bind(settings.listen)
                     .map_err(|e| anyhow::anyhow!("the server seems to run ({}: {e}): stop it first", settings.listen))?;
                 store::restore(&from, &settings.database())?;
-                println!("restored from {}; the database that was there is kept as {}", from.display(), settings.database().with_extension("before").display());
+                println!(
+                    "restored from {}; the database that was there is kept as {}",
+                    from.display(),
+                    settings.database().with_extension("before").display()
+                );
             }
             Self::Openapi => println!("{}", crate::api::description()),
         }

@@ -8,26 +8,26 @@ mod init;
 mod run;
 
 // Foundations.
-mod store;
 mod events;
+mod store;
 mod web;
 // Who and what.
-mod customers;
-mod people;
-mod equipment;
-mod trust;
 mod agents;
+mod customers;
+mod equipment;
+mod people;
+mod trust;
 // What the equipment says, and what people make of it.
-mod health;
 mod alarms;
-mod faults;
-mod consents;
-mod sessions;
 mod cases;
+mod consents;
+mod faults;
+mod health;
+mod sessions;
 // Doors.
-mod link;
-mod gateway;
 mod api;
+mod gateway;
+mod link;
 
 use clap::Parser;
 

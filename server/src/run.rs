@@ -28,10 +28,8 @@ pub async fn run(config: &Path) -> anyhow::Result<()> {
     let settings = Settings::read(config)?;
     let listener = TcpListener::bind(settings.listen).await.with_context(|| format!("listen = {}", settings.listen))?;
     let jump_listener = TcpListener::bind(settings.jump).await.with_context(|| format!("jump = {}", settings.jump))?;
-    let addresses = Addresses {
-        main: settings.address(listener.local_addr()?.port()),
-        jump: settings.address(jump_listener.local_addr()?.port()),
-    };
+    let addresses =
+        Addresses { main: settings.address(listener.local_addr()?.port()), jump: settings.address(jump_listener.local_addr()?.port()) };
     let ready = serde_json::json!({"server": format!("https://{}", addresses.main), "jump": addresses.jump});
 
     let store = Store::open(&settings.database(), crate::LISTENERS)?;

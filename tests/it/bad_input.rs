@@ -19,16 +19,29 @@ pub fn every_wrong_request_is_told_what_is_wrong(demo: &Demo) {
     raw(b"").problem(400, "bad_request");
     raw(&vec![b' '; 10 * 1024 * 1024]).problem(413, "too_large");
     noc.send(Method::POST, "/api/v1/faults", Some(("text/plain", b"{}".to_vec()))).problem(415, "unsupported_media_type");
-    let file = |body: Value| noc.post("/api/v1/faults", &body).problem(422, "invalid").body["title"].as_str().unwrap_or_default().to_owned();
+    let file =
+        |body: Value| noc.post("/api/v1/faults", &body).problem(422, "invalid").body["title"].as_str().unwrap_or_default().to_owned();
     assert!(file(json!({"equipment": "ne-4.jw.ne", "title": "x", "impact": "huge"})).contains("partial"), "it names the right words");
     assert!(file(json!({"equipment": "ne-4.jw.ne", "titel": "x", "impact": "none"})).contains("titel"), "it names the wrong field");
     assert!(file(json!({"equipment": "NE 1", "title": "x", "impact": "none"})).contains("ne-17.jw.ne"), "it shows the right form");
     assert!(file(json!({"equipment": "ne-4.jw.ne", "title": "  ", "impact": "none"})).contains("empty"));
     assert!(file(json!({"equipment": "ne-4.jw.ne", "title": "x".repeat(301), "impact": "none"})).contains("300"));
-    assert!(file(json!({"equipment": "ne-4.jw.ne", "title": "x", "impact": "none", "started_at": "2099-01-01T00:00:00Z"})).contains("future"));
+    assert!(
+        file(json!({"equipment": "ne-4.jw.ne", "title": "x", "impact": "none", "started_at": "2099-01-01T00:00:00Z"})).contains("future")
+    );
 
     // Names that name nothing.
-    for path in ["faults/F-JW-99999", "faults/flt_00000000000000000000000000000000", "faults/..%2f..", "equipment/ne-99.jw.ne", "consents/x", "sessions/ses_1", "cases/C-9999", "alarms/%00", "nothing"] {
+    for path in [
+        "faults/F-JW-99999",
+        "faults/flt_00000000000000000000000000000000",
+        "faults/..%2f..",
+        "equipment/ne-99.jw.ne",
+        "consents/x",
+        "sessions/ses_1",
+        "cases/C-9999",
+        "alarms/%00",
+        "nothing",
+    ] {
         engineer.get(&format!("/api/v1/{path}")).problem(404, "not_found");
     }
     engineer.send(Method::DELETE, "/api/v1/faults", None).problem(405, "method_not_allowed");
@@ -38,12 +51,16 @@ pub fn every_wrong_request_is_told_what_is_wrong(demo: &Demo) {
     // Credentials.
     demo.http(None).get("/api/v1/faults").problem(401, "unauthenticated");
     for token in ["", "lm_0000", "x y", "lm_248f705675f644868ebca8a766cd105383c0d953965d4d82b724e0f31328491c"] {
-        let reply = lineman_tests::Http::new(demo.server(), &demo.dir().join("server/ca.pem"), Some(token.to_owned())).get("/api/v1/whoami");
+        let reply =
+            lineman_tests::Http::new(demo.server(), &demo.dir().join("server/ca.pem"), Some(token.to_owned())).get("/api/v1/whoami");
         reply.problem(401, "unauthenticated");
     }
     // Guessing passwords is braked, and an unknown name looks like a wrong password.
     let guess = |name: &str| demo.http(None).post("/api/v1/login", &json!({"name": name, "password": "wrong wrong wrong"}));
-    assert_eq!(guess("admin-z").problem(401, "unauthenticated").body["title"], guess("nobody-here").problem(401, "unauthenticated").body["title"]);
+    assert_eq!(
+        guess("admin-z").problem(401, "unauthenticated").body["title"],
+        guess("nobody-here").problem(401, "unauthenticated").body["title"]
+    );
     let braked = (0..8).map(|_| guess("manager-d")).find(|reply| reply.status == 429).expect("a brake");
     braked.problem(429, "rate_limited");
 
@@ -74,11 +91,17 @@ pub fn hostile_texts_are_shown_harmless(demo: &Demo) {
     // Kept as it came, for programs.
     assert_eq!(fault["title"], title);
     let number = fault["number"].as_str().expect("a number");
-    for args in [vec!["fault", "list"], vec!["fault", "show", number], vec!["fault", "list", "-o", "csv"], vec!["fault", "timeline", number]] {
+    for args in
+        [vec!["fault", "list"], vec!["fault", "show", number], vec!["fault", "list", "-o", "csv"], vec!["fault", "timeline", number]]
+    {
         let output = demo.person("engineer-a").args(args).output().ok();
         let raw = [&output.stdout, &output.stderr].into_iter().flat_map(|text| text.chars());
         assert!(raw.clone().all(|c| c != '\u{1b}' && c != '\u{202e}' && c != '\u{7}'), "{}", output.stdout.escape_debug());
-        assert!(output.stdout.lines().filter(|line| line.starts_with("F-JW-1\t") && line.contains("fake")).count() == 0, "{}", output.stdout);
+        assert!(
+            output.stdout.lines().filter(|line| line.starts_with("F-JW-1\t") && line.contains("fake")).count() == 0,
+            "{}",
+            output.stdout
+        );
     }
     // A formula does not reach a spreadsheet as one.
     let filed = json!({"equipment": "ne-4.jw.ne", "title": "=HYPERLINK(\"x\")", "impact": "none"});
@@ -93,7 +116,8 @@ pub fn enrolment_tokens_work_once_and_for_their_centre_only(demo: &Demo) {
     let site = sites["items"].as_array().into_iter().flatten().find(|site| site["customer"] == "JW").expect("a site")["id"].clone();
     let new = json!({"customer": "JW", "handle": "ne-77", "site": site, "product": "test", "model": "test", "serial": "0"});
     admin.post("/api/v1/equipment", &new).ok();
-    let token = || admin.post("/api/v1/equipment/ne-77.jw.ne/enrolment-token", &json!({})).ok()["token"].as_str().expect("a token").to_owned();
+    let token =
+        || admin.post("/api/v1/equipment/ne-77.jw.ne/enrolment-token", &json!({})).ok()["token"].as_str().expect("a token").to_owned();
     let dir = demo.scratch("enrol");
     let trust = demo.of_person("approver-jw", "trust");
     let enrol = |name: &str, token: &str| {

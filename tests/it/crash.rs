@@ -83,7 +83,8 @@ pub fn nothing_acknowledged_is_lost_or_doubled() {
     assert_eq!(faults.len(), 1, "the same alarm raised again joins the fault that is open: {faults:?}");
     let number = faults[0]["number"].as_str().expect("a number");
     let timeline = admin.get(&format!("/api/v1/faults/{number}/timeline")).ok();
-    let kinds: Vec<_> = timeline["items"].as_array().expect("events").iter().map(|event| event["kind"].as_str().unwrap_or_default()).collect();
+    let kinds: Vec<_> =
+        timeline["items"].as_array().expect("events").iter().map(|event| event["kind"].as_str().unwrap_or_default()).collect();
     assert_eq!(kinds.iter().filter(|kind| **kind == "fault.alarm_attached").count(), 5, "{kinds:?}");
     for chain in admin.get("/api/v1/audit/chain").ok()["items"].as_array().expect("chains") {
         assert!(chain.get("broken_at").is_none(), "{chain}");

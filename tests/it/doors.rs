@@ -19,7 +19,7 @@ pub fn every_stock_client_gets_in_as_consented(demo: &Demo) {
     let split = demo.ssh(&[NE, "echo out; echo err >&2"]).ok();
     assert_eq!((split.stdout.as_str(), split.stderr.contains("err")), ("out\n", true), "{split:?}");
     demo.ssh(&[NE, "kill -TERM $$"]).exits(255);
-    let blob: Vec<u8> = (0..300_000u32).flat_map(|n| n.to_le_bytes()).collect();
+    let blob: Vec<u8> = (0..300_000u32).flat_map(u32::to_le_bytes).collect();
     let mut cat = Command::new("ssh");
     let mut cat = cat.arg("-F").arg(&config).args([NE, "cat"]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("ssh");
     let (mut stdin, input) = (cat.stdin.take().expect("a pipe"), blob.clone());
@@ -86,7 +86,20 @@ pub fn what_is_not_consented_is_refused_with_the_reason(demo: &Demo) {
     run(Command::new("ssh-keygen").args(["-q", "-t", "ed25519", "-N", "", "-f", &key])).ok();
     let config = demo.ssh_config();
     let jump_port = demo.facts["jump"].as_str().and_then(|jump| jump.rsplit(':').next()).expect("a port").to_owned();
-    run(Command::new("ssh").args(["-F", "none", "-o", "IdentityAgent=none"]).args(["-p", &jump_port, "-i", &key, "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", "127.0.0.1", "true"])).exits(255).says("Permission denied");
+    run(Command::new("ssh").args(["-F", "none", "-o", "IdentityAgent=none"]).args([
+        "-p",
+        &jump_port,
+        "-i",
+        &key,
+        "-o",
+        "StrictHostKeyChecking=no",
+        "-o",
+        "UserKnownHostsFile=/dev/null",
+        "127.0.0.1",
+        "true",
+    ]))
+    .exits(255)
+    .says("Permission denied");
     // The gateway itself has no shell.
     run(Command::new("ssh").arg("-F").arg(&config).args(["centre", "id"])).exits(255).says("has no shell");
 

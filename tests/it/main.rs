@@ -3,6 +3,8 @@
 //! They share one demo (server, eight agents, people, keys), each test on an element of its own; tests that kill processes bring
 //! up their own. Run them with `make test`, or `cargo build --workspace && cargo test -p lineman-tests`.
 
+#![expect(clippy::expect_used, reason = "tests fail loudly, where they stand")]
+
 mod bad_input;
 mod crash;
 mod doors;

@@ -62,7 +62,11 @@ pub fn from_a_broken_fan_to_a_case_that_is_found(demo: &Demo) {
         let sessions = engineer.get(&format!("/api/v1/sessions?fault={fault}")).ok();
         let ended = |session: &Value| session["state"] == "ended" && session["chunks"] == session["chunks_stored"];
         let all = sessions["items"].as_array().cloned().unwrap_or_default();
-        if all.len() == 2 && all.iter().all(ended) { Ok(all[1]["id"].as_str().unwrap_or_default().to_owned()) } else { Err(sessions.to_string()) }
+        if all.len() == 2 && all.iter().all(ended) {
+            Ok(all[1]["id"].as_str().unwrap_or_default().to_owned())
+        } else {
+            Err(sessions.to_string())
+        }
     });
     demo.person("engineer-a").args(["session", "play", &session, "--speed", "1000"]).output().ok().says("ne show alarm").says("trouble");
     demo.person("engineer-a").args(["session", "verify", &session]).output().ok().says("good");
@@ -73,10 +77,13 @@ pub fn from_a_broken_fan_to_a_case_that_is_found(demo: &Demo) {
     assert_eq!(header["version"], 2, "asciicast v2");
     // The stock player, which wants a terminal: `script` gives it one.
     let play = format!("asciinema cat '{path}'");
-    run(Command::new("script").args(["-qec", &play, "/dev/null"]).env("ASCIINEMA_CONFIG_HOME", demo.scratch("asciinema"))).ok().says("trouble");
+    run(Command::new("script").args(["-qec", &play, "/dev/null"]).env("ASCIINEMA_CONFIG_HOME", demo.scratch("asciinema")))
+        .ok()
+        .says("trouble");
 
     // 8. Diagnose, restore, resolve, close; the case is drafted, reviewed, found in both languages.
-    let diagnose = ["fault", "diagnose", &fault, "--cause", "fan-2 controller hung", "--plan", "reset fan-2, change the tray at the next visit"];
+    let diagnose =
+        ["fault", "diagnose", &fault, "--cause", "fan-2 controller hung", "--plan", "reset fan-2, change the tray at the next visit"];
     demo.person("engineer-a").args(diagnose).output().ok();
     demo.person("engineer-a").args(["fault", "restore", &fault]).output().ok();
     demo.person("engineer-a").args(["fault", "resolve", &fault, "--channel", "remote", "--note", "fan-2 reset"]).output().ok();

@@ -65,7 +65,7 @@ pub fn a_customer_sees_nothing_of_another(demo: &Demo) {
             let is_public = path == "/api/v1/login";
             // Without a token: nothing.
             if !is_public {
-                let bare = path.replace('{', "").replace('}', "");
+                let bare = path.replace(['{', '}'], "");
                 assert_eq!(nobody.send(method.clone(), &bare, None).status, 401, "{method} {path} without a token");
             }
             let parameter = path.split('{').nth(1).and_then(|rest| rest.split('}').next());
@@ -88,7 +88,13 @@ pub fn a_customer_sees_nothing_of_another(demo: &Demo) {
                             let missing = concrete.replace(value, &unlike(value));
                             let body = (method != Method::GET).then(|| ("application/json", body_of(path).to_string().into_bytes()));
                             let other = stranger.send(method.clone(), &missing, body);
-                            assert_eq!((other.status, &other.body["title"]), (404, &reply.body["title"]), "{} against {}", reply.asked, other.asked);
+                            assert_eq!(
+                                (other.status, &other.body["title"]),
+                                (404, &reply.body["title"]),
+                                "{} against {}",
+                                reply.asked,
+                                other.asked
+                            );
                         }
                         asked += 1;
                     }
@@ -107,7 +113,10 @@ pub fn a_customer_sees_nothing_of_another(demo: &Demo) {
     stranger.post("/api/v1/faults", &filed).problem(404, "not_found");
     stranger.post("/api/v1/faults", &json!({"customer": "JW", "title": "x", "impact": "none"})).problem(422, "invalid");
     // The first fault of a customer has the number 1, whatever others have filed.
-    assert!(demo.http(Some("noc-yw")).get("/api/v1/faults?status=all").ok().to_string().contains("F-YW-1") || stranger.get("/api/v1/faults?status=all").ok()["items"] == json!([]));
+    assert!(
+        demo.http(Some("noc-yw")).get("/api/v1/faults?status=all").ok().to_string().contains("F-YW-1")
+            || stranger.get("/api/v1/faults?status=all").ok()["items"] == json!([])
+    );
 }
 
 /// The same kind of name for a thing that does not exist.

@@ -2,6 +2,9 @@
 //!
 //! Nothing here knows the inside of a program: tests start the built binaries, speak HTTP, run `lineman`, `ssh`, `ssh-keygen`.
 
+#![expect(clippy::expect_used, reason = "a testkit fails loudly, where the test stands")]
+#![expect(clippy::return_self_not_must_use, reason = "a check may be the last word")]
+
 mod http;
 mod process;
 
@@ -185,9 +188,7 @@ impl Drop for Demo {
         }
         let down = ["demo", "down", "--dir", &self.dir().display().to_string()];
         let output = self.lineman().args(down).output();
-        if output.code != Some(0) && !std::thread::panicking() {
-            panic!("demo down failed: {output:?}");
-        }
+        assert!(output.code == Some(0) || std::thread::panicking(), "demo down failed: {output:?}");
     }
 }
 

@@ -74,11 +74,13 @@ impl Signed {
 
 /// Refuses key algorithms that are not taken anywhere.
 pub fn accepted(key: &PublicKey) -> Result<(), Refused> {
-    match key.algorithm() {
-        Algorithm::Ed25519 | Algorithm::Ecdsa { .. } | Algorithm::SkEd25519 | Algorithm::SkEcdsaSha2NistP256 => Ok(()),
-        other => {
-            Err(Refused::Algorithm { algorithm: if matches!(other, Algorithm::Rsa { .. }) { "RSA".into() } else { other.to_string() } })
-        }
+    let algorithm = key.algorithm();
+    let rsa = matches!(algorithm, Algorithm::Rsa { .. });
+    let taken = matches!(algorithm, Algorithm::Ed25519 | Algorithm::Ecdsa { .. } | Algorithm::SkEd25519 | Algorithm::SkEcdsaSha2NistP256);
+    match (taken, rsa) {
+        (true, _) => Ok(()),
+        (false, true) => Err(Refused::Algorithm { algorithm: "RSA".to_owned() }),
+        (false, false) => Err(Refused::Algorithm { algorithm: algorithm.to_string() }),
     }
 }
 

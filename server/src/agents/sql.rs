@@ -42,9 +42,8 @@ pub fn seen(db: &Db<'_>, device: EquipmentId) -> Result<(), StoreError> {
 
 pub fn stored(db: &Db<'_>, device: EquipmentId, epoch: SpoolEpoch) -> Result<BTreeMap<Stream, u64>, StoreError> {
     let mut statement = db.sql().prepare_cached("SELECT stream, stored FROM agent_stream WHERE equipment = ?1 AND epoch = ?2")?;
-    let rows = statement.query_map(params![Text(device), Text(epoch)], |row| {
-        Ok((row.get::<_, Text<_>>(0)?.0, row.get::<_, i64>(1)?.unsigned_abs()))
-    })?;
+    let rows = statement
+        .query_map(params![Text(device), Text(epoch)], |row| Ok((row.get::<_, Text<_>>(0)?.0, row.get::<_, i64>(1)?.unsigned_abs())))?;
     Ok(rows.collect::<Result<_, _>>()?)
 }
 

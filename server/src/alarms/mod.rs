@@ -47,14 +47,12 @@ pub fn report(tx: &mut Tx<'_>, device: &Known, report: &AlarmReport) -> Result<(
     let report = AlarmReport { text: report.text.chars().take(LONGEST_TEXT).collect(), ..report.clone() };
     let known = sql::by_key(tx, device.id, &report.key)?;
     let kind = match (&known, report.state) {
-        (None, ResourceState::Cleared) => return Ok(()),
         (Some(known), _) if report.at < known.changed_at => return Ok(()),
         (None, ResourceState::Raised) => Kind::AlarmRaised,
         (Some(known), ResourceState::Raised) if known.state == ResourceState::Cleared => Kind::AlarmRaised,
         (Some(known), ResourceState::Raised) if known.severity != report.severity => Kind::AlarmChanged,
-        (Some(_), ResourceState::Raised) => return Ok(()),
-        (Some(known), ResourceState::Cleared) if known.state == ResourceState::Cleared => return Ok(()),
-        (Some(_), ResourceState::Cleared) => Kind::AlarmCleared,
+        (Some(known), ResourceState::Cleared) if known.state == ResourceState::Raised => Kind::AlarmCleared,
+        (Some(_), ResourceState::Raised) | (_, ResourceState::Cleared) => return Ok(()),
     };
     let id = known.map_or_else(AlarmId::new, |known| known.id);
     sql::put(tx, id, device, &report, kind == Kind::AlarmRaised)?;

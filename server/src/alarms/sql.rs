@@ -1,9 +1,9 @@
+use jiff::Timestamp;
 use lineman_common::Printable;
 use lineman_common::alarm::{AlarmKey, AlarmReport, OperatorState, ResourceState, Severity};
 use lineman_common::api::Alarm;
 use lineman_common::id::{AlarmId, CustomerId, EquipmentId, FaultId};
 use lineman_common::name::{FaultNumber, NeName};
-use jiff::Timestamp;
 use rusqlite::{OptionalExtension, Row, params};
 
 use crate::equipment::Known;

@@ -8,8 +8,8 @@ use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderValue, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use lineman_common::error::{ErrorCode, Problem};
 use futures_util::StreamExt;
+use lineman_common::error::{ErrorCode, Problem};
 use tracing::Instrument;
 
 use crate::people;
@@ -35,12 +35,10 @@ pub async fn trace(request: Request, next: Next) -> Response {
         let problem = Problem { request_id: Some(id.clone()), ..problem };
         let (parts, body) = Json(&problem).into_response().into_parts();
         *response.body_mut() = body;
-        for name in [header::CONTENT_LENGTH] {
-            match parts.headers.get(&name) {
-                Some(value) => response.headers_mut().insert(name, value.clone()),
-                None => response.headers_mut().remove(name),
-            };
-        }
+        match parts.headers.get(header::CONTENT_LENGTH) {
+            Some(value) => response.headers_mut().insert(header::CONTENT_LENGTH, value.clone()),
+            None => response.headers_mut().remove(header::CONTENT_LENGTH),
+        };
     }
     if let Ok(value) = HeaderValue::from_str(&id) {
         response.headers_mut().insert("x-request-id", value);

@@ -49,7 +49,12 @@ fn described(handles: &Handles) -> OpenApiRouter {
         .merge(equipment::http::routes().with_state(store.clone()))
         .merge(health::http::routes().with_state(health::http::Handles { store: store.clone(), samples }))
         .merge(agents::http::routes().with_state(agents::http::Handles { store: store.clone(), links: links.clone() }))
-        .merge(trust::http::routes().with_state(trust::http::Handles { store: store.clone(), authority, vendor_root: vendor_root.clone(), addresses }))
+        .merge(trust::http::routes().with_state(trust::http::Handles {
+            store: store.clone(),
+            authority,
+            vendor_root: vendor_root.clone(),
+            addresses,
+        }))
         .merge(alarms::http::routes().with_state(store.clone()))
         .merge(faults::http::routes().with_state(store.clone()))
         .merge(consents::http::routes().with_state(consents::http::Handles { store: store.clone(), links: links.clone(), vendor_root }))
@@ -94,12 +99,14 @@ pub fn description() -> String {
         pages::routes().into_openapi(),
     ];
     let mut openapi = Description::openapi();
-    rooms.into_iter().for_each(|room| openapi.merge(room));
+    for room in rooms {
+        openapi.merge(room);
+    }
     document(openapi)
 }
 
 fn document(mut openapi: utoipa::openapi::OpenApi) -> String {
-    openapi.info.version = env!("CARGO_PKG_VERSION").to_owned();
+    env!("CARGO_PKG_VERSION").clone_into(&mut openapi.info.version);
     let bearer = SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer));
     openapi.components.get_or_insert_default().security_schemes.insert("bearer".to_owned(), bearer.into());
     openapi.security = Some(vec![utoipa::openapi::security::SecurityRequirement::new("bearer", Vec::<String>::new())]);

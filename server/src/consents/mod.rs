@@ -94,7 +94,13 @@ fn checked_reason(reason: &Printable) -> Result<(), Error> {
 // ---- Asking ---------------------------------------------------------------------------------------------------------
 
 /// First step of a request: the device issues a challenge for it.
-pub async fn challenge(store: &Store, links: &Links, vendor_root: &VendorRoot, actor: Actor, new: NewChallenge) -> Result<ChallengeReply, Error> {
+pub async fn challenge(
+    store: &Store,
+    links: &Links,
+    vendor_root: &VendorRoot,
+    actor: Actor,
+    new: NewChallenge,
+) -> Result<ChallengeReply, Error> {
     let scope = actor.scope();
     let vendor_root = vendor_root.clone();
     let (fault, device, device_statement) = store
@@ -149,7 +155,8 @@ pub fn request(tx: &mut Tx<'_>, actor: &Actor, signed: &Signed, vendor_root: &Ve
         }
     }
     sql::set_requested(tx, &request, signed)?;
-    let text = format!("{} asks for {} on {} for {} s: {}", request.engineer, request.doors, request.device, request.duration_s, request.reason);
+    let text =
+        format!("{} asks for {} on {} for {} s: {}", request.engineer, request.doors, request.device, request.duration_s, request.reason);
     tell(tx, known.id, New::of(Kind::ConsentRequested, actor, text))?;
     get(tx, &Scope::All, known.id)
 }

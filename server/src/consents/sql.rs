@@ -48,7 +48,8 @@ fn view(row: &Row<'_>) -> rusqlite::Result<ConsentView> {
 }
 
 pub fn insert(db: &Db<'_>, id: ConsentId, device: &Known, fault: FaultId, engineer: &str, lapses_at: Timestamp) -> Result<(), StoreError> {
-    let sql = "INSERT INTO consent(id, customer, equipment, fault, engineer, state, lapses_at) VALUES (?1, ?2, ?3, ?4, ?5, 'challenged', ?6)";
+    let sql =
+        "INSERT INTO consent(id, customer, equipment, fault, engineer, state, lapses_at) VALUES (?1, ?2, ?3, ?4, ?5, 'challenged', ?6)";
     db.sql().prepare_cached(sql)?.execute(params![
         Text(id),
         Text(device.customer),
@@ -99,7 +100,8 @@ fn states(db: &Db<'_>, condition: &str, value: impl rusqlite::ToSql) -> Result<V
 }
 
 pub fn set_requested(db: &Db<'_>, request: &Request, signed: &Signed) -> Result<(), StoreError> {
-    let sql = "UPDATE consent SET state = 'requested', requested_at = ?2, doors = ?3, account = ?4, duration_s = ?5, reason = ?6, request = ?7
+    let sql =
+        "UPDATE consent SET state = 'requested', requested_at = ?2, doors = ?3, account = ?4, duration_s = ?5, reason = ?6, request = ?7
                WHERE id = ?1";
     db.sql().prepare_cached(sql)?.execute(params![
         Text(request.id),
@@ -121,7 +123,8 @@ pub fn requested(db: &Db<'_>, id: ConsentId) -> Result<Request, super::Error> {
 }
 
 pub fn set_approved(db: &Db<'_>, consent: &Consent, signed: &Signed) -> Result<(), StoreError> {
-    let sql = "UPDATE consent SET state = 'approved', decided_at = ?2, decided_by = ?3, doors = ?4, duration_s = ?5, consent = ?6 WHERE id = ?1";
+    let sql =
+        "UPDATE consent SET state = 'approved', decided_at = ?2, decided_by = ?3, doors = ?4, duration_s = ?5, consent = ?6 WHERE id = ?1";
     db.sql().prepare_cached(sql)?.execute(params![
         Text(consent.id),
         At(db.now()),
@@ -157,6 +160,8 @@ pub fn set_ended(db: &Db<'_>, id: ConsentId, reason: EndReason) -> Result<(), St
 }
 
 pub fn set_lapsed(db: &Db<'_>, id: ConsentId) -> Result<(), StoreError> {
-    db.sql().prepare_cached("UPDATE consent SET state = 'lapsed', ended_at = ?2 WHERE id = ?1")?.execute(params![Text(id), At(db.now())])?;
+    db.sql()
+        .prepare_cached("UPDATE consent SET state = 'lapsed', ended_at = ?2 WHERE id = ?1")?
+        .execute(params![Text(id), At(db.now())])?;
     Ok(())
 }

@@ -19,13 +19,18 @@ pub fn routes() -> OpenApiRouter<Store> {
 /// Service tiers.
 #[utoipa::path(get, path = "/api/v1/tiers", tag = "customers", responses((status = 200, body = List<Tier>)))]
 async fn list_tiers(_actor: Actor, State(store): State<Store>) -> Result<Json<List<Tier>>, ApiError> {
-    let tiers = store.read(|db| super::tiers(db)).await?;
+    let tiers = store.read(super::tiers).await?;
     Ok(Json(tiers.into()))
 }
 
 /// Sets a service tier (admin).
 #[utoipa::path(put, path = "/api/v1/tiers/{name}", tag = "customers", params(("name" = String, Path)), request_body = Tier, responses((status = 200, body = Tier)))]
-async fn put_tier(actor: Actor, State(store): State<Store>, Path(name): Path<String>, Body(tier): Body<Tier>) -> Result<Json<Tier>, ApiError> {
+async fn put_tier(
+    actor: Actor,
+    State(store): State<Store>,
+    Path(name): Path<String>,
+    Body(tier): Body<Tier>,
+) -> Result<Json<Tier>, ApiError> {
     actor.must_be(&[Role::Admin], "set tiers")?;
     if tier.name != name {
         return Err(ApiError::invalid(format!("the path names the tier `{name}`, the body `{}`", tier.name)));

@@ -37,7 +37,9 @@ impl From<Error> for ApiError {
     fn from(error: Error) -> Self {
         match error {
             Error::CodeTaken(_) | Error::SiteTaken(_) => Self::conflict(error.to_string()),
-            Error::NoTier(_) | Error::NoCustomer(_) | Error::BadZone(_) | Error::BadPosition | Error::BadName(_) => Self::invalid(error.to_string()),
+            Error::NoTier(_) | Error::NoCustomer(_) | Error::BadZone(_) | Error::BadPosition | Error::BadName(_) => {
+                Self::invalid(error.to_string())
+            }
             Error::Store(error) => error.into(),
             Error::Events(error) => error.into(),
         }

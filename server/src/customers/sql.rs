@@ -35,9 +35,13 @@ fn customer(row: &Row<'_>) -> rusqlite::Result<Customer> {
 }
 
 pub fn insert(db: &Db<'_>, new: &Customer) -> Result<(), StoreError> {
-    db.sql()
-        .prepare_cached("INSERT INTO customer(id, code, name, tier, created_at) VALUES (?1, ?2, ?3, ?4, ?5)")?
-        .execute(params![Text(new.id), Text(&new.code), new.name.raw(), new.tier, At(new.created_at)])?;
+    db.sql().prepare_cached("INSERT INTO customer(id, code, name, tier, created_at) VALUES (?1, ?2, ?3, ?4, ?5)")?.execute(params![
+        Text(new.id),
+        Text(&new.code),
+        new.name.raw(),
+        new.tier,
+        At(new.created_at)
+    ])?;
     Ok(())
 }
 

@@ -40,7 +40,9 @@ impl From<Error> for ApiError {
     fn from(error: Error) -> Self {
         match error {
             Error::NotFound => Self::not_found("equipment"),
-            Error::NotAName => Self::not_found("equipment").hint("equipment is named HANDLE.CUSTOMER.ne, like ne-17.jw.ne, or by its id, eqp_..."),
+            Error::NotAName => {
+                Self::not_found("equipment").hint("equipment is named HANDLE.CUSTOMER.ne, like ne-17.jw.ne, or by its id, eqp_...")
+            }
             Error::NoCustomer(_) | Error::NoSite | Error::NoParent(_) | Error::TooLong(_) => Self::invalid(error.to_string()),
             Error::Taken(_) => Self::conflict(error.to_string()),
             Error::Store(error) => error.into(),

@@ -49,7 +49,13 @@ fn equipment(row: &Row<'_>) -> rusqlite::Result<Equipment> {
     })
 }
 
-pub fn insert(db: &Db<'_>, id: EquipmentId, customer: CustomerId, parent: Option<EquipmentId>, new: &NewEquipment) -> Result<(), StoreError> {
+pub fn insert(
+    db: &Db<'_>,
+    id: EquipmentId,
+    customer: CustomerId,
+    parent: Option<EquipmentId>,
+    new: &NewEquipment,
+) -> Result<(), StoreError> {
     let sql = "INSERT INTO equipment(id, customer, handle, site, parent, product, model, serial, software, created_at)
                VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
     db.sql().prepare_cached(sql)?.execute(params![

@@ -55,7 +55,7 @@ async fn stream(
     let resumed = headers.get("last-event-id").and_then(|value| value.to_str().ok()?.parse().ok());
     let seq = match resumed.or(params.after) {
         Some(seq) => seq,
-        None => store.read(|db| super::newest(db)).await?,
+        None => store.read(super::newest).await?,
     };
     let topics = params.topics.split(',').map(str::trim).filter(|topic| !topic.is_empty()).map(str::to_owned).collect();
     let tail = Tail { nudges: store.nudges(), store, stop, scope: actor.scope(), topics, seq, waiting: Vec::new() };
@@ -80,7 +80,8 @@ impl Tail {
             while let Some(event) = self.waiting.pop() {
                 self.seq = event.seq;
                 if self.topics.is_empty() || self.topics.iter().any(|topic| event.kind.starts_with(topic.as_str())) {
-                    let frame = sse::Event::default().id(event.seq.to_string()).event(event.kind.clone()).json_data(&event).unwrap_or_default();
+                    let frame =
+                        sse::Event::default().id(event.seq.to_string()).event(event.kind.clone()).json_data(&event).unwrap_or_default();
                     return Some((Ok(frame), self));
                 }
             }

@@ -87,9 +87,7 @@ pub fn stored_of_fault(db: &Db<'_>, fault: FaultId) -> Result<Vec<Appended>, Sto
 }
 
 pub fn of_fault(db: &Db<'_>, scope: &Scope, fault: FaultId) -> Result<Vec<EventView>, StoreError> {
-    let sql = format!(
-        "SELECT {VIEW} WHERE e.fault = ?1 AND (?2 IS NULL OR e.customer = ?2) AND (?3 OR NOT e.internal) ORDER BY e.seq"
-    );
+    let sql = format!("SELECT {VIEW} WHERE e.fault = ?1 AND (?2 IS NULL OR e.customer = ?2) AND (?3 OR NOT e.internal) ORDER BY e.seq");
     let mut statement = db.sql().prepare_cached(&sql)?;
     Ok(statement.query_map(params![Text(fault), scope.customer(), scope.sees_internal()], shown)?.collect::<Result<_, _>>()?)
 }
@@ -101,9 +99,8 @@ pub fn presence_of(db: &Db<'_>, device: EquipmentId) -> Result<Vec<(Timestamp, b
 }
 
 pub fn after(db: &Db<'_>, scope: &Scope, seq: u64, limit: u32) -> Result<Vec<EventView>, StoreError> {
-    let sql = format!(
-        "SELECT {VIEW} WHERE e.seq > ?1 AND (?2 IS NULL OR e.customer = ?2) AND (?3 OR NOT e.internal) ORDER BY e.seq LIMIT ?4"
-    );
+    let sql =
+        format!("SELECT {VIEW} WHERE e.seq > ?1 AND (?2 IS NULL OR e.customer = ?2) AND (?3 OR NOT e.internal) ORDER BY e.seq LIMIT ?4");
     let mut statement = db.sql().prepare_cached(&sql)?;
     let seq = i64::try_from(seq).unwrap_or(i64::MAX);
     Ok(statement.query_map(params![seq, scope.customer(), scope.sees_internal(), limit], shown)?.collect::<Result<_, _>>()?)
@@ -138,15 +135,7 @@ pub fn walk_chain(
     while let Some(row) = rows.next()? {
         let (actor, payload, chain): (String, String, String) = (row.get(4)?, row.get(5)?, row.get(6)?);
         let seq: i64 = row.get(0)?;
-        visit(
-            seq.unsigned_abs(),
-            row.get::<_, Text<Kind>>(1)?.0,
-            row.get::<_, At>(2)?.0,
-            row.get::<_, At>(3)?.0,
-            &actor,
-            &payload,
-            &chain,
-        );
+        visit(seq.unsigned_abs(), row.get::<_, Text<Kind>>(1)?.0, row.get::<_, At>(2)?.0, row.get::<_, At>(3)?.0, &actor, &payload, &chain);
     }
     Ok(())
 }

@@ -51,6 +51,7 @@ impl Calendar {
 
 /// What the clocks aim at, in seconds.
 #[derive(Clone, Debug, Default)]
+#[expect(clippy::struct_field_names, reason = "the unit belongs to the name")]
 pub struct Targets {
     pub accept_s: Option<u32>,
     pub respond_s: Option<u32>,
@@ -92,7 +93,7 @@ struct Pause {
 /// All seven clocks. `presence` is the device's connects and disconnects by the server's record.
 pub fn compute(log: &[Appended], presence: &[(Timestamp, bool)], targets: &Targets, calendar: &Calendar, now: Timestamp) -> Vec<Clock> {
     let story = Story::read(log);
-    let link_lost = story.link_lost(presence, now);
+    let link_lost = Story::link_lost(presence, now);
     let waiting = story.pauses();
     let during_consent = story.consent_wait.iter().map(|span| Pause { span: *span, why: "consent wait" });
     let with_consent: Vec<_> = story.pauses().into_iter().chain(during_consent).collect();
@@ -138,6 +139,7 @@ impl Story {
         story
     }
 
+    #[expect(clippy::wildcard_enum_match_arm, reason = "most of what can happen moves no clock")]
     fn take(&mut self, event: &Appended) {
         let at = event.recorded_at;
         match event.kind {
@@ -208,7 +210,7 @@ impl Story {
         self.pending.iter().map(|(span, why)| Pause { span: *span, why }).collect()
     }
 
-    fn link_lost(&self, presence: &[(Timestamp, bool)], now: Timestamp) -> Vec<Pause> {
+    fn link_lost(presence: &[(Timestamp, bool)], now: Timestamp) -> Vec<Pause> {
         let mut lost = Vec::new();
         for (at, online) in presence {
             if *online {
@@ -284,7 +286,8 @@ fn slice(run: Span, pauses: &[Pause], calendar: &Calendar, now: Timestamp, out: 
     }
     for pair in edges.windows(2) {
         let (from, to) = (pair[0], pair[1]);
-        let paused = pauses.iter().find(|pause| pause.span.from <= from && pause.span.end(now) >= to && pause.span.end(now) > pause.span.from);
+        let paused =
+            pauses.iter().find(|pause| pause.span.from <= from && pause.span.end(now) >= to && pause.span.end(now) > pause.span.from);
         let open = covered.iter().any(|(start, stop)| *start <= from && *stop >= to);
         let (counted, why) = match paused {
             Some(pause) => (false, pause.why),
@@ -314,8 +317,17 @@ mod tests {
 
     fn event(kind: Kind, minute: i64, data: Value) -> Appended {
         Appended {
-            seq: 0, kind, customer: None, equipment: None, fault: None, internal: false, actor: "x".into(),
-            occurred_at: at(minute), recorded_at: at(minute), text: String::new(), data,
+            seq: 0,
+            kind,
+            customer: None,
+            equipment: None,
+            fault: None,
+            internal: false,
+            actor: "x".into(),
+            occurred_at: at(minute),
+            recorded_at: at(minute),
+            text: String::new(),
+            data,
         }
     }
 
@@ -327,7 +339,13 @@ mod tests {
 
     #[test]
     fn the_promise_runs_from_consent_or_acceptance_whichever_is_later() {
-        let log = [(Kind::FaultReported, 0), (Kind::ConsentRequested, 1), (Kind::ConsentApproved, 3), (Kind::FaultAccepted, 7), (Kind::SessionFirstByte, 9)];
+        let log = [
+            (Kind::FaultReported, 0),
+            (Kind::ConsentRequested, 1),
+            (Kind::ConsentApproved, 3),
+            (Kind::FaultAccepted, 7),
+            (Kind::SessionFirstByte, 9),
+        ];
         let clocks = clocks(&log, 60);
         let k4 = &clocks[3];
         assert_eq!((k4.state, k4.elapsed_s), (ClockState::Met, 120));
@@ -348,12 +366,19 @@ mod tests {
         let k6 = &compute(&log, &[], &Targets::default(), &Calendar::Always, at(200))[5];
         assert_eq!(k6.elapsed_s, (100 - 30 - 30) * 60);
         let reasons: Vec<_> = k6.intervals.iter().map(|i| (i.counted, i.why.as_str())).collect();
-        assert_eq!(reasons, [(true, "running"), (false, "consent wait"), (true, "running"), (false, "waits for the customer"), (true, "running")]);
+        assert_eq!(
+            reasons,
+            [(true, "running"), (false, "consent wait"), (true, "running"), (false, "waits for the customer"), (true, "running")]
+        );
     }
 
     #[test]
     fn a_lost_link_pauses_only_when_it_is_long() {
-        let log = [event(Kind::FaultReported, 0, Value::Null), event(Kind::FaultAccepted, 0, Value::Null), event(Kind::ConsentApproved, 0, Value::Null)];
+        let log = [
+            event(Kind::FaultReported, 0, Value::Null),
+            event(Kind::FaultAccepted, 0, Value::Null),
+            event(Kind::ConsentApproved, 0, Value::Null),
+        ];
         let short = [(at(2), false), (at(3), true)];
         let long = [(at(2), false), (at(12), true)];
         let k4 = |presence: &[(Timestamp, bool)]| compute(&log, presence, &Targets::default(), &Calendar::Always, at(20))[3].clone();
@@ -365,7 +390,13 @@ mod tests {
 
     #[test]
     fn a_reopened_fault_runs_on_and_a_cancelled_one_is_void() {
-        let log = [(Kind::FaultReported, 0), (Kind::FaultAccepted, 1), (Kind::FaultRestored, 10), (Kind::FaultResolved, 20), (Kind::FaultReopened, 60)];
+        let log = [
+            (Kind::FaultReported, 0),
+            (Kind::FaultAccepted, 1),
+            (Kind::FaultRestored, 10),
+            (Kind::FaultResolved, 20),
+            (Kind::FaultReopened, 60),
+        ];
         let after_reopening = &clocks(&log, 70)[5];
         assert_eq!((after_reopening.state, after_reopening.elapsed_s), (ClockState::Running, 20 * 60));
         let cancelled = clocks(&[(Kind::FaultReported, 0), (Kind::FaultCancelled, 2)], 9);

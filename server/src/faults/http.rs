@@ -58,7 +58,8 @@ async fn list(actor: Actor, State(store): State<Store>, Params(params): Params<L
         "all" => {}
         word => filter.status = Some(word.parse::<FaultStatus>().map_err(|e| ApiError::invalid(format!("{e}; or open, all")))?),
     }
-    filter.after = params.after.map(|text| text.parse().map_err(|_| ApiError::invalid("`after` is not the `next` of a page"))).transpose()?;
+    filter.after =
+        params.after.map(|text| text.parse().map_err(|_| ApiError::invalid("`after` is not the `next` of a page"))).transpose()?;
     let reference = params.equipment.map(|text| text.parse::<equipment::Reference>()).transpose()?;
     let read = move |db: &Db<'_>| -> Result<_, ApiError> {
         let scope = actor.scope();
@@ -166,7 +167,8 @@ async fn cancel(actor: Actor, State(store): State<Store>, Path(fault): Path<Stri
 /// The fault is another's duplicate.
 #[utoipa::path(post, path = "/api/v1/faults/{fault}/duplicate", tag = "faults", params(("fault" = String, Path)), request_body = Duplicate, responses((status = 200, body = Fault)))]
 async fn mark_duplicate(actor: Actor, State(store): State<Store>, Path(fault): Path<String>, Body(body): Body<Duplicate>) -> Reply {
-    step(store, actor, fault, Who::Support("mark duplicates"), move |tx, actor, fault| super::mark_duplicate(tx, actor, fault, &body.of)).await
+    step(store, actor, fault, Who::Support("mark duplicates"), move |tx, actor, fault| super::mark_duplicate(tx, actor, fault, &body.of))
+        .await
 }
 
 /// The clocks K1 to K7, every interval explained.

@@ -76,8 +76,14 @@ impl From<Error> for ApiError {
             Error::NotFound => Self::not_found("fault"),
             Error::NotAName => Self::not_found("fault").hint("a fault is named by its number, like F-JW-42, or by its id, flt_..."),
             Error::Illegal(_) | Error::StillRaised(_) | Error::NoOwnerYet(_) => Self::conflict(error.to_string()),
-            Error::NoSubject | Error::NoCustomer(_) | Error::Empty(_) | Error::TooLong { .. } | Error::Future(_) | Error::NotAnOwner(_)
-            | Error::NoCause | Error::NotADuplicate => Self::invalid(error.to_string()),
+            Error::NoSubject
+            | Error::NoCustomer(_)
+            | Error::Empty(_)
+            | Error::TooLong { .. }
+            | Error::Future(_)
+            | Error::NotAnOwner(_)
+            | Error::NoCause
+            | Error::NotADuplicate => Self::invalid(error.to_string()),
             Error::Equipment(error) => error.into(),
             Error::Alarms(error) => error.into(),
             Error::Store(error) => error.into(),
@@ -252,7 +258,8 @@ pub fn note(tx: &mut Tx<'_>, actor: &Actor, reference: &Reference, note: &Note) 
     text_of("note", &note.text, LONGEST_TEXT)?;
     let fault = get(tx, &actor.scope(), reference)?;
     let internal = note.internal && actor.scope().sees_internal();
-    let event = New::of(Kind::FaultNote, actor, note.text.raw()).internal(internal).data(json!({"from_support": actor.role.works_faults()}));
+    let event =
+        New::of(Kind::FaultNote, actor, note.text.raw()).internal(internal).data(json!({"from_support": actor.role.works_faults()}));
     record(tx, &fault, fault.status, sql::Change::default(), event)
 }
 
@@ -352,15 +359,14 @@ pub fn tell(tx: &mut Tx<'_>, id: FaultId, event: New) -> Result<Appended, Error>
 
 /// Hears of alarms.
 pub fn hear(tx: &mut Tx<'_>, event: &Appended) -> Result<(), ListenerError> {
-    let raised = match event.kind {
-        Kind::AlarmRaised | Kind::AlarmChanged => true,
-        Kind::AlarmCleared => false,
-        _ => return Ok(()),
-    };
+    let raised = matches!(event.kind, Kind::AlarmRaised | Kind::AlarmChanged);
+    if !raised && event.kind != Kind::AlarmCleared {
+        return Ok(());
+    }
     let id: AlarmId = event.data["alarm"].as_str().unwrap_or_default().parse()?;
     let alarm = alarms::get(tx, &Scope::All, id)?;
-    if raised { alarm_raised(tx, event, &alarm)? } else { alarm_cleared(tx, &alarm)? }
-    Ok(())
+    let heard = if raised { alarm_raised(tx, event, &alarm) } else { alarm_cleared(tx, &alarm) };
+    Ok(heard?)
 }
 
 fn alarm_raised(tx: &mut Tx<'_>, event: &Appended, alarm: &Alarm) -> Result<(), Error> {
@@ -430,7 +436,8 @@ fn alarm_cleared(tx: &mut Tx<'_>, alarm: &Alarm) -> Result<(), Error> {
     let Some(number) = &alarm.fault else { return Ok(()) };
     let fault = get(tx, &Scope::All, &Reference::Number(number.clone()))?;
     let all_clear = alarms::of_fault(tx, fault.id)?.iter().all(|alarm| alarm.state == ResourceState::Cleared);
-    let not_restored = matches!(fault.status, FaultStatus::Reported | FaultStatus::Accepted | FaultStatus::InProgress | FaultStatus::Pending);
+    let not_restored =
+        matches!(fault.status, FaultStatus::Reported | FaultStatus::Accepted | FaultStatus::InProgress | FaultStatus::Pending);
     if all_clear && not_restored && !fault.proposes_restored {
         let change = sql::Change { proposes_restored: Some(true), ..Default::default() };
         let event = New::of(Kind::FaultProposesRestored, "system", "all its alarms have cleared: is service restored?");

@@ -93,12 +93,12 @@ pub fn update(db: &Db<'_>, id: FaultId, status: FaultStatus, change: &Change) ->
     let sql = "UPDATE fault SET status = ?2, updated_at = ?3, owner = coalesce(?4, owner), pending_reason = ?5,
                cause = coalesce(?6, cause), plan = coalesce(?7, plan), resolution = coalesce(?8, resolution),
                proposes_restored = coalesce(?9, proposes_restored), duplicate_of = coalesce(?10, duplicate_of) WHERE id = ?1";
-    let pending_reason = match status {
-        FaultStatus::Pending if change.pending_reason.is_none() => {
-            let mut statement = db.sql().prepare_cached("SELECT pending_reason FROM fault WHERE id = ?1")?;
-            statement.query_row([Text(id)], |row| row.get::<_, Option<Text<PendingReason>>>(0))?.map(|t| t.0)
-        }
-        _ => change.pending_reason,
+    // A note on a waiting fault must not forget what it waits for.
+    let pending_reason = if status == FaultStatus::Pending && change.pending_reason.is_none() {
+        let mut statement = db.sql().prepare_cached("SELECT pending_reason FROM fault WHERE id = ?1")?;
+        statement.query_row([Text(id)], |row| row.get::<_, Option<Text<PendingReason>>>(0))?.map(|t| t.0)
+    } else {
+        change.pending_reason
     };
     db.sql().prepare_cached(sql)?.execute(params![
         Text(id),

@@ -26,7 +26,7 @@ use crate::web::Scope;
 /// RFC 4254's "administratively prohibited": stock clients print the reason that comes with it.
 const PROHIBITED: u32 = 1;
 /// Names are proved within this time, or the connection closes.
-const SIGN_IN_PATIENCE: Duration = Duration::from_secs(60);
+const SIGN_IN_PATIENCE: Duration = Duration::from_mins(1);
 
 #[derive(Clone)]
 pub struct Jump {
@@ -77,7 +77,9 @@ pub async fn serve(jump: Jump, key: PrivateKey, listener: TcpListener) {
             let stop = jump.stop.clone();
             let _ = stream.set_nodelay(true);
             let handler = Engineer { jump, peer, name: None, key: None };
-            let Ok(Ok(session)) = tokio::time::timeout(SIGN_IN_PATIENCE, russh::server::run_stream(config, stream, handler)).await else { return };
+            let Ok(Ok(session)) = tokio::time::timeout(SIGN_IN_PATIENCE, russh::server::run_stream(config, stream, handler)).await else {
+                return;
+            };
             let handle = session.handle();
             tokio::select! {
                 _ = session => {}

@@ -50,10 +50,7 @@ impl Legs {
 
     /// A connection that did not begin like TLS: a leg, or a mistake.
     pub async fn arrived(&self, mut stream: TcpStream) {
-        let line = match tokio::time::timeout(GREETING_PATIENCE, greeting(&mut stream)).await {
-            Ok(Ok(line)) => line,
-            Ok(Err(_)) | Err(_) => return,
-        };
+        let Ok(Ok(line)) = tokio::time::timeout(GREETING_PATIENCE, greeting(&mut stream)).await else { return };
         let waiting = leg::read_greeting(&line).ok().and_then(|ticket| self.take(ticket));
         let reply = leg::reply(if waiting.is_some() { Ok(()) } else { Err("unknown or used ticket") });
         if stream.write_all(reply.as_bytes()).await.is_ok()

@@ -76,7 +76,7 @@ fn work(mut days: sql::Days, mut queue: mpsc::Receiver<Job>) {
             tracing::error!(%error, "health samples could not be stored");
         }
         for job in jobs.drain(..) {
-            let _ = job.reply.send(result.as_ref().map(|()| ()).map_err(|e| StoreError::Corrupt(e.to_string())));
+            let _ = job.reply.send(result.as_ref().copied().map_err(|e| StoreError::Corrupt(e.to_string())));
         }
     }
 }
@@ -98,7 +98,7 @@ mod tests {
         }
         let read = samples.of(device, ago(48), now, 100).await.unwrap();
         assert_eq!(read.iter().map(|r| r.metrics["load.1m"]).collect::<Vec<_>>(), [1.0, 2.0, 3.0]);
-        assert_eq!(samples.of(device, ago(48), now, 1).await.unwrap()[0].metrics["load.1m"], 3.0);
+        assert_eq!(samples.of(device, ago(48), now, 1).await.unwrap()[0].at, now, "of too many, the newest");
         assert!(samples.of(EquipmentId::new(), ago(48), now, 100).await.unwrap().is_empty());
     }
 }

@@ -32,7 +32,11 @@ pub fn routes() -> OpenApiRouter<Handles> {
 
 /// Signs in with name and password; the answer is a bearer token for a day.
 #[utoipa::path(post, path = "/api/v1/login", tag = "people", request_body = Login, responses((status = 200, body = TokenReply)), security(()))]
-async fn login(State(store): State<Store>, State(throttle): State<Arc<Throttle>>, Body(login): Body<Login>) -> Result<Json<TokenReply>, ApiError> {
+async fn login(
+    State(store): State<Store>,
+    State(throttle): State<Arc<Throttle>>,
+    Body(login): Body<Login>,
+) -> Result<Json<TokenReply>, ApiError> {
     throttle.try_now(&login.name, Instant::now()).map_err(|seconds| {
         let message = format!("too many tries for this name: wait {seconds} seconds");
         ApiError::new(ErrorCode::RateLimited, message).retry_after_s(seconds)

@@ -145,7 +145,11 @@ fn issue(tx: &mut Tx<'_>, person: &Actor, label: &str, days: u32, kind: Kind, ac
     let token = new_secret();
     let expires_at = tx.now() + (24 * i64::from(days)).hours();
     sql::insert_token(tx, &sha256_hex(&token), person.id, label, expires_at)?;
-    let event = New::of(kind, actor, format!("{} until {expires_at} for {}", if kind == Kind::SignedIn { "signed in" } else { "token" }, person.name));
+    let event = New::of(
+        kind,
+        actor,
+        format!("{} until {expires_at} for {}", if kind == Kind::SignedIn { "signed in" } else { "token" }, person.name),
+    );
     events::append(tx, New { customer: person.customer.as_ref().map(|(id, _)| *id), ..event })?;
     Ok(TokenReply { token, expires_at })
 }
@@ -159,7 +163,6 @@ pub fn by_token(db: &Db<'_>, token: &str) -> Result<Option<Actor>, StoreError> {
 pub fn end_token(tx: &mut Tx<'_>, token: &str) -> Result<(), StoreError> {
     sql::delete_token(tx, &sha256_hex(token))
 }
-
 
 #[cfg(test)]
 mod tests {

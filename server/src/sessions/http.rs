@@ -54,7 +54,12 @@ async fn recording(actor: Actor, State(store): State<Store>, Path(session): Path
 
 /// Ends a live session, from either side.
 #[utoipa::path(post, path = "/api/v1/sessions/{session}/kill", tag = "sessions", params(("session" = String, Path)), request_body = Reason, responses((status = 200, body = Session)))]
-async fn kill(actor: Actor, State(store): State<Store>, Path(session): Path<String>, Body(body): Body<Reason>) -> Result<Json<Session>, ApiError> {
+async fn kill(
+    actor: Actor,
+    State(store): State<Store>,
+    Path(session): Path<String>,
+    Body(body): Body<Reason>,
+) -> Result<Json<Session>, ApiError> {
     actor.must_write("end sessions")?;
     let id = id_of(&session)?;
     store.write(move |tx| Ok(Json(super::kill(tx, &actor, id, &body.reason)?))).await

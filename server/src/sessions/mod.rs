@@ -79,7 +79,12 @@ pub fn ended(tx: &mut Tx<'_>, device: &Known, ended: &SessionEnded) -> Result<()
         let summary = &ended.summary;
         let text = format!(
             "session ended ({}): {} channels, {} commands, {} files, {} bytes out, {} bytes in",
-            ended.reason, summary.channels, summary.commands.len(), summary.files.len(), summary.output_bytes, summary.input_bytes
+            ended.reason,
+            summary.channels,
+            summary.commands.len(),
+            summary.files.len(),
+            summary.output_bytes,
+            summary.input_bytes
         );
         let event = New::of(Kind::SessionEnded, format!("agent:{}", device.name), text).at(ended.at);
         faults::tell(tx, fault, event.data(json!({"session": ended.session, "reason": ended.reason, "chunks": ended.chunks, "head_sha256": ended.head_sha256, "summary": summary})))?;

@@ -69,7 +69,8 @@ pub fn set_first_byte(db: &Db<'_>, id: SessionId, at: Timestamp) -> Result<bool,
 }
 
 pub fn set_ended(db: &Db<'_>, ended: &SessionEnded) -> Result<bool, StoreError> {
-    let sql = "UPDATE session SET ended_at = ?2, end_reason = ?3, chunks = ?4, head_sha256 = ?5, summary = ?6 WHERE id = ?1 AND ended_at IS NULL";
+    let sql =
+        "UPDATE session SET ended_at = ?2, end_reason = ?3, chunks = ?4, head_sha256 = ?5, summary = ?6 WHERE id = ?1 AND ended_at IS NULL";
     let changed = db.sql().prepare_cached(sql)?.execute(params![
         Text(ended.session),
         At(ended.at),
@@ -90,8 +91,7 @@ pub fn insert_chunk(db: &Db<'_>, device: &Known, session: SessionId, chunk: u64,
 }
 
 pub fn chunks(db: &Db<'_>, device: EquipmentId, session: SessionId) -> Result<String, StoreError> {
-    let mut statement =
-        db.sql().prepare_cached("SELECT line FROM recording_chunk WHERE equipment = ?1 AND session = ?2 ORDER BY chunk")?;
+    let mut statement = db.sql().prepare_cached("SELECT line FROM recording_chunk WHERE equipment = ?1 AND session = ?2 ORDER BY chunk")?;
     let mut rows = statement.query(params![Text(device), Text(session)])?;
     let mut file = String::new();
     while let Some(row) = rows.next()? {

@@ -7,10 +7,7 @@ use rusqlite::{Connection, params};
 
 use super::StoreError;
 
-const MIGRATIONS: &[&str] = &[
-    include_str!("migrations/0001_foundation.sql"),
-    include_str!("migrations/0002_cases.sql"),
-];
+const MIGRATIONS: &[&str] = &[include_str!("migrations/0001_foundation.sql"), include_str!("migrations/0002_cases.sql")];
 
 /// Brings the database to the newest schema.
 pub fn run(connection: &mut Connection, path: &Path) -> Result<(), StoreError> {
@@ -25,7 +22,7 @@ pub fn run(connection: &mut Connection, path: &Path) -> Result<(), StoreError> {
         let tx = connection.transaction()?;
         let ran: Option<String> = tx.query_row("SELECT max(sha256) FROM migration WHERE number = ?1", [number], |row| row.get(0))?;
         match ran {
-            Some(ran) if ran == sha256 => continue,
+            Some(ran) if ran == sha256 => {}
             Some(_) => return Err(StoreError::Changed { path: path.to_owned(), number }),
             None => {
                 tx.execute_batch(sql)?;

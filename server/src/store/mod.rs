@@ -8,8 +8,8 @@
 //! read take `&Db`, those that write take `&mut Tx`, which is also a `Db`.
 
 mod backup;
-mod migrate;
 pub mod files;
+mod migrate;
 mod readers;
 pub mod value;
 mod writer;

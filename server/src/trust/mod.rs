@@ -77,7 +77,13 @@ pub type VendorRoot = SignerList;
 
 // ---- Enrolment ------------------------------------------------------------------------------------------------------
 
-pub fn issue_token(tx: &mut Tx<'_>, actor: &Actor, reference: &Reference, address: &str, ca_spki_sha256: &str) -> Result<EnrolmentTokenReply, Error> {
+pub fn issue_token(
+    tx: &mut Tx<'_>,
+    actor: &Actor,
+    reference: &Reference,
+    address: &str,
+    ca_spki_sha256: &str,
+) -> Result<EnrolmentTokenReply, Error> {
     let known = equipment::find(tx, &actor.scope(), reference)?;
     let secret = format!("{}{}", uuid::Uuid::new_v4().simple(), uuid::Uuid::new_v4().simple());
     let expires_at = tx.now() + TOKEN_LIFE_H.hours();
@@ -156,7 +162,13 @@ pub fn publish_roster(tx: &mut Tx<'_>, actor: &Actor, signed: &Signed, vendor_ro
     Ok(())
 }
 
-pub fn publish_anchors(tx: &mut Tx<'_>, actor: &Actor, customer: &CustomerCode, signed: &Signed, vendor_root: &VendorRoot) -> Result<(), Error> {
+pub fn publish_anchors(
+    tx: &mut Tx<'_>,
+    actor: &Actor,
+    customer: &CustomerCode,
+    signed: &Signed,
+    vendor_root: &VendorRoot,
+) -> Result<(), Error> {
     let id = customers::find(tx, &Scope::All, customer)?.ok_or_else(|| Error::NoCustomer(customer.clone()))?.id;
     let anchors = Anchors::verify(signed, customer, vendor_root, tx.now())?;
     let counter = anchors.list().head.as_ref().map_or(0, |head| head.counter);

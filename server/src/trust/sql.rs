@@ -14,9 +14,11 @@ pub struct Device {
 }
 
 pub fn insert_token(db: &Db<'_>, sha256: &str, equipment: EquipmentId, expires_at: Timestamp) -> Result<(), StoreError> {
-    db.sql()
-        .prepare_cached("INSERT INTO enrolment_token(sha256, equipment, expires_at) VALUES (?1, ?2, ?3)")?
-        .execute(params![sha256, Text(equipment), At(expires_at)])?;
+    db.sql().prepare_cached("INSERT INTO enrolment_token(sha256, equipment, expires_at) VALUES (?1, ?2, ?3)")?.execute(params![
+        sha256,
+        Text(equipment),
+        At(expires_at)
+    ])?;
     Ok(())
 }
 
@@ -55,9 +57,11 @@ pub fn device_of_link_key(db: &Db<'_>, spki_sha256: &str) -> Result<Option<Equip
 
 pub fn put_statement(db: &Db<'_>, equipment: EquipmentId, signed: &Signed, counter: u64) -> Result<(), StoreError> {
     let counter = i64::try_from(counter).unwrap_or(i64::MAX);
-    db.sql()
-        .prepare_cached("UPDATE device SET statement = ?2, statement_counter = ?3 WHERE equipment = ?1")?
-        .execute(params![Text(equipment), Json(signed), counter])?;
+    db.sql().prepare_cached("UPDATE device SET statement = ?2, statement_counter = ?3 WHERE equipment = ?1")?.execute(params![
+        Text(equipment),
+        Json(signed),
+        counter
+    ])?;
     Ok(())
 }
 

@@ -19,7 +19,9 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
         if !has_type {
             let bytes = axum::body::Bytes::from_request(request, state).await.map_err(|e| too_large_or_bad(&e))?;
             let text = if bytes.is_empty() { &b"{}"[..] } else { &bytes[..] };
-            return serde_json::from_slice(text).map(Self).map_err(|e| ApiError::new(ErrorCode::BadRequest, format!("the body can't be read: {e}")));
+            return serde_json::from_slice(text)
+                .map(Self)
+                .map_err(|e| ApiError::new(ErrorCode::BadRequest, format!("the body can't be read: {e}")));
         }
         match axum::Json::<T>::from_request(request, state).await {
             Ok(axum::Json(value)) => Ok(Self(value)),

@@ -60,10 +60,10 @@ impl ApiError {
 
 impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
-        match error {
-            StoreError::Closed => Self::new(ErrorCode::Unavailable, "the server is shutting down; try again in a moment"),
-            other => Self::internal(other),
+        if matches!(error, StoreError::Closed) {
+            return Self::new(ErrorCode::Unavailable, "the server is shutting down; try again in a moment");
         }
+        Self::internal(error)
     }
 }
 

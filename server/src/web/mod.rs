@@ -61,7 +61,8 @@ impl Actor {
             return Ok(());
         }
         let roles: Vec<_> = roles.iter().map(|role| role.as_str()).collect();
-        Err(ApiError::forbidden(format!("{} ({}) may not {what}", self.name, self.role)).hint(format!("roles that may: {}", roles.join(", "))))
+        Err(ApiError::forbidden(format!("{} ({}) may not {what}", self.name, self.role))
+            .hint(format!("roles that may: {}", roles.join(", "))))
     }
 
     /// Refuses unless the actor works on faults at the support centre.

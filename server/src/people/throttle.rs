@@ -1,4 +1,4 @@
-//! A brake on guessing passwords: a few tries a minute for each name and for each address.
+//! A brake on guessing passwords: a few tries a minute for each name.
 
 use std::collections::HashMap;
 use std::sync::Mutex;
@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 /// Tries at once; then one more each [`REFILL`].
 const BURST: u32 = 5;
 const REFILL: Duration = Duration::from_secs(12);
-/// Names and addresses remembered; beyond that, the fully rested ones are forgotten.
+/// Names remembered; beyond that, the fully rested ones are forgotten.
 const REMEMBERED: usize = 10_000;
 
 #[derive(Default)]

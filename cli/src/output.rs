@@ -224,7 +224,8 @@ impl Out {
         head + &rows.collect::<String>()
     }
 
-    /// Columns side by side. What doesn't fit is taken from the widest column, and shown with an ellipsis.
+    /// Columns side by side. What doesn't fit is taken from the widest column, and shown with an ellipsis; but never from an id,
+    /// which is there to be copied.
     fn aligned(&self, table: &Table) -> String {
         let head: Vec<String> = table.head.iter().map(|head| head.to_uppercase()).collect();
         let rows: Vec<Vec<String>> = table.rows.iter().map(|row| row.iter().map(|cell| self.cell(cell)).collect()).collect();
@@ -237,7 +238,8 @@ impl Out {
         if let Some(room) = self.width {
             let gaps = widths.len().saturating_sub(1) * 2;
             while widths.iter().sum::<usize>() + gaps > room {
-                let Some(widest) = widths.iter_mut().max_by_key(|width| **width).filter(|width| **width > 8) else { break };
+                let elastic = widths.iter_mut().zip(&table.head).filter(|(_, head)| **head != "id").map(|(width, _)| width);
+                let Some(widest) = elastic.max_by_key(|width| **width).filter(|width| **width > 8) else { break };
                 *widest -= 1;
             }
         }

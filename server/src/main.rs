@@ -1,6 +1,6 @@
 //! `lineman-server`: the support centre.
 //!
-//! The rooms are declared in their one order: each calls only rooms above it in this list (`tests/src/rooms.rs` checks it).
+//! The rooms are declared in their one order: each calls only rooms above it in this list (`tests/it/rooms.rs` checks it).
 
 mod config;
 mod data;
@@ -8,26 +8,26 @@ mod init;
 mod run;
 
 // Foundations.
-mod events;
 mod store;
+mod events;
 mod web;
 // Who and what.
-mod agents;
 mod customers;
-mod equipment;
 mod people;
+mod equipment;
 mod trust;
+mod agents;
 // What the equipment says, and what people make of it.
-mod alarms;
-mod cases;
-mod consents;
-mod faults;
 mod health;
+mod alarms;
+mod faults;
+mod consents;
 mod sessions;
+mod cases;
 // Doors.
-mod api;
-mod gateway;
 mod link;
+mod gateway;
+mod api;
 
 use clap::Parser;
 

@@ -54,7 +54,8 @@ pub async fn run(config: &Path) -> anyhow::Result<()> {
     let link = link::Door { store: store.clone(), samples, links: links.clone(), stop: stop.clone(), tasks: tasks.clone() };
     let router = api::router(&handles).merge(link::routes(link));
     let door = api::Door::new(router, legs.clone(), &authority, &settings.names, stop.clone(), tasks.clone())?;
-    let jump = Jump { store: store.clone(), links, legs, vendor_root, stop: stop.clone(), tasks: tasks.clone() };
+    let unknown = Arc::new(tokio::sync::Semaphore::new(gateway::MOST_UNKNOWN));
+    let jump = Jump { unknown, store: store.clone(), links, legs, vendor_root, stop: stop.clone(), tasks: tasks.clone() };
     tasks.spawn(api::serve(door, listener));
     tasks.spawn(gateway::serve(jump, gateway_key, jump_listener));
     tasks.spawn(lapse(store, stop.clone()));

@@ -10,6 +10,7 @@ mod crash;
 mod doors;
 mod ends;
 mod forged;
+mod live;
 mod processes;
 mod rooms;
 mod statements;
@@ -36,6 +37,8 @@ const ON_DEMO: &[(&str, OnDemo)] = &[
     ("bad_input::every_wrong_request_is_told_what_is_wrong", bad_input::every_wrong_request_is_told_what_is_wrong),
     ("bad_input::hostile_texts_are_shown_harmless", bad_input::hostile_texts_are_shown_harmless),
     ("bad_input::enrolment_tokens_work_once_and_for_their_centre_only", bad_input::enrolment_tokens_work_once_and_for_their_centre_only),
+    ("live::the_log_streams_and_resumes_where_it_was_cut", live::the_log_streams_and_resumes_where_it_was_cut),
+    ("processes::an_agent_says_how_it_is", processes::an_agent_says_how_it_is),
     ("processes::the_description_is_what_the_server_serves", processes::the_description_is_what_the_server_serves),
     ("processes::a_backup_taken_while_it_runs_restores", processes::a_backup_taken_while_it_runs_restores),
 ];

@@ -14,9 +14,26 @@ pub fn the_description_is_what_the_server_serves(demo: &Demo) {
     assert_eq!(served["components"]["schemas"], printed["components"]["schemas"]);
     let health = demo.http(None).get("/healthz").ok();
     assert_eq!(health["status"], "ok");
-    assert!(health["agents_online"].as_u64().is_some_and(|count| count >= 1), "{health}");
+    assert!(health.get("agents_online").is_none(), "nobody is told how large the fleet is: {health}");
+    let inside = demo.http(Some("engineer-a")).get("/healthz").ok();
+    assert!(inside["agents_online"].as_u64().is_some_and(|count| count >= 8), "{inside}");
     let page = demo.http(None).get("/");
     assert!(page.status == 200 && page.body.as_str().is_some_and(|html| html.contains("openapi.json")), "{page:?}");
+}
+
+pub fn an_agent_says_how_it_is(demo: &Demo) {
+    let agent = |args: &[&str]| run(Command::new(bin("lineman-agent")).args(args).arg("--state").arg(demo.agent("ne-4")));
+    let status = agent(&["status", "--json"]).json();
+    assert_eq!(status["device"], "ne-4.jw.ne", "{status}");
+    agent(&["status"]).ok().says("ne-4.jw.ne");
+    agent(&["doctor"]).ok();
+    agent(&["sessions"]).ok();
+    agent(&["consent", "list"]).ok();
+    let report = run(Command::new(bin("lineman-agent")).args(["collect", "--once", "--json"])).json();
+    let metrics = report["metrics"].as_object().expect("metrics");
+    for name in ["cpu.busy_percent", "load.avg_1m", "memory.used_percent", "fs./.used_percent"] {
+        assert!(metrics.contains_key(name), "{name} is missing in {metrics:?}");
+    }
 }
 
 pub fn a_backup_taken_while_it_runs_restores(demo: &Demo) {

@@ -61,6 +61,27 @@ impl Http {
         self.send(Method::PUT, path, Some(("application/json", body.to_string().into_bytes())))
     }
 
+    /// Follows a stream of server-sent events until one holds `needle`; answers what came until then.
+    pub fn follow(&self, path: &str, after: Option<&str>, needle: &str) -> String {
+        let mut request = self.client.get(format!("{}{path}", self.base)).timeout(crate::PATIENCE);
+        if let Some(token) = &self.token {
+            request = request.bearer_auth(token);
+        }
+        if let Some(after) = after {
+            request = request.header("last-event-id", after);
+        }
+        self.runtime.block_on(async {
+            let mut response = request.send().await.unwrap_or_else(|e| panic!("GET {path}: {e:?}"));
+            assert_eq!(response.status().as_u16(), 200, "GET {path}");
+            let mut heard = String::new();
+            while !heard.contains(needle) {
+                let part = response.chunk().await.unwrap_or_else(|e| panic!("GET {path}: {e:?}; heard: {heard}"));
+                heard.push_str(&String::from_utf8_lossy(&part.unwrap_or_else(|| panic!("GET {path} ended; heard: {heard}"))));
+            }
+            heard
+        })
+    }
+
     pub fn send(&self, method: Method, path: &str, body: Option<(&str, Vec<u8>)>) -> Reply {
         let asked = format!("{method} {path}");
         let mut request = self.client.request(method, format!("{}{path}", self.base));

@@ -46,13 +46,16 @@ pub struct Healthz {
     /// `ok`, or `failing`.
     pub status: String,
     pub version: String,
-    pub agents_online: u32,
+    /// For the support centre's people only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agents_online: Option<u32>,
 }
 
 /// One event of the append-only log, as `GET /api/v1/events` streams it and fault timelines list it.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct Event {
-    /// Also the SSE event id: resume with `Last-Event-ID`.
+    /// Also the SSE event id: resume with `Last-Event-ID`. The support centre's people see the place in the whole log, a
+    /// carrier's people the place among their own events.
     pub seq: u64,
     /// Dotted, like `fault.accepted`.
     pub kind: String,

@@ -7,7 +7,7 @@ pub mod http;
 mod sql;
 
 use lineman_common::Printable;
-use lineman_common::alarm::{AlarmReport, OperatorState, ResourceState, Severity};
+use lineman_common::alarm::{AlarmKey, AlarmReport, OperatorState, ProbableCause, ResourceState, Severity};
 use lineman_common::api::Alarm;
 use lineman_common::id::{AlarmId, EquipmentId, FaultId};
 
@@ -40,12 +40,27 @@ impl From<Error> for ApiError {
 
 /// Texts from devices are cut here: enough for people, too little for an attack.
 const LONGEST_TEXT: usize = 500;
+/// An alarm's type and qualifier are names.
+const LONGEST_KEY: usize = 128;
+/// Entries that one device may have in the list; a device that has more has one fault, and it is itself.
+const MOST_LISTED: u32 = 1000;
 
 /// What equipment says about one of its alarms. Said twice, it changes nothing the second time; said late, an older state
 /// does not overwrite a newer one.
 pub fn report(tx: &mut Tx<'_>, device: &Known, report: &AlarmReport) -> Result<(), Error> {
-    let report = AlarmReport { text: report.text.chars().take(LONGEST_TEXT).collect(), ..report.clone() };
+    let cut = |text: &str, most: usize| -> String { text.chars().take(most).collect() };
+    let report = AlarmReport {
+        key: AlarmKey { alarm_type: cut(&report.key.alarm_type, LONGEST_KEY), qualifier: cut(&report.key.qualifier, LONGEST_KEY) },
+        text: cut(&report.text, LONGEST_TEXT),
+        value: report.value.as_deref().map(|value| cut(value, LONGEST_KEY)),
+        threshold: report.threshold.as_deref().map(|threshold| cut(threshold, LONGEST_KEY)),
+        ..report.clone()
+    };
     let known = sql::by_key(tx, device.id, &report.key)?;
+    if known.is_none() && sql::count_of(tx, device.id)? >= MOST_LISTED {
+        tracing::warn!(agent.id = %device.name, "the device has more alarms than any device has; further ones are not listed");
+        return Ok(());
+    }
     let kind = match (&known, report.state) {
         (Some(known), _) if report.at < known.changed_at => return Ok(()),
         (None, ResourceState::Raised) => Kind::AlarmRaised,
@@ -88,6 +103,11 @@ pub fn of_fault(db: &Db<'_>, fault: FaultId) -> Result<Vec<Alarm>, StoreError> {
 /// Raised alarms of a device that belong to no fault, of at least this severity.
 pub fn unattached(db: &Db<'_>, device: EquipmentId) -> Result<Vec<Alarm>, StoreError> {
     sql::unattached(db, device)
+}
+
+/// The newest open fault of a device that has an alarm of one of these causes.
+pub fn open_fault_with(db: &Db<'_>, device: EquipmentId, causes: &[ProbableCause]) -> Result<Option<FaultId>, StoreError> {
+    sql::open_fault_with(db, device, causes)
 }
 
 /// Makes an alarm part of a fault.

@@ -1,13 +1,13 @@
 use jiff::Timestamp;
 use lineman_common::Printable;
-use lineman_common::alarm::{AlarmKey, AlarmReport, OperatorState, ResourceState, Severity};
+use lineman_common::alarm::{AlarmKey, AlarmReport, OperatorState, ProbableCause, ResourceState, Severity};
 use lineman_common::api::Alarm;
 use lineman_common::id::{AlarmId, CustomerId, EquipmentId, FaultId};
 use lineman_common::name::{FaultNumber, NeName};
 use rusqlite::{OptionalExtension, Row, params};
 
 use crate::equipment::Known;
-use crate::store::value::{At, Text};
+use crate::store::value::{At, Json, Text};
 use crate::store::{Db, StoreError};
 use crate::web::Scope;
 
@@ -49,6 +49,22 @@ fn alarm(row: &Row<'_>) -> rusqlite::Result<Alarm> {
         fault: row.get::<_, Option<u32>>(20)?.map(|serial| FaultNumber { customer: equipment.customer.clone(), serial }),
         equipment,
     })
+}
+
+/// How many entries a device has in the list.
+pub fn count_of(db: &Db<'_>, device: EquipmentId) -> Result<u32, StoreError> {
+    let mut statement = db.sql().prepare_cached("SELECT count(*) FROM alarm WHERE equipment = ?1")?;
+    Ok(statement.query_row([Text(device)], |row| row.get(0))?)
+}
+
+/// The newest open fault of a device that has an alarm of one of these causes.
+pub fn open_fault_with(db: &Db<'_>, device: EquipmentId, causes: &[ProbableCause]) -> Result<Option<FaultId>, StoreError> {
+    let causes = causes.iter().map(|cause| cause.as_str()).collect::<Vec<_>>();
+    let sql = "SELECT max(f.id) FROM alarm a JOIN fault f ON f.id = a.fault WHERE a.equipment = ?1 AND f.equipment = ?1
+               AND f.status NOT IN ('closed', 'rejected', 'cancelled', 'duplicate')
+               AND a.probable_cause IN (SELECT value FROM json_each(?2))";
+    let found: Option<Text<FaultId>> = db.sql().prepare_cached(sql)?.query_row(params![Text(device), Json(causes)], |row| row.get(0))?;
+    Ok(found.map(|text| text.0))
 }
 
 pub struct Entry {

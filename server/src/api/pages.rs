@@ -6,7 +6,7 @@ use axum::extract::{FromRef, State};
 use axum::http::header;
 use axum::response::Html;
 use axum::routing::get;
-use axum::{Json, Router};
+use axum::{Extension, Json, Router};
 use lineman_common::api::{FaultPage, Healthz};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -14,7 +14,7 @@ use utoipa_axum::routes;
 use crate::agents::Links;
 use crate::faults::{self, Reference};
 use crate::store::{Db, Store};
-use crate::web::{Actor, ApiError, Path};
+use crate::web::{Actor, ApiError, Path, Scope};
 use crate::{alarms, cases, events};
 
 #[derive(Clone, FromRef)]
@@ -52,9 +52,10 @@ async fn fault(actor: Actor, State(store): State<Store>, Path(fault): Path<Strin
 
 /// Is the server well? No sign-in needed.
 #[utoipa::path(get, path = "/healthz", tag = "server", responses((status = 200, body = Healthz)), security(()))]
-async fn healthz(State(handles): State<Handles>) -> Result<Json<Healthz>, ApiError> {
-    handles.store.read(|db| events::newest(db).map_err(ApiError::from)).await?;
-    let agents_online = u32::try_from(handles.links.count()).unwrap_or(u32::MAX);
+async fn healthz(actor: Option<Extension<Actor>>, State(handles): State<Handles>) -> Result<Json<Healthz>, ApiError> {
+    handles.store.read(|db| events::newest(db, &Scope::All).map_err(ApiError::from)).await?;
+    let inside = actor.is_some_and(|Extension(actor)| actor.scope().sees_internal());
+    let agents_online = inside.then(|| u32::try_from(handles.links.count()).unwrap_or(u32::MAX));
     Ok(Json(Healthz { status: "ok".into(), version: env!("CARGO_PKG_VERSION").into(), agents_online }))
 }
 

@@ -326,9 +326,9 @@ impl Found {
             }
         };
         self.equipment.into_iter().for_each(&mut add);
-        for (start, end) in merge(&self.spans) {
-            add(typed.surface(start, end));
-        }
+        // A lone letter or digit matched, but explains nothing.
+        let telling = |reason: &String| reason.chars().count() > 1 || !reason.is_ascii();
+        merge(&self.spans).into_iter().map(|(start, end)| typed.surface(start, end)).filter(telling).for_each(&mut add);
         self.others.into_iter().for_each(&mut add);
         reasons.truncate(MOST_REASONS);
         reasons.into_iter().map(Printable::new).collect()

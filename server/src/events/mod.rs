@@ -186,9 +186,9 @@ pub fn append(tx: &mut Tx<'_>, new: New) -> Result<Appended, Error> {
         data: new.data,
     };
     let payload = payload_sha256(&event.text, &event.data.to_string());
-    let head = sql::chain_head(tx, event.customer)?;
+    let (head, links) = sql::chain_head(tx, event.customer)?;
     let chain = link(&head, event.kind, event.occurred_at, event.recorded_at, &event.actor, &payload);
-    let seq = sql::insert(tx, &event, &payload, &chain)?;
+    let seq = sql::insert(tx, &event, &payload, &chain, links + 1)?;
     let event = Appended { seq, ..event };
     tx.nudge(Nudge::Events);
     for listener in tx.listeners() {
@@ -220,13 +220,14 @@ pub fn presence_of(db: &Db<'_>, device: EquipmentId) -> Result<Vec<(Timestamp, b
     sql::presence_of(db, device)
 }
 
-/// Events after `seq`, oldest first, for the live stream.
+/// Events after `seq` as the scope counts, oldest first, for the live stream.
 pub fn after(db: &Db<'_>, scope: &Scope, seq: u64, limit: u32) -> Result<Vec<EventView>, StoreError> {
     sql::after(db, scope, seq, limit)
 }
 
-pub fn newest(db: &Db<'_>) -> Result<u64, StoreError> {
-    sql::newest(db)
+/// The newest event's number, as the scope counts.
+pub fn newest(db: &Db<'_>, scope: &Scope) -> Result<u64, StoreError> {
+    sql::newest(db, scope)
 }
 
 /// Recomputes the chains that the scope may see.

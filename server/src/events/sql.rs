@@ -12,7 +12,7 @@ const COLUMNS: &str = "e.seq, e.kind, e.customer, e.equipment, e.fault, e.intern
 
 /// With the names that a reader wants to see.
 const VIEW: &str = "e.seq, e.kind, e.customer, e.equipment, e.fault, e.internal, e.actor, e.occurred_at, e.recorded_at, e.text, e.data,
-    fc.code, f.serial, qc.code, q.handle
+    fc.code, f.serial, qc.code, q.handle, e.link
     FROM event e
     LEFT JOIN fault f ON f.id = e.fault LEFT JOIN customer fc ON fc.id = f.customer
     LEFT JOIN equipment q ON q.id = e.equipment LEFT JOIN customer qc ON qc.id = q.customer";
@@ -21,15 +21,16 @@ fn key(customer: Option<CustomerId>) -> String {
     customer.map(|customer| customer.to_string()).unwrap_or_default()
 }
 
-pub fn chain_head(db: &Db<'_>, customer: Option<CustomerId>) -> Result<String, StoreError> {
-    let mut statement = db.sql().prepare_cached("SELECT head FROM event_chain WHERE customer = ?1")?;
-    Ok(statement.query_row([key(customer)], |row| row.get(0)).optional()?.unwrap_or_default())
+/// The newest link's hash, and how many links there are.
+pub fn chain_head(db: &Db<'_>, customer: Option<CustomerId>) -> Result<(String, i64), StoreError> {
+    let mut statement = db.sql().prepare_cached("SELECT head, links FROM event_chain WHERE customer = ?1")?;
+    Ok(statement.query_row([key(customer)], |row| Ok((row.get(0)?, row.get(1)?))).optional()?.unwrap_or_default())
 }
 
-pub fn insert(db: &Db<'_>, event: &Appended, payload: &str, chain: &str) -> Result<u64, StoreError> {
+pub fn insert(db: &Db<'_>, event: &Appended, payload: &str, chain: &str, link: i64) -> Result<u64, StoreError> {
     let mut statement = db.sql().prepare_cached(
-        "INSERT INTO event(kind, customer, equipment, fault, internal, actor, occurred_at, recorded_at, text, data, payload_sha256, chain_sha256)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+        "INSERT INTO event(kind, customer, equipment, fault, internal, actor, occurred_at, recorded_at, text, data, payload_sha256, chain_sha256, link)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
     )?;
     let seq = statement.insert(params![
         Text(event.kind),
@@ -44,10 +45,13 @@ pub fn insert(db: &Db<'_>, event: &Appended, payload: &str, chain: &str) -> Resu
         Json(&event.data),
         payload,
         chain,
+        link
     ])?;
     db.sql()
-        .prepare_cached("INSERT INTO event_chain VALUES (?1, ?2) ON CONFLICT(customer) DO UPDATE SET head = excluded.head")?
-        .execute(params![key(event.customer), chain])?;
+        .prepare_cached(
+            "INSERT INTO event_chain VALUES (?1, ?2, ?3) ON CONFLICT(customer) DO UPDATE SET head = excluded.head, links = excluded.links",
+        )?
+        .execute(params![key(event.customer), chain, link])?;
     Ok(seq.unsigned_abs())
 }
 
@@ -68,8 +72,12 @@ fn stored(row: &Row<'_>) -> rusqlite::Result<Appended> {
     })
 }
 
-fn shown(row: &Row<'_>) -> rusqlite::Result<EventView> {
-    let event = stored(row)?;
+/// As the scope may see it: a customer's people count their own events only.
+fn shown(row: &Row<'_>, scope: &Scope) -> rusqlite::Result<EventView> {
+    let event = match scope {
+        Scope::All => stored(row)?,
+        Scope::Customer(_) => Appended { seq: row.get::<_, i64>(15)?.unsigned_abs(), ..stored(row)? },
+    };
     let fault = match (row.get::<_, Option<Text<_>>>(11)?, row.get(12)?) {
         (Some(Text(customer)), Some(serial)) => Some(FaultNumber { customer, serial }),
         _ => None,
@@ -89,7 +97,9 @@ pub fn stored_of_fault(db: &Db<'_>, fault: FaultId) -> Result<Vec<Appended>, Sto
 pub fn of_fault(db: &Db<'_>, scope: &Scope, fault: FaultId) -> Result<Vec<EventView>, StoreError> {
     let sql = format!("SELECT {VIEW} WHERE e.fault = ?1 AND (?2 IS NULL OR e.customer = ?2) AND (?3 OR NOT e.internal) ORDER BY e.seq");
     let mut statement = db.sql().prepare_cached(&sql)?;
-    Ok(statement.query_map(params![Text(fault), scope.customer(), scope.sees_internal()], shown)?.collect::<Result<_, _>>()?)
+    Ok(statement
+        .query_map(params![Text(fault), scope.customer(), scope.sees_internal()], |row| shown(row, scope))?
+        .collect::<Result<_, _>>()?)
 }
 
 pub fn presence_of(db: &Db<'_>, device: EquipmentId) -> Result<Vec<(Timestamp, bool)>, StoreError> {
@@ -99,15 +109,27 @@ pub fn presence_of(db: &Db<'_>, device: EquipmentId) -> Result<Vec<(Timestamp, b
 }
 
 pub fn after(db: &Db<'_>, scope: &Scope, seq: u64, limit: u32) -> Result<Vec<EventView>, StoreError> {
-    let sql =
-        format!("SELECT {VIEW} WHERE e.seq > ?1 AND (?2 IS NULL OR e.customer = ?2) AND (?3 OR NOT e.internal) ORDER BY e.seq LIMIT ?4");
+    let place = place(scope);
+    let sql = format!(
+        "SELECT {VIEW} WHERE {place} > ?1 AND (?2 IS NULL OR e.customer = ?2) AND (?3 OR NOT e.internal) ORDER BY {place} LIMIT ?4"
+    );
     let mut statement = db.sql().prepare_cached(&sql)?;
     let seq = i64::try_from(seq).unwrap_or(i64::MAX);
-    Ok(statement.query_map(params![seq, scope.customer(), scope.sees_internal(), limit], shown)?.collect::<Result<_, _>>()?)
+    let rows = statement.query_map(params![seq, scope.customer(), scope.sees_internal(), limit], |row| shown(row, scope))?;
+    Ok(rows.collect::<Result<_, _>>()?)
 }
 
-pub fn newest(db: &Db<'_>) -> Result<u64, StoreError> {
-    let newest: i64 = db.sql().query_row("SELECT coalesce(max(seq), 0) FROM event", [], |row| row.get(0))?;
+/// By what the scope numbers events.
+fn place(scope: &Scope) -> &'static str {
+    match scope {
+        Scope::All => "e.seq",
+        Scope::Customer(_) => "e.link",
+    }
+}
+
+pub fn newest(db: &Db<'_>, scope: &Scope) -> Result<u64, StoreError> {
+    let sql = format!("SELECT coalesce(max({}), 0) FROM event e WHERE ?1 IS NULL OR e.customer = ?1", place(scope));
+    let newest: i64 = db.sql().prepare_cached(&sql)?.query_row([scope.customer()], |row| row.get(0))?;
     Ok(newest.unsigned_abs())
 }
 

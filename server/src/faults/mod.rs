@@ -415,12 +415,9 @@ fn join(tx: &mut Tx<'_>, fault: &Fault, alarm: &Alarm) -> Result<(), Error> {
 
 /// An open fault on this equipment with an alarm whose cause goes together with this one.
 fn companion(tx: &Tx<'_>, device: EquipmentId, cause: ProbableCause) -> Result<Option<Fault>, Error> {
-    for fault in sql::open_on(tx, device)? {
-        if alarms::of_fault(tx, fault.id)?.iter().any(|alarm| are_companions(alarm.probable_cause, cause)) {
-            return Ok(Some(fault));
-        }
-    }
-    Ok(None)
+    let companions: Vec<_> = ProbableCause::ALL.iter().copied().filter(|other| are_companions(cause, *other)).collect();
+    let found = alarms::open_fault_with(tx, device, &companions)?;
+    found.map(|id| get(tx, &Scope::All, &Reference::Id(id))).transpose()
 }
 
 /// Causes of which one brings the other with it.

@@ -150,8 +150,3 @@ pub fn list(db: &Db<'_>, scope: &Scope, filter: &Filter) -> Result<Vec<Fault>, S
     )?;
     Ok(rows.collect::<Result<_, _>>()?)
 }
-
-pub fn open_on(db: &Db<'_>, device: EquipmentId) -> Result<Vec<Fault>, StoreError> {
-    let mut statement = db.sql().prepare_cached(&format!("{VIEW} WHERE f.equipment = ?1 AND {IS_OPEN} ORDER BY f.id DESC"))?;
-    Ok(statement.query_map([Text(device)], fault)?.collect::<Result<_, _>>()?)
-}

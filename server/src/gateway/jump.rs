@@ -1,6 +1,6 @@
 //! The jump: an SSH server that does one thing, `direct-tcpip` to a device's name.
 
-use std::net::SocketAddr;
+use std::net::{Shutdown, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,10 +8,11 @@ use lineman_common::Printable;
 use lineman_common::link::Order;
 use lineman_common::name::NeName;
 use lineman_common::statement::sig;
-use russh::server::{Auth, ChannelOpenHandle, Config, Handler, Msg, PublicKeyOffer, Session, VerifiedPublicKey};
-use russh::{Channel, ChannelOpenFailure, MethodKind, MethodSet, Preferred, SshId, compression};
+use russh::server::{Auth, ChannelOpenHandle, Config, Handler, Msg, PublicKeyOffer, Session, VerifiedPublicKey, run_stream};
+use russh::{Channel, ChannelOpenFailure, Disconnect, MethodKind, MethodSet, Preferred, SshId, compression};
 use ssh_key::{PrivateKey, PublicKey};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -28,8 +29,15 @@ const PROHIBITED: u32 = 1;
 /// Names are proved within this time, or the connection closes.
 const SIGN_IN_PATIENCE: Duration = Duration::from_mins(1);
 
+/// A goodbye is taken in this time or not at all.
+const GOODBYE_PATIENCE: Duration = Duration::from_secs(2);
+/// Connections that have not signed in yet, at most; further ones wait in line.
+pub const MOST_UNKNOWN: usize = 64;
+
 #[derive(Clone)]
 pub struct Jump {
+    /// Turns to sign in.
+    pub unknown: Arc<Semaphore>,
     pub store: Store,
     pub links: Links,
     pub legs: Legs,
@@ -73,22 +81,43 @@ pub async fn serve(jump: Jump, key: PrivateKey, listener: TcpListener) {
             },
         };
         let (jump, config) = (jump.clone(), Arc::clone(&config));
-        jump.tasks.clone().spawn(async move {
-            let stop = jump.stop.clone();
-            let _ = stream.set_nodelay(true);
-            let handler = Engineer { jump, peer, name: None, key: None };
-            let Ok(Ok(session)) = tokio::time::timeout(SIGN_IN_PATIENCE, russh::server::run_stream(config, stream, handler)).await else {
-                return;
-            };
-            let handle = session.handle();
-            tokio::select! {
-                _ = session => {}
-                () = stop.cancelled() => {
-                    let _ = handle.disconnect(russh::Disconnect::ByApplication, "the support centre stops".into(), "en".into()).await;
-                }
-            }
-        });
+        jump.tasks.clone().spawn(async move { connection(jump, config, stream, peer).await });
     }
+}
+
+/// One connection, from its first byte to its last. Until somebody has signed in it takes one of a few turns, and not for long.
+async fn connection(jump: Jump, config: Arc<Config>, stream: TcpStream, peer: SocketAddr) {
+    let stop = jump.stop.clone();
+    let Ok(Ok(turn)) = tokio::time::timeout(SIGN_IN_PATIENCE, Arc::clone(&jump.unknown).acquire_owned()).await else { return };
+    let _ = stream.set_nodelay(true);
+    let Ok((stream, socket)) = with_handle(stream) else { return };
+    let known = CancellationToken::new();
+    let handler = Engineer { jump, peer, name: None, key: None, known: known.clone() };
+    let Ok(Ok(mut session)) = tokio::time::timeout(SIGN_IN_PATIENCE, run_stream(config, stream, handler)).await else { return };
+    let handle = session.handle();
+    let signed_in = tokio::select! {
+        _ = &mut session => return,
+        signed_in = tokio::time::timeout(SIGN_IN_PATIENCE, known.cancelled()) => signed_in.is_ok(),
+    };
+    drop(turn);
+    if signed_in {
+        tokio::select! {
+            _ = &mut session => return,
+            () = stop.cancelled() => {}
+        }
+    }
+    let why = if signed_in { "the support centre stops" } else { "nobody signed in" };
+    let _ = handle.disconnect(Disconnect::ByApplication, why.into(), "en".into()).await;
+    // A peer that does not take the goodbye is cut off.
+    let _ = tokio::time::timeout(GOODBYE_PATIENCE, session).await;
+    let _ = socket.shutdown(Shutdown::Both);
+}
+
+/// The stream, and a handle that can end it when its owner no longer listens.
+fn with_handle(stream: TcpStream) -> std::io::Result<(TcpStream, std::net::TcpStream)> {
+    let stream = stream.into_std()?;
+    let socket = stream.try_clone()?;
+    Ok((TcpStream::from_std(stream)?, socket))
 }
 
 /// One engineer's connection.
@@ -98,6 +127,8 @@ struct Engineer {
     name: Option<String>,
     /// Fingerprint of the key that was proved.
     key: Option<String>,
+    /// Cancelled when the engineer has signed in.
+    known: CancellationToken,
 }
 
 impl Engineer {
@@ -128,6 +159,7 @@ impl Handler for Engineer {
         tracing::info!(engineer = %name, peer = %self.peer, "at the gateway");
         self.name = Some(name);
         self.key = Some(sig::fingerprint(key.public_key).to_string());
+        self.known.cancel();
         Ok(Auth::Accept)
     }
 

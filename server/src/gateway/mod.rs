@@ -16,7 +16,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 
-pub use jump::{Jump, serve};
+pub use jump::{Jump, MOST_UNKNOWN, serve};
 
 /// A device that said yes has this long to dial.
 const DIAL_PATIENCE: Duration = Duration::from_secs(15);

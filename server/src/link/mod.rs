@@ -16,6 +16,7 @@ use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
 use axum::response::Response;
 use axum::routing::get;
 use axum::{Extension, Router};
+use lineman_common::Printable;
 use lineman_common::link::{FromAgent, Hello, MAX_FRAME_BYTES, Order, Outcome, PROTOCOL, RecordingFrame, SILENCE_S, Stream, ToAgent};
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::oneshot;
@@ -255,8 +256,16 @@ impl Link {
         }
         let device = self.device.clone();
         let job = move |tx: &mut crate::store::Tx<'_>| -> Result<(), ApiError> {
-            if let Some(Order::Consent { consent, .. }) = agents::waiting_order(tx, device.id, id)? {
-                consents::device_answered(tx, &device, &consent, &outcome)?;
+            let order = agents::waiting_order(tx, device.id, id)?;
+            if let Some(Order::Consent { consent, .. }) = &order {
+                consents::device_answered(tx, &device, consent, &outcome)?;
+            }
+            // An end that a device could not carry out is not done: it is sent again on the next link.
+            let must_happen = matches!(order, Some(Order::EndConsent { .. } | Order::KillSession { .. }));
+            if must_happen && let Outcome::Refused { reason } = &outcome {
+                let reason = Printable::from(reason.as_str());
+                tracing::warn!(agent.id = %device.name, %reason, "the device could not end what it was told to end");
+                return Ok(());
             }
             Ok(agents::answered(tx, device.id, id)?)
         };

@@ -27,12 +27,16 @@ pub async fn health(door: &Door, device: &Known, epoch: SpoolEpoch, seq: u64, re
 pub async fn recording(store: &Store, device: &Known, epoch: SpoolEpoch, seq: u64, line: Vec<u8>) -> Result<(), ApiError> {
     let device = device.clone();
     let job = move |tx: &mut Tx<'_>| -> Result<(), ApiError> {
-        if agents::advance(tx, device.id, epoch, Stream::Recording, seq)?
-            && let Err(sessions::Error::BadChunk) = sessions::store_chunk(tx, &device, &line)
-        {
-            tracing::warn!(agent.id = %device.name, seq, "a recording chunk can't be read; it is skipped");
+        if !agents::advance(tx, device.id, epoch, Stream::Recording, seq)? {
+            return Ok(());
         }
-        Ok(())
+        match sessions::store_chunk(tx, &device, &line) {
+            Err(error @ (sessions::Error::BadChunk | sessions::Error::TooMuch)) => {
+                tracing::warn!(agent.id = %device.name, seq, %error, "a recording chunk is not kept");
+                Ok(())
+            }
+            other => Ok(other?),
+        }
     };
     store.write(job).await
 }

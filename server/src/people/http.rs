@@ -37,11 +37,12 @@ async fn login(
     State(throttle): State<Arc<Throttle>>,
     Body(login): Body<Login>,
 ) -> Result<Json<TokenReply>, ApiError> {
-    throttle.try_now(&login.name, Instant::now()).map_err(|seconds| {
-        let message = format!("too many tries for this name: wait {seconds} seconds");
+    let name: PersonName = login.name.parse().map_err(|_| Error::WrongPassword)?;
+    throttle.try_now(name.as_str(), Instant::now()).map_err(|seconds| {
+        let message = format!("too many tries: wait {seconds} seconds");
         ApiError::new(ErrorCode::RateLimited, message).retry_after_s(seconds)
     })?;
-    let name: PersonName = login.name.parse().map_err(|_| Error::WrongPassword)?;
+    let _slow = throttle.one_of_few().await;
     let asked = name.clone();
     let stored = store.read(move |db| super::password_of(db, &asked)).await?;
     let password = login.password;

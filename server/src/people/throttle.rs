@@ -4,15 +4,25 @@ use std::collections::HashMap;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
+use tokio::sync::{Semaphore, SemaphorePermit};
+
 /// Tries at once; then one more each [`REFILL`].
 const BURST: u32 = 5;
 const REFILL: Duration = Duration::from_secs(12);
-/// Names remembered; beyond that, the fully rested ones are forgotten.
+/// Names remembered; when as many are being tried at once, further ones wait.
 const REMEMBERED: usize = 10_000;
+/// Passwords checked at the same time: each check takes 19 MiB, on purpose.
+const CHECKS: usize = 4;
 
-#[derive(Default)]
 pub struct Throttle {
     buckets: Mutex<HashMap<String, Bucket>>,
+    checks: Semaphore,
+}
+
+impl Default for Throttle {
+    fn default() -> Self {
+        Self { buckets: Mutex::default(), checks: Semaphore::new(CHECKS) }
+    }
 }
 
 struct Bucket {
@@ -26,6 +36,9 @@ impl Throttle {
         let Ok(mut buckets) = self.buckets.lock() else { return Ok(()) };
         if buckets.len() >= REMEMBERED {
             buckets.retain(|_, bucket| now.duration_since(bucket.since) < REFILL * BURST);
+            if buckets.len() >= REMEMBERED && !buckets.contains_key(key) {
+                return Err(REFILL.as_secs());
+            }
         }
         let bucket = buckets.entry(key.to_owned()).or_insert(Bucket { used: 0, since: now });
         let rested = u32::try_from(now.duration_since(bucket.since).as_secs() / REFILL.as_secs()).unwrap_or(u32::MAX);
@@ -38,6 +51,11 @@ impl Throttle {
         }
         bucket.used += 1;
         Ok(())
+    }
+
+    /// Waits for a turn to check a password.
+    pub async fn one_of_few(&self) -> Option<SemaphorePermit<'_>> {
+        self.checks.acquire().await.ok()
     }
 
     /// A right password: its name is forgiven.

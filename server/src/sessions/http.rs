@@ -49,7 +49,9 @@ async fn get(actor: Actor, State(store): State<Store>, Path(session): Path<Strin
 #[utoipa::path(get, path = "/api/v1/sessions/{session}/recording", tag = "sessions", params(("session" = String, Path)), responses((status = 200, body = RecordingReply)))]
 async fn recording(actor: Actor, State(store): State<Store>, Path(session): Path<String>) -> Result<Json<RecordingReply>, ApiError> {
     let id = id_of(&session)?;
-    store.write(move |tx| Ok(Json(super::recording(tx, &actor, id)?))).await
+    let (session, device_statement) = store.write(move |tx| super::view_recording(tx, &actor, id).map_err(ApiError::from)).await?;
+    let recording = store.read(move |db| super::recording(db, id).map_err(ApiError::from)).await?;
+    Ok(Json(RecordingReply { session, recording, device_statement }))
 }
 
 /// Ends a live session, from either side.

@@ -6,7 +6,7 @@
 pub mod http;
 mod sql;
 
-use lineman_common::api::{RecordingReply, Session, SessionState};
+use lineman_common::api::{Session, SessionState};
 use lineman_common::id::{FaultId, SessionId};
 use lineman_common::link::{Order, SessionEnded, SessionOpened};
 use lineman_common::recording::ChunkHeader;
@@ -30,6 +30,8 @@ pub enum Error {
     Ended,
     #[error("the device sent a recording chunk that can't be read")]
     BadChunk,
+    #[error("the recording is larger than {} GiB: what comes after is not kept", MOST_RECORDED_BYTES >> 30)]
+    TooMuch,
     #[error(transparent)]
     Trust(#[from] trust::Error),
     #[error(transparent)]
@@ -43,13 +45,18 @@ impl From<Error> for ApiError {
         match error {
             Error::NotFound => Self::not_found("session"),
             Error::Ended => Self::conflict(error.to_string()),
-            Error::BadChunk => Self::invalid(error.to_string()),
+            Error::BadChunk | Error::TooMuch => Self::invalid(error.to_string()),
             Error::Trust(error) => error.into(),
             Error::Faults(error) => error.into(),
             Error::Store(error) => error.into(),
         }
     }
 }
+
+/// A recording's largest size here. What a device sends beyond it shows as missing chunks.
+const MOST_RECORDED_BYTES: u64 = 4 << 30;
+/// Chunks may come a little before the session's opening does.
+const MOST_EARLY_BYTES: u64 = 16 << 20;
 
 /// The device let an engineer in.
 pub fn opened(tx: &mut Tx<'_>, device: &Known, opened: &SessionOpened) -> Result<(), Error> {
@@ -99,6 +106,10 @@ pub fn store_chunk(tx: &mut Tx<'_>, device: &Known, line: &[u8]) -> Result<(), E
     let chunk: Signed = serde_json::from_str(line).map_err(|_| Error::BadChunk)?;
     let head = chunk.text.split('\n').next().unwrap_or_default();
     let header: ChunkHeader = serde_json::from_str(head).map_err(|_| Error::BadChunk)?;
+    let most = if sql::fault_of(tx, device, header.session)?.is_some() { MOST_RECORDED_BYTES } else { MOST_EARLY_BYTES };
+    if sql::recorded_bytes(tx, device, header.session)? + line.len() as u64 > most {
+        return Err(Error::TooMuch);
+    }
     Ok(sql::insert_chunk(tx, device, header.session, header.chunk, line)?)
 }
 
@@ -110,15 +121,20 @@ pub fn get(db: &Db<'_>, scope: &Scope, id: SessionId) -> Result<Session, Error> 
     sql::get(db, scope, id)?.ok_or(Error::NotFound)
 }
 
-/// The recording so far. Asking for it is told on the fault's timeline.
-pub fn recording(tx: &mut Tx<'_>, actor: &Actor, id: SessionId) -> Result<RecordingReply, Error> {
+/// Tells on the fault's timeline that somebody fetches a recording; answers what it takes to verify it.
+pub fn view_recording(tx: &mut Tx<'_>, actor: &Actor, id: SessionId) -> Result<(Session, Signed), Error> {
     let session = get(tx, &actor.scope(), id)?;
     let (device, fault) = sql::place(tx, id)?;
     let (device_statement, _) = trust::device_statement(tx, device)?;
-    let recording = sql::chunks(tx, device, id)?;
     let event = New::of(Kind::RecordingViewed, actor, format!("{actor} fetched the recording of {id}"));
     faults::tell(tx, fault, event.data(json!({"session": id})))?;
-    Ok(RecordingReply { session, recording, device_statement })
+    Ok((session, device_statement))
+}
+
+/// The recording's lines so far. The caller has found the session under a scope.
+pub fn recording(db: &Db<'_>, id: SessionId) -> Result<String, Error> {
+    let (device, _) = sql::place(db, id)?;
+    Ok(sql::chunks(db, device, id)?)
 }
 
 /// Ends a live session: the device is told, now or as soon as it can be.

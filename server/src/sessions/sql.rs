@@ -11,7 +11,7 @@ use crate::store::{Db, StoreError};
 use crate::web::Scope;
 
 const VIEW: &str = "SELECT s.id, s.consent, c.code, f.serial, e.handle, s.engineer, s.account, s.started_at, s.first_byte_at, s.ended_at,
-    s.end_reason, s.chunks, s.summary, (SELECT count(*) FROM recording_chunk r WHERE r.equipment = s.equipment AND r.session = s.id)
+    s.end_reason, s.chunks, s.summary, (SELECT r.chunks FROM recording r WHERE r.equipment = s.equipment AND r.session = s.id)
     FROM session s JOIN fault f ON f.id = s.fault JOIN customer c ON c.id = s.customer JOIN equipment e ON e.id = s.equipment";
 
 fn session(row: &Row<'_>) -> rusqlite::Result<Session> {
@@ -86,8 +86,19 @@ pub fn set_ended(db: &Db<'_>, ended: &SessionEnded) -> Result<bool, StoreError> 
 pub fn insert_chunk(db: &Db<'_>, device: &Known, session: SessionId, chunk: u64, line: &str) -> Result<(), StoreError> {
     let sql = "INSERT INTO recording_chunk(equipment, session, chunk, line) VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING";
     let chunk = i64::try_from(chunk).unwrap_or(i64::MAX);
-    db.sql().prepare_cached(sql)?.execute(params![Text(device.id), Text(session), chunk, line])?;
+    if db.sql().prepare_cached(sql)?.execute(params![Text(device.id), Text(session), chunk, line])? == 1 {
+        let sql = "INSERT INTO recording VALUES (?1, ?2, 1, ?3)
+                   ON CONFLICT DO UPDATE SET chunks = chunks + 1, bytes = bytes + excluded.bytes";
+        let bytes = i64::try_from(line.len()).unwrap_or(i64::MAX);
+        db.sql().prepare_cached(sql)?.execute(params![Text(device.id), Text(session), bytes])?;
+    }
     Ok(())
+}
+
+pub fn recorded_bytes(db: &Db<'_>, device: &Known, session: SessionId) -> Result<u64, StoreError> {
+    let mut statement = db.sql().prepare_cached("SELECT bytes FROM recording WHERE equipment = ?1 AND session = ?2")?;
+    let bytes: Option<i64> = statement.query_row(params![Text(device.id), Text(session)], |row| row.get(0)).optional()?;
+    Ok(bytes.unwrap_or(0).unsigned_abs())
 }
 
 pub fn chunks(db: &Db<'_>, device: EquipmentId, session: SessionId) -> Result<String, StoreError> {

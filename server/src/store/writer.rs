@@ -79,9 +79,14 @@ fn savepoint<T, E: From<StoreError>>(connection: &Connection, job: impl FnOnce()
 fn work(connection: Connection, listeners: &'static [Listener], mut queue: mpsc::Receiver<Job>, nudges: &broadcast::Sender<Nudge>) {
     let mut jobs = Vec::with_capacity(BATCH);
     while queue.blocking_recv_many(&mut jobs, BATCH) > 0 {
-        let begun = connection.execute_batch("BEGIN IMMEDIATE");
+        if let Err(error) = connection.execute_batch("BEGIN IMMEDIATE") {
+            // Without a transaction nothing may run: the callers hear that the store is closed to them now.
+            tracing::error!(%error, "the database did not begin a batch of changes");
+            jobs.clear();
+            continue;
+        }
         let outcomes: Vec<_> = jobs.drain(..).map(|job| job(&connection, listeners)).collect();
-        let committed = begun.and_then(|()| connection.execute_batch("COMMIT"));
+        let committed = connection.execute_batch("COMMIT");
         if let Err(error) = &committed {
             tracing::error!(%error, "the database did not take a batch of changes");
             let _ = connection.execute_batch("ROLLBACK");

@@ -121,10 +121,12 @@ CREATE TABLE event (
     text TEXT NOT NULL,
     data TEXT NOT NULL,
     payload_sha256 TEXT NOT NULL,
-    chain_sha256 TEXT NOT NULL
+    chain_sha256 TEXT NOT NULL,
+    -- Place in the customer's own chain: what its people see as the event's number, so that nobody counts another's events.
+    link INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX event_fault ON event(fault, seq) WHERE fault IS NOT NULL;
-CREATE INDEX event_customer ON event(customer, seq);
+CREATE UNIQUE INDEX event_customer ON event(customer, link);
 CREATE INDEX event_presence ON event(equipment, seq) WHERE kind IN ('agent.online', 'agent.offline');
 CREATE TRIGGER event_is_never_changed BEFORE UPDATE OF kind, customer, actor, occurred_at, recorded_at, payload_sha256, chain_sha256 ON event
 BEGIN SELECT raise(ABORT, 'events are append-only'); END;
@@ -133,7 +135,8 @@ BEGIN SELECT raise(ABORT, 'events are append-only'); END;
 
 CREATE TABLE event_chain (
     customer TEXT PRIMARY KEY,
-    head TEXT NOT NULL
+    head TEXT NOT NULL,
+    links INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
 -- Alarms: one row per equipment, type and qualifier, for life (RFC 8632).
@@ -243,6 +246,15 @@ CREATE TABLE session (
     summary TEXT
 ) STRICT;
 CREATE INDEX session_fault ON session(fault);
+
+-- What is stored of each recording, counted as it comes.
+CREATE TABLE recording (
+    equipment TEXT NOT NULL,
+    session TEXT NOT NULL,
+    chunks INTEGER NOT NULL,
+    bytes INTEGER NOT NULL,
+    PRIMARY KEY (equipment, session)
+) STRICT, WITHOUT ROWID;
 
 -- Chunks may arrive before the session's opening does: they travel on a stream of their own. A device writes under its own
 -- name only.

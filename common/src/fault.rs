@@ -76,96 +76,28 @@ fn possible(status: FaultStatus) -> String {
 }
 
 impl FaultStatus {
+    /// The status after a step. The table names, for each step, where it may be taken and where it leads; a status that a step
+    /// doesn't name refuses it.
     pub fn next(self, step: Step) -> Result<Self, Illegal> {
         use FaultStatus as S;
-        let illegal = Err(Illegal { status: self, step });
-        match step {
-            Step::Accept => match self {
-                S::Reported => Ok(S::Accepted),
-                S::Accepted
-                | S::InProgress
-                | S::Pending
-                | S::Restored
-                | S::Resolved
-                | S::Closed
-                | S::Rejected
-                | S::Cancelled
-                | S::Duplicate => illegal,
-            },
-            Step::Work => match self {
-                S::Accepted | S::InProgress => Ok(S::InProgress),
-                S::Restored => Ok(S::Restored),
-                S::Reported | S::Pending | S::Resolved | S::Closed | S::Rejected | S::Cancelled | S::Duplicate => illegal,
-            },
-            Step::Pend => match self {
-                S::Accepted | S::InProgress => Ok(S::Pending),
-                S::Reported | S::Pending | S::Restored | S::Resolved | S::Closed | S::Rejected | S::Cancelled | S::Duplicate => illegal,
-            },
-            Step::Resume => match self {
-                S::Pending => Ok(S::InProgress),
-                S::Reported
-                | S::Accepted
-                | S::InProgress
-                | S::Restored
-                | S::Resolved
-                | S::Closed
-                | S::Rejected
-                | S::Cancelled
-                | S::Duplicate => illegal,
-            },
-            Step::Restore => match self {
-                S::Accepted | S::InProgress | S::Pending => Ok(S::Restored),
-                S::Reported | S::Restored | S::Resolved | S::Closed | S::Rejected | S::Cancelled | S::Duplicate => illegal,
-            },
-            Step::Resolve => match self {
-                S::Restored => Ok(S::Resolved),
-                S::Reported
-                | S::Accepted
-                | S::InProgress
-                | S::Pending
-                | S::Resolved
-                | S::Closed
-                | S::Rejected
-                | S::Cancelled
-                | S::Duplicate => illegal,
-            },
-            Step::Close => match self {
-                S::Resolved => Ok(S::Closed),
-                S::Reported
-                | S::Accepted
-                | S::InProgress
-                | S::Pending
-                | S::Restored
-                | S::Closed
-                | S::Rejected
-                | S::Cancelled
-                | S::Duplicate => illegal,
-            },
-            Step::Reopen => match self {
-                S::Restored | S::Resolved | S::Closed => Ok(S::InProgress),
-                S::Reported | S::Accepted | S::InProgress | S::Pending | S::Rejected | S::Cancelled | S::Duplicate => illegal,
-            },
-            Step::Reject => match self {
-                S::Reported => Ok(S::Rejected),
-                S::Accepted
-                | S::InProgress
-                | S::Pending
-                | S::Restored
-                | S::Resolved
-                | S::Closed
-                | S::Rejected
-                | S::Cancelled
-                | S::Duplicate => illegal,
-            },
-            Step::Cancel => match self {
-                S::Reported | S::Accepted | S::InProgress | S::Pending => Ok(S::Cancelled),
-                S::Restored | S::Resolved | S::Closed | S::Rejected | S::Cancelled | S::Duplicate => illegal,
-            },
-            Step::MarkDuplicate => match self {
-                S::Reported | S::Accepted | S::InProgress | S::Pending => Ok(S::Duplicate),
-                S::Restored | S::Resolved | S::Closed | S::Rejected | S::Cancelled | S::Duplicate => illegal,
-            },
-        }
+        const ACTIVE: &[S] = &[S::Accepted, S::InProgress];
+        const BEFORE_RESTORED: &[S] = &[S::Reported, S::Accepted, S::InProgress, S::Pending];
+        let (from, to): (&[S], S) = match step {
+            Step::Accept => (&[S::Reported], S::Accepted),
+            // A finding after service is back changes nothing about that.
+            Step::Work if self == S::Restored => (&[S::Restored], S::Restored),
+            Step::Work => (ACTIVE, S::InProgress),
+            Step::Pend => (ACTIVE, S::Pending),
+            Step::Resume => (&[S::Pending], S::InProgress),
+            Step::Restore => (&[S::Accepted, S::InProgress, S::Pending], S::Restored),
+            Step::Resolve => (&[S::Restored], S::Resolved),
+            Step::Close => (&[S::Resolved], S::Closed),
+            Step::Reopen => (&[S::Restored, S::Resolved, S::Closed], S::InProgress),
+            Step::Reject => (&[S::Reported], S::Rejected),
+            Step::Cancel => (BEFORE_RESTORED, S::Cancelled),
+            Step::MarkDuplicate => (BEFORE_RESTORED, S::Duplicate),
+        };
+        if from.contains(&self) { Ok(to) } else { Err(Illegal { status: self, step }) }
     }
 
     /// Nothing more happens to it, unless it is reopened.

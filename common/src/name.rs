@@ -3,8 +3,6 @@
 use std::fmt;
 use std::str::FromStr;
 
-use serde::{Deserialize, Serialize};
-
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum BadName {
     #[error("a customer code is 2 to 8 capital letters or digits, starting with a letter, like `JW`")]
@@ -128,32 +126,8 @@ fn serial_number(text: &str) -> Option<u32> {
 
 macro_rules! as_text {
     ($($name:ident $example:literal),+) => {$(
-        impl Serialize for $name {
-            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                serializer.collect_str(self)
-            }
-        }
-        impl<'de> Deserialize<'de> for $name {
-            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                let text = <std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
-                text.parse().map_err(serde::de::Error::custom)
-            }
-        }
-        #[cfg(feature = "api")]
-        impl utoipa::PartialSchema for $name {
-            fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::schema::Schema> {
-                utoipa::openapi::ObjectBuilder::new()
-                    .schema_type(utoipa::openapi::schema::Type::String)
-                    .examples([serde_json::Value::from($example)])
-                    .into()
-            }
-        }
-        #[cfg(feature = "api")]
-        impl utoipa::ToSchema for $name {
-            fn name() -> std::borrow::Cow<'static, str> {
-                std::borrow::Cow::Borrowed(stringify!($name))
-            }
-        }
+        $crate::travels_as_text!($name);
+        $crate::described_as_text!($name, examples([serde_json::Value::from($example)]));
     )+};
 }
 as_text!(NeName "ne-17.jw.ne", FaultNumber "F-JW-42", CaseNumber "C-0042");

@@ -4,8 +4,6 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 
-use serde::{Deserialize, Serialize};
-
 words! {
     /// A way into a device. What is not named is refused.
     pub enum Door {
@@ -67,35 +65,8 @@ impl FromStr for Doors {
     }
 }
 
-impl Serialize for Doors {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
-impl<'de> Deserialize<'de> for Doors {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = <std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
-        text.parse().map_err(serde::de::Error::custom)
-    }
-}
-
-#[cfg(feature = "api")]
-impl utoipa::PartialSchema for Doors {
-    fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::schema::Schema> {
-        utoipa::openapi::ObjectBuilder::new()
-            .schema_type(utoipa::openapi::schema::Type::String)
-            .examples([serde_json::Value::from("shell,exec,sftp-read")])
-            .into()
-    }
-}
-
-#[cfg(feature = "api")]
-impl utoipa::ToSchema for Doors {
-    fn name() -> std::borrow::Cow<'static, str> {
-        std::borrow::Cow::Borrowed("Doors")
-    }
-}
+crate::travels_as_text!(Doors);
+crate::described_as_text!(Doors, examples([serde_json::Value::from("shell,exec,sftp-read")]));
 
 words! {
     /// Why a session ended.

@@ -1,17 +1,34 @@
 //! One macro for every closed vocabulary of the system.
 
-/// The vocabulary's place in the API description; nothing where the API is not known.
+/// How every named thing travels: as the text that `Display` writes and `FromStr` reads, checked on the way in.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! travels_as_text {
+    ($name:ident) => {
+        impl serde::Serialize for $name {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.collect_str(self)
+            }
+        }
+
+        impl<'de> serde::Deserialize<'de> for $name {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let text = <std::borrow::Cow<'de, str> as serde::Deserialize>::deserialize(deserializer)?;
+                text.parse().map_err(serde::de::Error::custom)
+            }
+        }
+    };
+}
+
+/// Its place in the API description: a string, with what else is known of it. Nothing where the API is not known.
 #[cfg(feature = "api")]
 #[doc(hidden)]
 #[macro_export]
-macro_rules! word_schema {
-    ($name:ident) => {
+macro_rules! described_as_text {
+    ($name:ident, $method:ident($value:expr)) => {
         impl utoipa::PartialSchema for $name {
             fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::schema::Schema> {
-                utoipa::openapi::ObjectBuilder::new()
-                    .schema_type(utoipa::openapi::schema::Type::String)
-                    .enum_values(Some(Self::WORDS.iter().copied()))
-                    .into()
+                utoipa::openapi::ObjectBuilder::new().schema_type(utoipa::openapi::schema::Type::String).$method($value).into()
             }
         }
 
@@ -26,8 +43,8 @@ macro_rules! word_schema {
 #[cfg(not(feature = "api"))]
 #[doc(hidden)]
 #[macro_export]
-macro_rules! word_schema {
-    ($name:ident) => {};
+macro_rules! described_as_text {
+    ($($ignored:tt)*) => {};
 }
 
 /// Declares an enum whose values travel and rest as fixed words: in JSON, in the database, on the command line.
@@ -65,20 +82,9 @@ macro_rules! words {
             }
         }
 
-        impl serde::Serialize for $name {
-            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                serializer.serialize_str(self.as_str())
-            }
-        }
+        $crate::travels_as_text!($name);
 
-        impl<'de> serde::Deserialize<'de> for $name {
-            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                let text = <std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
-                text.parse().map_err(serde::de::Error::custom)
-            }
-        }
-
-        $crate::word_schema!($name);
+        $crate::described_as_text!($name, enum_values(Some($name::WORDS.iter().copied())));
     };
 }
 
@@ -109,34 +115,8 @@ macro_rules! checked_text {
             }
         }
 
-        impl serde::Serialize for $name {
-            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                serializer.serialize_str(&self.0)
-            }
-        }
+        $crate::travels_as_text!($name);
 
-        impl<'de> serde::Deserialize<'de> for $name {
-            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                let text = <std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
-                text.parse().map_err(serde::de::Error::custom)
-            }
-        }
-
-        #[cfg(feature = "api")]
-        impl utoipa::PartialSchema for $name {
-            fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::schema::Schema> {
-                utoipa::openapi::ObjectBuilder::new()
-                    .schema_type(utoipa::openapi::schema::Type::String)
-                    .examples([serde_json::Value::from($example)])
-                    .into()
-            }
-        }
-
-        #[cfg(feature = "api")]
-        impl utoipa::ToSchema for $name {
-            fn name() -> std::borrow::Cow<'static, str> {
-                std::borrow::Cow::Borrowed(stringify!($name))
-            }
-        }
+        $crate::described_as_text!($name, examples([serde_json::Value::from($example)]));
     };
 }

@@ -157,6 +157,47 @@ fn connect(path: &Path, flags: OpenFlags) -> Result<Connection, StoreError> {
 }
 
 #[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn count(db: &Db<'_>) -> Result<i64, StoreError> {
+        Ok(db.sql().query_row("SELECT count(*) FROM tier", [], |row| row.get(0))?)
+    }
+
+    fn add(tx: &Tx<'_>, name: &str) -> Result<(), StoreError> {
+        tx.sql().execute("INSERT INTO tier VALUES (?1, '{}')", [name])?;
+        Ok(())
+    }
+
+    #[tokio::test]
+    async fn jobs_of_one_commit_stand_and_fall_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("x.db");
+        let store = Store::open(&path, &[]).unwrap();
+        let failing = store.write(|tx| -> Result<(), StoreError> {
+            add(tx, "undone")?;
+            Err(StoreError::Corrupt("on purpose".into()))
+        });
+        let panicking = store.write(|tx| -> Result<(), StoreError> {
+            add(tx, "panicked")?;
+            panic!("on purpose")
+        });
+        let good = store.write(|tx| add(tx, "good"));
+        let (failed, panicked, done) = tokio::join!(failing, panicking, good);
+        assert!(matches!(failed, Err(StoreError::Corrupt(_))));
+        assert!(matches!(panicked, Err(StoreError::Closed)));
+        done.unwrap();
+        assert!(store.read(|_| -> Result<(), StoreError> { panic!("on purpose") }).await.is_err());
+        for _ in 0..8 {
+            assert_eq!(store.read(count).await.unwrap(), 1);
+        }
+        // What was answered is in the file.
+        drop(store);
+        assert_eq!(Store::open(&path, &[]).unwrap().read(count).await.unwrap(), 1);
+    }
+}
+
+#[cfg(test)]
 pub mod testing {
     //! A store for unit tests of the rooms: in memory, with the real schema.
     use super::{Connection, Db, Tx, migrate};

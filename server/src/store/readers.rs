@@ -1,5 +1,6 @@
 //! Reader threads, each with a read-only connection of its own.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
@@ -60,7 +61,13 @@ fn work(connection: &Connection, queue: &Mutex<mpsc::Receiver<Job>>) {
             Err(_) => None,
         };
         match job {
-            Some(job) => job(connection),
+            Some(job) => {
+                // A question that panics goes unanswered; the thread lives on, and its snapshot ends.
+                if catch_unwind(AssertUnwindSafe(|| job(connection))).is_err() {
+                    tracing::error!("a question panicked");
+                    let _ = connection.execute_batch("ROLLBACK");
+                }
+            }
             None => return,
         }
     }

@@ -1,5 +1,7 @@
 //! The writer thread and its group commit.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 use jiff::Timestamp;
 use rusqlite::Connection;
 use tokio::sync::{broadcast, mpsc, oneshot};
@@ -76,6 +78,16 @@ fn savepoint<T, E: From<StoreError>>(connection: &Connection, job: impl FnOnce()
     result
 }
 
+/// A job that panics takes back what it did, and nothing else: its caller hears that the store did not answer.
+fn survive<T>(connection: &Connection, job: impl FnOnce() -> T) -> Option<T> {
+    let done = catch_unwind(AssertUnwindSafe(job));
+    if done.is_err() {
+        tracing::error!("a change panicked; it is taken back");
+        let _ = connection.execute_batch("ROLLBACK TO job; RELEASE job");
+    }
+    done.ok()
+}
+
 fn work(connection: Connection, listeners: &'static [Listener], mut queue: mpsc::Receiver<Job>, nudges: &broadcast::Sender<Nudge>) {
     let mut jobs = Vec::with_capacity(BATCH);
     while queue.blocking_recv_many(&mut jobs, BATCH) > 0 {
@@ -85,7 +97,7 @@ fn work(connection: Connection, listeners: &'static [Listener], mut queue: mpsc:
             jobs.clear();
             continue;
         }
-        let outcomes: Vec<_> = jobs.drain(..).map(|job| job(&connection, listeners)).collect();
+        let outcomes: Vec<_> = jobs.drain(..).filter_map(|job| survive(&connection, || job(&connection, listeners))).collect();
         let committed = connection.execute_batch("COMMIT");
         if let Err(error) = &committed {
             tracing::error!(%error, "the database did not take a batch of changes");

@@ -7,9 +7,9 @@ use serde::Deserialize;
 
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
-    #[error("{path}: {source}")]
+    #[error("{path}")]
     Read { path: PathBuf, source: std::io::Error },
-    #[error("{path}: {source}")]
+    #[error("{path}")]
     Parse { path: PathBuf, source: Box<toml::de::Error> },
     #[error("{path}: `names` is empty: name the hosts by which agents and browsers reach this server")]
     NoNames { path: PathBuf },
@@ -106,6 +106,6 @@ mod tests {
         assert!(settings.demo && settings.names == names);
         assert_eq!(settings.address(7443), "[::1]:7443");
         let error = Settings::parse("listen = \"0.0.0.0:1\"\njump = \"0.0.0.0:2\"\nnames = [\"x\"]\nlissten = 1", path).unwrap_err();
-        assert!(error.to_string().contains("lissten"), "{error}");
+        assert!(format!("{:#}", anyhow::Error::from(error)).contains("lissten"));
     }
 }

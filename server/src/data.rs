@@ -57,12 +57,11 @@ impl Data {
                 // Whoever listens on the server's port may be the server itself.
                 std::net::TcpListener::bind(settings.listen)
                     .map_err(|e| anyhow::anyhow!("the server seems to run ({}: {e}): stop it first", settings.listen))?;
-                store::restore(&from, &settings.database())?;
-                println!(
-                    "restored from {}; the database that was there is kept as {}",
-                    from.display(),
-                    settings.database().with_extension("before").display()
-                );
+                let aside = store::restore(&from, &settings.database())?;
+                println!("restored from {}", from.display());
+                if let Some(aside) = aside {
+                    println!("the database that was there is kept as {}", aside.display());
+                }
             }
             Self::Openapi => println!("{}", crate::api::description()),
         }

@@ -29,6 +29,9 @@ mod link;
 mod gateway;
 mod api;
 
+use std::io::IsTerminal;
+use std::process::ExitCode;
+
 use clap::Parser;
 
 /// Rooms that hear of every event, in its own transaction.
@@ -47,13 +50,25 @@ enum Command {
 }
 
 #[tokio::main]
-async fn main() -> anyhow::Result<()> {
+async fn main() -> ExitCode {
+    let command = Command::parse();
     let filter = tracing_subscriber::EnvFilter::try_from_env("LINEMAN_LOG").unwrap_or_else(|_| "info,russh=warn".into());
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let ansi = std::io::stderr().is_terminal();
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(ansi).init();
+    match run(command).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(command: Command) -> anyhow::Result<()> {
     if rustls::crypto::ring::default_provider().install_default().is_err() {
         anyhow::bail!("two TLS providers are compiled in");
     }
-    match Command::parse() {
+    match command {
         Command::Init(init) => init::run(init).await,
         Command::Run(config) => run::run(&config.config).await,
         Command::Data(data) => data.run(),

@@ -58,7 +58,7 @@ pub async fn run(config: &Path) -> anyhow::Result<()> {
     let jump = Jump { unknown, store: store.clone(), links, legs, vendor_root, stop: stop.clone(), tasks: tasks.clone() };
     tasks.spawn(api::serve(door, listener));
     tasks.spawn(gateway::serve(jump, gateway_key, jump_listener));
-    tasks.spawn(lapse(store, stop.clone()));
+    tasks.spawn(lapse(store.clone(), stop.clone()));
 
     println!("ready {ready}");
     tracing::info!(%ready, demo = settings.demo, "ready");
@@ -71,6 +71,7 @@ pub async fn run(config: &Path) -> anyhow::Result<()> {
         () = tokio::time::sleep(DRAIN) => tracing::warn!("some connections did not finish in {} s", DRAIN.as_secs()),
         _ = asked_to_stop() => tracing::warn!("stopped at once"),
     }
+    store.close().await;
     Ok(())
 }
 

@@ -48,6 +48,7 @@ const ALONE: &[(&str, fn())] = &[
     ("rooms::sql_stays_in_its_files", rooms::sql_stays_in_its_files),
     ("crash::nothing_acknowledged_is_lost_or_doubled", crash::nothing_acknowledged_is_lost_or_doubled),
     ("processes::the_demo_leaves_nothing_behind", processes::the_demo_leaves_nothing_behind),
+    ("processes::the_agents_bench_runs", processes::the_agents_bench_runs),
 ];
 
 fn main() {

@@ -1,7 +1,7 @@
 //! The programs as processes: what they say of themselves, and what they leave.
 
 use std::fs;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use lineman_tests::{Demo, bin, run};
 use serde_json::Value;
@@ -72,4 +72,13 @@ pub fn the_demo_leaves_nothing_behind() {
     drop(demo);
     assert!(pids.iter().all(|pid| !alive(*pid)), "processes are left");
     assert!(!dir.exists(), "files are left");
+}
+
+pub fn the_agents_bench_runs() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let mut bench = Command::new(bin("bench-agent"));
+    let out = run(bench.env("SMOKE", "1").env("BENCH_DIR", dir.path()).stdin(Stdio::null())).ok();
+    let text = fs::read_to_string(dir.path().join("agent.json")).expect("its figures");
+    let figures: Value = serde_json::from_str(&text).expect("JSON");
+    assert!(figures["metrics"]["agent.rss"]["value"].as_f64().is_some_and(|mib| mib > 0.0), "{out:?}");
 }

@@ -10,6 +10,7 @@ mod process;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -163,7 +164,9 @@ impl Demo {
     }
 
     pub fn ssh_config_of(&self, person: &str) -> PathBuf {
-        let file = self.scratch("ssh").join(person);
+        // A file of its own each time: tests run side by side, and `ssh` must not read one that is being written.
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let file = self.scratch("ssh").join(format!("{person}-{}", COUNT.fetch_add(1, Ordering::Relaxed)));
         let text = self.person(person).args(["ssh-config"]).output().ok().stdout;
         std::fs::write(&file, text).expect("a file");
         file

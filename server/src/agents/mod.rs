@@ -76,8 +76,14 @@ pub fn order(tx: &mut Tx<'_>, device: EquipmentId, order: &Order) -> Result<(), 
     Ok(())
 }
 
-/// Hears of a new roster: every enrolled device is to get it, now or when it is back.
+/// Hears of a new roster: every enrolled device is to get it, now or when it is back. And of a new enrolment: a link that is up under
+/// the old key has to look.
 pub fn hear(tx: &mut Tx<'_>, event: &Appended) -> Result<(), ListenerError> {
+    if event.kind == Kind::Enrolled
+        && let Some(device) = event.equipment
+    {
+        tx.nudge(Nudge::Orders(device));
+    }
     if event.kind == Kind::RosterPublished {
         let signed = trust::roster_signed(tx)?;
         for device in sql::order_for_all(tx, &Order::Roster { signed })? {

@@ -10,7 +10,9 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware;
 use utoipa::OpenApi;
+use utoipa::openapi::path::Operation;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
+use utoipa::openapi::{ContentBuilder, PathItem, Ref, ResponseBuilder};
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::{agents, alarms, cases, consents, customers, equipment, events, faults, health, people, sessions, trust};
@@ -34,10 +36,13 @@ pub struct Handles {
 }
 
 #[derive(OpenApi)]
-#[openapi(info(
-    title = "Lineman",
-    description = "Remote diagnosis and fault tracking of telecom equipment. Errors are RFC 9457 problem documents; times are RFC 3339 in UTC."
-))]
+#[openapi(
+    components(schemas(lineman_common::error::Problem)),
+    info(
+        title = "Lineman",
+        description = "Remote diagnosis and fault tracking of telecom equipment. Errors are RFC 9457 problem documents; times are RFC 3339 in UTC."
+    )
+)]
 struct Description;
 
 /// All routes of the API, with their description.
@@ -105,10 +110,20 @@ pub fn description() -> String {
     document(openapi)
 }
 
+fn operations(path: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
+    [&mut path.get, &mut path.put, &mut path.post, &mut path.delete, &mut path.patch].into_iter().filter_map(Option::as_mut)
+}
+
 fn document(mut openapi: utoipa::openapi::OpenApi) -> String {
     env!("CARGO_PKG_VERSION").clone_into(&mut openapi.info.version);
     let bearer = SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer));
     openapi.components.get_or_insert_default().security_schemes.insert("bearer".to_owned(), bearer.into());
+    for operation in openapi.paths.paths.values_mut().flat_map(operations) {
+        let problem = ResponseBuilder::new()
+            .description("What was wrong, and what would be right (RFC 9457)")
+            .content("application/problem+json", ContentBuilder::new().schema(Some(Ref::from_schema_name("Problem"))).build());
+        operation.responses.responses.insert("default".to_owned(), problem.build().into());
+    }
     openapi.security = Some(vec![utoipa::openapi::security::SecurityRequirement::new("bearer", Vec::<String>::new())]);
     openapi.to_pretty_json().unwrap_or_default()
 }

@@ -2,8 +2,8 @@
 //! the deletion of a file.
 //!
 //! One writer thread per process, as in the store: it takes what waits, writes it in one transaction per day file, and answers
-//! when it is durable. Reports are compressed one by one (zstd, some 400 bytes for a host's 60 metrics): 1,000 agents at a 60 s
-//! interval make about 0.6 GB a day; [`KEEP_DAYS`] days are kept.
+//! when it is durable. Reports are compressed one by one with zstd. Measured with a host's own metrics: 745 bytes a report in the
+//! file, so 1,000 agents at a 60 s interval make about 1.1 GB a day; [`KEEP_DAYS`] days are kept.
 
 pub mod http;
 mod sql;

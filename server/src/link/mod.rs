@@ -27,6 +27,7 @@ use crate::agents::{self, Ask, Links, Registration};
 use crate::consents;
 use crate::equipment::{self, Known, Reference};
 use crate::health::Samples;
+use crate::sessions;
 use crate::store::{Nudge, Store};
 use crate::trust;
 use crate::web::{ApiError, Scope};
@@ -52,6 +53,7 @@ async fn open(State(door): State<Arc<Door>>, key: Option<Extension<LinkKey>>, up
     let Some(Extension(LinkKey(key))) = key else {
         return Err(ApiError::unauthenticated().hint("agents connect with ALPN lineman/1 and the certificate of their enrolment"));
     };
+    let link_key = key.clone();
     let find = move |db: &crate::store::Db<'_>| -> Result<_, ApiError> {
         let id = trust::device_of_link_key(db, &key)?.ok_or_else(ApiError::unauthenticated)?;
         Ok(equipment::find(db, &Scope::All, &Reference::Id(id))?)
@@ -61,16 +63,17 @@ async fn open(State(door): State<Arc<Door>>, key: Option<Extension<LinkKey>>, up
     let tasks = door.tasks.clone();
     Ok(upgrade.on_upgrade(move |socket| async move {
         // On the tracker, so that a shutdown waits for the goodbye.
-        let _ = tasks.spawn(serve(door, device, socket)).await;
+        let _ = tasks.spawn(serve(door, device, link_key, socket)).await;
     }))
 }
 
-async fn serve(door: Arc<Door>, device: Known, mut socket: WebSocket) {
+async fn serve(door: Arc<Door>, device: Known, key: String, mut socket: WebSocket) {
     let why = match hello(&mut socket).await {
         Err(why) => why,
         Ok(hello) => {
             let registration = door.links.register(device.id);
-            let mut link = Link { door: door.clone(), device: device.clone(), hello, orders: HashMap::new(), next_order: 1 << 48, sent: 0 };
+            let mut link =
+                Link { door: door.clone(), device: device.clone(), key, hello, orders: HashMap::new(), next_order: 1 << 48, sent: 0 };
             let why = match link.welcome(&mut socket).await {
                 Ok(()) => link.run(&mut socket, registration).await,
                 Err(why) => why,
@@ -102,6 +105,8 @@ enum Gone {
     Silent,
     #[error("a newer link of the same device took its place")]
     Replaced,
+    #[error("the device has enrolled anew, with another key")]
+    Reenrolled,
     #[error("the server stops")]
     Stopping,
     #[error("the agent said what can't be read: {0}")]
@@ -139,6 +144,8 @@ async fn hello(socket: &mut WebSocket) -> Result<Hello, Gone> {
 struct Link {
     door: Arc<Door>,
     device: Known,
+    /// Of the certificate that it shows.
+    key: String,
     hello: Hello,
     /// Questions that wait for their answer; orders of the outbox have no one waiting.
     orders: HashMap<u64, oneshot::Sender<Outcome>>,
@@ -211,8 +218,14 @@ impl Link {
 
     /// Sends what waits in the outbox and was not sent on this link yet.
     async fn send_waiting(&mut self, socket: &mut WebSocket) -> Result<(), Gone> {
-        let id = self.device.id;
-        let waiting = self.door.store.read(move |db| agents::waiting(db, id).map_err(ApiError::from)).await?;
+        let (id, key) = (self.device.id, self.key.clone());
+        let look = move |db: &crate::store::Db<'_>| -> Result<_, ApiError> {
+            Ok((trust::device_of_link_key(db, &key)?, agents::waiting(db, id)?))
+        };
+        let (owner, waiting) = self.door.store.read(look).await?;
+        if owner != Some(id) {
+            return Err(Gone::Reenrolled);
+        }
         let sent = self.sent;
         for (id, order) in waiting.into_iter().filter(|(id, _)| *id > sent) {
             send(socket, &ToAgent::Order { id, order }).await?;
@@ -261,7 +274,11 @@ impl Link {
                 consents::device_answered(tx, &device, consent, &outcome)?;
             }
             // An end that a device could not carry out is not done: it is sent again on the next link.
-            let must_happen = matches!(order, Some(Order::EndConsent { .. } | Order::KillSession { .. }));
+            let must_happen = match order {
+                Some(Order::EndConsent { .. }) => true,
+                Some(Order::KillSession { session, .. }) => sessions::is_live(tx, session)?,
+                _ => false,
+            };
             if must_happen && let Outcome::Refused { reason } = &outcome {
                 let reason = Printable::from(reason.as_str());
                 tracing::warn!(agent.id = %device.name, %reason, "the device could not end what it was told to end");

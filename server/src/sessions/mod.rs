@@ -117,6 +117,11 @@ pub fn list(db: &Db<'_>, scope: &Scope, fault: Option<FaultId>, state: Option<Se
     sql::list(db, scope, fault, state)
 }
 
+/// Is it live, as far as the centre knows?
+pub fn is_live(db: &Db<'_>, id: SessionId) -> Result<bool, StoreError> {
+    Ok(sql::get(db, &Scope::All, id)?.is_some_and(|session| session.state == SessionState::Live))
+}
+
 pub fn get(db: &Db<'_>, scope: &Scope, id: SessionId) -> Result<Session, Error> {
     sql::get(db, scope, id)?.ok_or(Error::NotFound)
 }

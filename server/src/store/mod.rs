@@ -140,6 +140,11 @@ impl Store {
         self.readers.run(job).await
     }
 
+    /// Ends the writer, with everything that was answered in one whole file. Later changes are refused.
+    pub async fn close(&self) {
+        self.writer.close().await;
+    }
+
     pub fn nudges(&self) -> broadcast::Receiver<Nudge> {
         self.nudges.subscribe()
     }

@@ -14,6 +14,12 @@ const QUEUE: usize = 1024;
 /// Jobs that share one commit at most, so that the first of them doesn't wait for ever.
 const BATCH: usize = 256;
 
+enum Message {
+    Job(Job),
+    /// Finish, put everything into the one file, answer, end.
+    Close(oneshot::Sender<()>),
+}
+
 /// Runs inside the batch's transaction; what it returns is called after the commit.
 type Job = Box<dyn FnOnce(&Connection, &'static [Listener]) -> Outcome + Send>;
 
@@ -24,7 +30,7 @@ struct Outcome {
 
 #[derive(Clone)]
 pub struct Writer {
-    jobs: mpsc::Sender<Job>,
+    jobs: mpsc::Sender<Message>,
 }
 
 impl Writer {
@@ -42,8 +48,18 @@ impl Writer {
     {
         let (reply, answer) = oneshot::channel::<Result<T, E>>();
         let job: Job = Box::new(move |connection, listeners| in_savepoint(connection, listeners, job, reply));
-        self.jobs.send(job).await.map_err(|_| StoreError::Closed)?;
+        self.jobs.send(Message::Job(job)).await.map_err(|_| StoreError::Closed)?;
         answer.await.map_err(|_| StoreError::Closed)?
+    }
+}
+
+impl Writer {
+    /// Waits until everything before is written and the database is one whole file.
+    pub async fn close(&self) {
+        let (done, closed) = oneshot::channel();
+        if self.jobs.send(Message::Close(done)).await.is_ok() {
+            let _ = closed.await;
+        }
     }
 }
 
@@ -88,30 +104,49 @@ fn survive<T>(connection: &Connection, job: impl FnOnce() -> T) -> Option<T> {
     done.ok()
 }
 
-fn work(connection: Connection, listeners: &'static [Listener], mut queue: mpsc::Receiver<Job>, nudges: &broadcast::Sender<Nudge>) {
-    let mut jobs = Vec::with_capacity(BATCH);
-    while queue.blocking_recv_many(&mut jobs, BATCH) > 0 {
-        if let Err(error) = connection.execute_batch("BEGIN IMMEDIATE") {
-            // Without a transaction nothing may run: the callers hear that the store is closed to them now.
-            tracing::error!(%error, "the database did not begin a batch of changes");
-            jobs.clear();
-            continue;
-        }
-        let outcomes: Vec<_> = jobs.drain(..).filter_map(|job| survive(&connection, || job(&connection, listeners))).collect();
-        let committed = connection.execute_batch("COMMIT");
-        if let Err(error) = &committed {
-            tracing::error!(%error, "the database did not take a batch of changes");
-            let _ = connection.execute_batch("ROLLBACK");
-        }
-        for outcome in outcomes {
-            match &committed {
-                Ok(()) => {
-                    (outcome.answer)(Ok(()));
-                    outcome.nudges.into_iter().for_each(|nudge| drop(nudges.send(nudge)));
-                }
-                Err(error) => (outcome.answer)(Err(StoreError::Corrupt(error.to_string()))),
+fn work(connection: Connection, listeners: &'static [Listener], mut queue: mpsc::Receiver<Message>, nudges: &broadcast::Sender<Nudge>) {
+    let mut messages = Vec::with_capacity(BATCH);
+    let mut closing = None;
+    while closing.is_none() && queue.blocking_recv_many(&mut messages, BATCH) > 0 {
+        let mut jobs = Vec::with_capacity(messages.len());
+        for message in messages.drain(..) {
+            match message {
+                Message::Job(job) => jobs.push(job),
+                Message::Close(done) => closing = Some(done),
             }
         }
+        commit(&connection, listeners, jobs, nudges);
     }
-    let _ = connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)");
+    if let Err(error) = connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)") {
+        tracing::warn!(%error, "the write-ahead log was not put into the database; the next start does it");
+    }
+    if let Some(done) = closing {
+        let _ = done.send(());
+    }
+}
+
+/// One batch: one transaction, one flush, and then the answers.
+fn commit(connection: &Connection, listeners: &'static [Listener], jobs: Vec<Job>, nudges: &broadcast::Sender<Nudge>) {
+    if jobs.is_empty() {
+        return;
+    }
+    if let Err(error) = connection.execute_batch("BEGIN IMMEDIATE") {
+        // Without a transaction nothing may run: the callers hear that the store is closed to them now.
+        return tracing::error!(%error, "the database did not begin a batch of changes");
+    }
+    let outcomes: Vec<_> = jobs.into_iter().filter_map(|job| survive(connection, || job(connection, listeners))).collect();
+    let committed = connection.execute_batch("COMMIT");
+    if let Err(error) = &committed {
+        tracing::error!(%error, "the database did not take a batch of changes");
+        let _ = connection.execute_batch("ROLLBACK");
+    }
+    for outcome in outcomes {
+        match &committed {
+            Ok(()) => {
+                (outcome.answer)(Ok(()));
+                outcome.nudges.into_iter().for_each(|nudge| drop(nudges.send(nudge)));
+            }
+            Err(error) => (outcome.answer)(Err(StoreError::Corrupt(error.to_string()))),
+        }
+    }
 }

@@ -36,6 +36,8 @@ pub enum Error {
     BadHostKey(String),
     #[error("the device has not enrolled yet")]
     NotEnrolled,
+    #[error("nobody has vouched for the device's keys yet: the carrier's technician does it with `lineman equipment vouch`")]
+    NotVouched,
     #[error("no roster has been published yet")]
     NoRoster,
     #[error("no anchors have been published for {0} yet")]
@@ -62,7 +64,7 @@ impl From<Error> for ApiError {
         match error {
             Error::BadToken => Self::new(ErrorCode::Unauthenticated, error.to_string()),
             Error::BadCsr(_) | Error::BadHostKey(_) | Error::NoCustomer(_) => Self::invalid(error.to_string()),
-            Error::NotEnrolled | Error::NotNewer { .. } => Self::conflict(error.to_string()),
+            Error::NotEnrolled | Error::NotVouched | Error::NotNewer { .. } => Self::conflict(error.to_string()),
             Error::NoRoster | Error::NoAnchors(_) => Self::new(ErrorCode::NotFound, error.to_string()),
             Error::OtherDevice { .. } | Error::Refused(_) => Self::new(ErrorCode::StatementRefused, error.to_string()),
             Error::Equipment(error) => error.into(),
@@ -146,7 +148,7 @@ pub fn vouch(tx: &mut Tx<'_>, actor: &Actor, reference: &Reference, signed: &Sig
 
 /// The statement that proves a device's host key, and what it says.
 pub fn device_statement(db: &Db<'_>, id: EquipmentId) -> Result<(Signed, DeviceStatement), Error> {
-    let signed = sql::device(db, id)?.and_then(|device| device.statement).ok_or(Error::NotEnrolled)?;
+    let signed = sql::device(db, id)?.ok_or(Error::NotEnrolled)?.statement.ok_or(Error::NotVouched)?;
     let statement = DeviceStatement::read_unverified(&signed.text)?;
     Ok((signed, statement))
 }

@@ -54,7 +54,7 @@ fn scrape(address: SocketAddr) -> anyhow::Result<()> {
     write!(stream, "GET /metrics HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n")?;
     let mut reply = String::new();
     stream.take(16 * 1024 * 1024).read_to_string(&mut reply)?;
-    ensure!(reply.starts_with("HTTP/1.1 200") && reply.contains("node_load1"), "not metrics: {:.200}", reply);
+    ensure!(reply.starts_with("HTTP/1.1 200") && reply.contains("node_load1"), "not metrics: {reply:.200}");
     Ok(())
 }
 

@@ -34,7 +34,7 @@ impl From<TrustError> for Failure {
         let what = error.to_string();
         match error {
             TrustError::Read { what: list, .. } => Self::failed(what).hint(format!(
-                "pin it once: get the {list} from its owner (not from the centre), and put it into the trust directory (LINEMAN_TRUST, or ~/.config/lineman/trust)"
+                "pin it once: get the {list} from its owner (not from the centre), and put it into the trust directory: the folder of your key (LINEMAN_KEY, --key), LINEMAN_TRUST, or ~/.config/lineman/trust"
             )),
             TrustError::Refused(Refused::OlderList { .. }) => {
                 Self::new(Exit::CheckFailed, what).hint("the centre shows an old list: ask it why; nothing is believed until it shows a newer one")

@@ -120,7 +120,8 @@ pub struct Terminal {
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SftpOperation {
-    /// `read`, `write`, `list`, `remove`, `rename`, `mkdir`, `rmdir`, `setstat`, `symlink`.
+    /// `open-read`, `open-write` when a file is opened, and `read`, `write` when it is closed or cut off; `list`, `remove`,
+    /// `rename`, `mkdir`, `rmdir`, `setstat`, `symlink`.
     pub op: String,
     pub path: String,
     /// Target of a rename or link.
@@ -136,6 +137,15 @@ pub struct SftpOperation {
 }
 
 impl Flow {
+    /// For people.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Input => "input",
+            Self::Output => "output",
+            Self::Stderr => "stderr",
+        }
+    }
+
     const fn code(self) -> &'static str {
         match self {
             Self::Input => "i",
@@ -329,6 +339,16 @@ impl Recording {
             | What::Note(_)
             | What::Other(..) => None,
         })
+    }
+
+    /// The flows of which only a beginning is in the recording; of the rest it has the length and the hash.
+    pub fn only_counted(&self) -> Vec<(u32, Flow)> {
+        let truncated = self.events.iter().filter_map(|event| match &event.what {
+            What::Truncated(flow) => Some((event.channel, *flow)),
+            What::Open(_) | What::Bytes(..) | What::Resize { .. } | What::Sftp(_) | What::Total { .. } | What::Exit { .. }
+            | What::Note(_) | What::Other(..) => None,
+        });
+        truncated.collect()
     }
 
     /// The channel that `play` and `export` show when none is named: the first terminal, else the first command.

@@ -26,8 +26,11 @@ use crate::trust::{Believed, Trust};
 #[command(after_help = "Examples:
   lineman ssh F-JW-1
   lineman ssh F-JW-1 ne show alarm
-  lineman ssh ne-1.jw.ne -- -t ne reset fan-2")]
+  lineman ssh --key ~/.ssh/id_ed25519 ne-1.jw.ne -- -t ne reset fan-2")]
 pub struct Ssh {
+    /// The key to sign in with; before the target [default: LINEMAN_KEY, the context's, ~/.ssh/id_ed25519]
+    #[arg(long, value_name = "FILE")]
+    key: Option<PathBuf>,
     /// A fault (its equipment is meant) or a device
     #[arg(value_name = "FAULT|NE")]
     target: String,
@@ -121,7 +124,7 @@ fn cache_folder(app: &App, person: &Person, purpose: &str) -> Result<PathBuf, Fa
 impl Ssh {
     pub async fn run(self, app: &App) -> Outcome {
         let settings = app.settings()?;
-        let person = Person::new(&settings, None).await?;
+        let person = Person::new(&settings, self.key.as_deref()).await?;
         let (device, consents) = self.target(&person.client).await?;
         let (believed, jump) = person.believed(app, &device.customer).await?;
         believed.device(&device)?;

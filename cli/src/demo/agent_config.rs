@@ -25,6 +25,9 @@ struct Config {
 #[derive(Serialize)]
 struct Profile {
     user: &'static str,
+    /// Without root there is no other account: whoever plays with the demo is told so by the account's name in every session.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    unsafe_self: bool,
     shell: &'static str,
     home: PathBuf,
     env: BTreeMap<&'static str, String>,
@@ -129,7 +132,8 @@ pub fn agent_toml(handle: &str, dir: &Path, account: &Account) -> Result<String,
         ("PS1", format!("{handle}$ ")),
     ];
     let shell = if Path::new("/bin/bash").exists() { "/bin/bash" } else { "/bin/sh" };
-    let profile = Profile { user: account.user(), shell, home: dir.to_owned(), env: env.into() };
+    let profile =
+        Profile { user: account.user(), unsafe_self: matches!(account, Account::Own), shell, home: dir.to_owned(), env: env.into() };
     let config = Config {
         interval_s: INTERVAL_S,
         interval_bounds_s: [1, 3600],
@@ -152,6 +156,7 @@ mod tests {
         let toml: toml::Table = toml::from_str(&text).unwrap();
         assert_eq!(toml["interval_s"].as_integer(), Some(2));
         assert_eq!(toml["account"]["view"]["user"].as_str(), Some("@self"));
+        assert_eq!(toml["account"]["view"]["unsafe_self"].as_bool(), Some(true));
         assert_eq!(toml["account"]["view"]["env"]["PS1"].as_str(), Some("ne-1$ "));
         assert!(toml["account"]["view"]["env"]["PATH"].as_str().unwrap().starts_with("/d/with space/ne-1/bin:"));
         let sensors = toml["sensor"].as_array().unwrap();

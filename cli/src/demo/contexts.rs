@@ -3,17 +3,36 @@
 //! Only contexts named `demo-...` are written, and only those that trust this demo's own CA file are removed; the user's
 //! others stay as they are, and so does the current one, unless there is none.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use super::place::Place;
 use super::plan::{CONTEXT_PREFIX, FIRST};
-use super::{Description, Error};
+use super::process::Process;
+use super::{Description, Error, fleet};
 use crate::context::{Config, Context, Env, Secret};
 
-pub fn write(demo: &Description) -> Result<(), Error> {
+/// Writes the contexts, unless another demo that still runs has them: then its place is answered, and nothing is changed.
+pub fn write(demo: &Description) -> Result<Option<PathBuf>, Error> {
     let path = Env::of_process().config_file()?;
     let mut config = Config::load(&path)?;
+    if let Some(other) = owner(&config).filter(|other| *other != demo.dir && runs(other)) {
+        return Ok(Some(other));
+    }
     put(&mut config, demo)?;
-    Ok(config.save(&path)?)
+    config.save(&path)?;
+    Ok(None)
+}
+
+/// The demo that the contexts belong to now.
+fn owner(config: &Config) -> Option<PathBuf> {
+    let context = config.contexts.get(&format!("{CONTEXT_PREFIX}{FIRST}"))?;
+    let ca = context.ca.as_deref()?;
+    ca.ends_with("server/ca.pem").then(|| ca.parent()?.parent().map(Path::to_owned)).flatten()
+}
+
+fn runs(dir: &Path) -> bool {
+    let processes = Place::new(Some(dir)).and_then(|place| fleet::processes(&place));
+    processes.is_ok_and(|processes| processes.iter().any(Process::is_running))
 }
 
 /// Removes the contexts of the demo whose CA is in `dir`.

@@ -49,7 +49,6 @@ pub async fn up(args: &Up, out: &Out) -> Result<(), Error> {
     }
     element::remove_outside(&place)?;
     place.clear()?;
-    place.remember()?;
     let mut fleet = Fleet::new(&place)?;
     let built = tokio::select! {
         built = build(args, &place, &mut fleet, out) => built,
@@ -165,8 +164,13 @@ async fn build(args: &Up, place: &Place, fleet: &mut Fleet, out: &Out) -> Result
     let json = serde_json::to_string_pretty(&demo).map_err(Error::trust)?;
     write(&place.description(), 0o600, json + "\n")?;
     // Without a place for them, the demo is still worth having: tokens and addresses are in its description.
-    if let Err(error) = contexts::write(&demo) {
-        out.say(format!("  no contexts for the client: {error}"));
+    match contexts::write(&demo) {
+        Ok(None) => place.remember()?,
+        Ok(Some(other)) => out.say(format!(
+            "  the contexts demo-... stay with the demo in {}; for this one name --dir, or set LINEMAN_SERVER, LINEMAN_CA and LINEMAN_TOKEN",
+            other.display()
+        )),
+        Err(error) => out.say(format!("  no contexts for the client: {error}")),
     }
     Ok(demo)
 }

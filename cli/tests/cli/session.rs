@@ -130,8 +130,9 @@ fn a_recording_is_proven_online_and_offline() {
     assert!(stderr(&output).contains("chunk 1"), "{}", stderr(&output));
     std::fs::write(file, lines[..3].join("\n")).unwrap();
     let output = offline(&[]);
-    ends(&output, 0);
+    ends(&output, 8);
     assert!(stdout(&output).contains("truncated after chunk 2"), "{}", stdout(&output));
+    assert!(stderr(&output).contains("without an end record"), "{}", stderr(&output));
 }
 
 #[test]

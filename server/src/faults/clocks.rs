@@ -95,7 +95,8 @@ pub fn compute(log: &[Appended], presence: &[(Timestamp, bool)], targets: &Targe
     let story = Story::read(log);
     let link_lost = Story::link_lost(presence, now);
     let waiting = story.pauses();
-    let during_consent = story.consent_wait.iter().map(|span| Pause { span: *span, why: "consent wait" });
+    let consent_wait = story.consent_wait(now);
+    let during_consent = consent_wait.iter().map(|span| Pause { span: *span, why: "consent wait" });
     let with_consent: Vec<_> = story.pauses().into_iter().chain(during_consent).collect();
     let rule = |name, what, target_s, runs: &[Span], pauses: &[Pause], calendar: &Calendar| {
         clock(name, what, target_s, runs, pauses, calendar, story.over_at, now)
@@ -105,7 +106,7 @@ pub fn compute(log: &[Appended], presence: &[(Timestamp, bool)], targets: &Targe
     vec![
         rule("K1", "accept", targets.accept_s, &single(story.reported, story.accepted), &[], calendar),
         rule("K2", "respond", targets.respond_s, &single(story.reported, story.replied), &[], calendar),
-        rule("K3", "consent_wait", None, &story.consent_wait, &[], &always),
+        rule("K3", "consent_wait", None, &consent_wait, &[], &always),
         rule("K4", "session", Some(PROMISE_S), &single(story.session_due_from(), story.first_byte), &link_lost, &always),
         rule("K5", "diagnosis", Some(PROMISE_S), &single(story.approved, story.diagnosed), &link_lost, &always),
         rule("K6", "restore", targets.restore_s, &story.to_restored, &with_consent, calendar),
@@ -122,7 +123,10 @@ struct Story {
     approved: Option<Timestamp>,
     first_byte: Option<Timestamp>,
     diagnosed: Option<Timestamp>,
-    consent_wait: Vec<Span>,
+    /// Requests that wait for their answer, each under its consent's id.
+    asked: Vec<(String, Span)>,
+    /// Consents that stand: approved, and not ended.
+    allowed: Vec<(String, Span)>,
     pending: Vec<(Span, &'static str)>,
     to_restored: Vec<Span>,
     to_resolved: Vec<Span>,
@@ -151,13 +155,15 @@ impl Story {
             Kind::FaultNote if !event.internal && event.data["from_support"] == true => first(&mut self.replied, at),
             Kind::ConsentRequested => {
                 first(&mut self.replied, at);
-                self.consent_wait.push(Span { from: at, to: None });
+                self.asked.push((consent_of(event), Span { from: at, to: None }));
             }
             Kind::ConsentApproved => {
                 first(&mut self.approved, at);
-                finish(&mut self.consent_wait, at);
+                finish_of(&mut self.asked, event);
+                self.allowed.push((consent_of(event), Span { from: at, to: None }));
             }
-            Kind::ConsentRefused | Kind::ConsentLapsed | Kind::ConsentRefusedByDevice => finish(&mut self.consent_wait, at),
+            Kind::ConsentRefused | Kind::ConsentLapsed => finish_of(&mut self.asked, event),
+            Kind::ConsentRefusedByDevice | Kind::ConsentRevoked | Kind::ConsentEnded => finish_of(&mut self.allowed, event),
             // The device alone knows when its byte left; it can't have been before the consent.
             Kind::SessionFirstByte => first(&mut self.first_byte, event.occurred_at.min(at)),
             Kind::FaultDiagnosed => {
@@ -181,7 +187,9 @@ impl Story {
             }
             Kind::FaultClosed | Kind::FaultRejected | Kind::FaultCancelled | Kind::FaultDuplicate => {
                 self.resume(at);
-                finish(&mut self.consent_wait, at);
+                for (_, span) in self.asked.iter_mut().chain(&mut self.allowed).filter(|(_, span)| span.to.is_none()) {
+                    span.to = Some(at);
+                }
                 self.over_at = Some(at);
             }
             _ => {}
@@ -206,6 +214,35 @@ impl Story {
         Some(self.approved?.max(self.accepted?))
     }
 
+    /// When the fault waited for the customer's word: somebody had asked, and nobody was allowed in. However many had asked, it
+    /// is one wait.
+    fn consent_wait(&self, now: Timestamp) -> Vec<Span> {
+        let spans = self.asked.iter().chain(&self.allowed).map(|(_, span)| span);
+        let mut edges: Vec<_> = spans.flat_map(|span| [span.from, span.end(now)]).collect();
+        edges.sort();
+        edges.dedup();
+        let covers = |spans: &[(String, Span)], from, to| spans.iter().any(|(_, span)| span.from <= from && span.end(now) >= to);
+        let lasting = self.asked.iter().any(|(_, span)| span.to.is_none()) && !self.allowed.iter().any(|(_, span)| span.to.is_none());
+        let mut waits: Vec<Span> = Vec::new();
+        for pair in edges.windows(2) {
+            let (from, to) = (pair[0], pair[1]);
+            if !covers(&self.asked, from, to) || covers(&self.allowed, from, to) {
+                continue;
+            }
+            match waits.last_mut().filter(|last| last.to == Some(from)) {
+                Some(last) => last.to = Some(to),
+                None => waits.push(Span { from, to: Some(to) }),
+            }
+        }
+        match waits.last_mut().filter(|last| lasting && last.to == Some(now)) {
+            Some(last) => last.to = None,
+            // Asked in this very moment.
+            None if lasting => waits.push(Span { from: now, to: None }),
+            None => {}
+        }
+        waits
+    }
+
     fn pauses(&self) -> Vec<Pause> {
         self.pending.iter().map(|(span, why)| Pause { span: *span, why }).collect()
     }
@@ -221,6 +258,17 @@ impl Story {
         }
         let long = |span: &Span| span.end(now).duration_since(span.from).as_secs() > LINK_LOST_S;
         lost.into_iter().filter(long).map(|span| Pause { span, why: "link lost" }).collect()
+    }
+}
+
+fn consent_of(event: &Appended) -> String {
+    event.data["consent"].as_str().unwrap_or_default().to_owned()
+}
+
+fn finish_of(spans: &mut [(String, Span)], event: &Appended) {
+    let consent = consent_of(event);
+    for (_, span) in spans.iter_mut().filter(|(id, span)| *id == consent && span.to.is_none()) {
+        span.to = Some(event.recorded_at);
     }
 }
 
@@ -370,6 +418,27 @@ mod tests {
             reasons,
             [(true, "running"), (false, "consent wait"), (true, "running"), (false, "waits for the customer"), (true, "running")]
         );
+    }
+
+    #[test]
+    fn requests_beside_each_other_are_one_wait_and_none_while_somebody_is_allowed_in() {
+        let of = |kind, minute, id: &str| event(kind, minute, json!({"consent": id}));
+        let log = [
+            event(Kind::FaultReported, 0, Value::Null),
+            of(Kind::ConsentRequested, 10, "a"),
+            of(Kind::ConsentRequested, 12, "b"),
+            of(Kind::ConsentApproved, 20, "b"),
+            of(Kind::ConsentRequested, 25, "c"),
+            of(Kind::ConsentRevoked, 40, "b"),
+            of(Kind::ConsentRefused, 45, "a"),
+            of(Kind::ConsentRefused, 50, "c"),
+        ];
+        let clocks = compute(&log, &[], &Targets::default(), &Calendar::Always, at(60));
+        assert_eq!(clocks[2].elapsed_s, (10 + 10) * 60, "10 to 20, and 40 to 50: {:?}", clocks[2].intervals);
+        assert_eq!(clocks[5].elapsed_s, (60 - 20) * 60);
+        let waiting = compute(&log[..3], &[], &Targets::default(), &Calendar::Always, at(15));
+        assert_eq!((waiting[2].elapsed_s, waiting[2].state), (5 * 60, ClockState::Running));
+        assert_eq!(waiting[5].state, ClockState::Paused);
     }
 
     #[test]

@@ -110,7 +110,8 @@ const LONGEST_TITLE: usize = 300;
 const LONGEST_TEXT: usize = 20_000;
 
 fn text_of(what: &'static str, text: &Printable, most: usize) -> Result<(), Error> {
-    if text.raw().trim().is_empty() {
+    let visible = |c: char| !c.is_whitespace() && !c.is_control() && !lineman_common::printable::is_invisible(c);
+    if !text.raw().contains(visible) {
         return Err(Error::Empty(what));
     }
     at_most(what, text, most)

@@ -1,7 +1,9 @@
 //! Copies bytes between an engineer's channel and a device's leg.
 
 use std::io;
+use std::pin::pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use lineman_common::leg::{ACK_EVERY_BYTES, HEADER_BYTES, Header, MAX_DATA_BYTES};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -9,22 +11,28 @@ use tokio::net::TcpStream;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::Mutex;
 
+/// How long an engineer's last bytes may take to the device.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+
 /// Runs until both directions are done or one breaks.
 pub async fn relay(channel: impl AsyncRead + AsyncWrite, leg: TcpStream) -> io::Result<()> {
     leg.set_nodelay(true)?;
     let (from_engineer, to_engineer) = tokio::io::split(channel);
     let (from_device, to_device) = leg.into_split();
     let to_device = Arc::new(Mutex::new(to_device));
-    // The device decides when it is over: an engineer's end of input must not cut the last output off.
+    let mut up = pin!(up(from_engineer, &to_device));
+    let mut down = pin!(down(from_device, to_engineer, &to_device));
     tokio::select! {
-        result = down(from_device, to_engineer, &to_device) => result,
-        result = up_and_wait(from_engineer, &to_device) => result,
+        // The device decides when it is over: an engineer's end of input must not cut the last output off.
+        result = &mut up => { result?; down.await }
+        result = &mut down => {
+            if result.is_err() {
+                // The engineer is gone. What was said last, the goodbye among it, still goes to the device.
+                let _ = tokio::time::timeout(LAST_WORDS, up).await;
+            }
+            result
+        }
     }
-}
-
-async fn up_and_wait(from: impl AsyncRead + Unpin, to: &Mutex<OwnedWriteHalf>) -> io::Result<()> {
-    up(from, to).await?;
-    std::future::pending().await
 }
 
 /// Engineer to device.

@@ -354,9 +354,6 @@ impl New {
         };
         let fault = client.new_fault(&new).await?;
         app.out.row(&fault, |faults| show::faults_table(faults.iter().copied(), Timestamp::now()))?;
-        if let Ok(hits) = client.similar(&fault.number.to_string()).await {
-            show::say_hits(app, &format!("similar cases for {}:", fault.number), &hits.items);
-        }
         Ok(Exit::Done)
     }
 }

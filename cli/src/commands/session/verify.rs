@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use jiff::Timestamp;
+use lineman_common::api::SessionState;
 use lineman_common::id::SessionId;
 use lineman_common::recording::{self, Recording};
 use lineman_common::statement::device::openssh;
@@ -71,7 +72,10 @@ impl Verify {
                 Ok(key) => match check(&source, &key) {
                     Ok(recording) => {
                         show(app, what, &recording, &key)?;
-                        self.against_consent(app, &source, &recording).await
+                        match self.against_consent(app, &source, &recording).await {
+                            Ok(()) => has_end(&source, &recording),
+                            wrong => wrong,
+                        }
                     }
                     Err(why) => Err(why),
                 },
@@ -152,16 +156,37 @@ impl Verify {
     }
 }
 
+/// Only a session that still goes on may lack its end record: from any other, chunks were taken away.
+fn has_end(source: &Source, recording: &Recording) -> Result<(), Failure> {
+    let live = source.reply.as_ref().is_some_and(|reply| reply.session.state == SessionState::Live);
+    if recording.end.is_some() || live {
+        return Ok(());
+    }
+    let last = recording.chunks.saturating_sub(1);
+    Err(Failure::new(Exit::CheckFailed, format!("the recording is truncated: it ends after chunk {last}, without an end record")))
+}
+
+/// What the recording holds in full, and what it only counted.
+fn content(recording: &Recording) -> String {
+    let counted = recording.only_counted();
+    if counted.is_empty() {
+        return "complete".to_owned();
+    }
+    let flows = counted.iter().map(|(channel, flow)| format!("{} of channel {channel}", flow.name()));
+    format!("not complete: only a beginning, the length and the hash of {}", flows.collect::<Vec<_>>().join(", "))
+}
+
 fn show(app: &App, what: &str, recording: &Recording, key: &Key) -> Result<(), Failure> {
     let Recording { session, bind, chunks, end, head_sha256, .. } = recording;
     let end_text = end.map_or_else(|| format!("no end record: truncated after chunk {}", chunks.saturating_sub(1)), |end| end.to_string());
     let value = json!({
-        "good": true, "what": what, "session": session, "chunks": chunks, "complete": end.is_some(), "end": end, "head_sha256": head_sha256,
+        "good": end.is_some(), "content_complete": recording.only_counted().is_empty(), "what": what, "session": session, "chunks": chunks, "complete": end.is_some(), "end": end, "head_sha256": head_sha256,
         "bind": bind, "host_key": sig::fingerprint(&key.key).to_string(), "believed": key.believed,
     });
     app.out.sheet(&value, |_| Sheet {
         fields: vec![
-            ("result", Cell::toned("good", Tone::Good)),
+            ("result", if end.is_some() { Cell::toned("good", Tone::Good) } else { Cell::toned("no end record", Tone::Warn) }),
+            ("content", Cell::toned(content(recording), if recording.only_counted().is_empty() { Tone::Plain } else { Tone::Warn })),
             ("session", text(session)),
             ("device", text(&bind.device)),
             ("host key", text(sig::fingerprint(&key.key))),

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use lineman_common::id::{ConsentId, SessionId};
 use lineman_common::link::Report;
 use lineman_common::session::EndReason;
+use lineman_common::statement::Signed;
 use serde::{Deserialize, Serialize};
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
@@ -19,6 +20,7 @@ use crate::identity::Identity;
 use crate::log::LogLevelHandle;
 use crate::outbox::{Outbox, OutboxError};
 use crate::session::Host;
+use crate::session::chain::end_unfinished;
 use crate::session::registry::{Ending, Sessions};
 use crate::watch::Nudges;
 
@@ -70,13 +72,42 @@ impl Agent {
         *link = LinkState { connected, since, problem };
     }
 
-    /// Ends a consent and everything that runs under it. Nobody enters under it from here on; its sessions die first.
+    /// Ends a consent and everything that runs under it, or was left running. Nobody enters under it from here on; its
+    /// sessions die first. An error says that the end is not on disk: then it must be asked for again.
     pub fn end_consent(&self, id: ConsentId, reason: EndReason) -> Result<(), AgentError> {
         self.sessions.end_consent(id, &Ending::new(reason));
-        self.consents.end(id, reason)?;
+        let ended = self.consents.end(id, reason);
         // A session that was just being let in.
         self.sessions.end_consent(id, &Ending::new(reason));
-        self.tell_ended_consents()
+        self.reap_ended();
+        if let Err(error) = self.tell_ended_consents() {
+            tracing::error!(%error, consent.id = %id, "the end of a consent can't be told now; it will be tried again");
+        }
+        Ok(ended?)
+    }
+
+    /// Takes a roster, and ends the consents that it bears no more.
+    pub fn take_roster(&self, signed: &Signed) -> Result<(), AgentError> {
+        self.consents.take_roster(signed)?;
+        self.end_unfounded();
+        Ok(())
+    }
+
+    /// Also at the start: the agent may have been killed right after it took a roster.
+    pub fn end_unfounded(&self) {
+        for consent in self.consents.unfounded() {
+            if let Err(error) = self.end_consent(consent, EndReason::Revoked) {
+                tracing::error!(%error, consent.id = %consent, "ending a consent that the roster bears no more");
+            }
+        }
+    }
+
+    /// Kills what sessions of ended consents left running, beside everything else.
+    pub fn reap_ended(&self) {
+        if !self.consents.to_reap().is_empty() {
+            let host = Arc::clone(&self.host);
+            self.legs.spawn_blocking(move || host.reap_ended());
+        }
     }
 
     /// Tells the centre about ends that it has not heard of, also those from before a restart.
@@ -86,6 +117,18 @@ impl Agent {
             self.consents.told(consent)?;
         }
         Ok(())
+    }
+
+    /// What could not be done before: ends that are untold, processes that are alive, recordings without an end.
+    fn try_again(&self) {
+        if let Err(error) = self.tell_ended_consents() {
+            tracing::error!(%error, "the end of a consent can't be told now; it will be tried again");
+        }
+        self.reap_ended();
+        let studio = Arc::clone(self.host.studio());
+        if !studio.unfinished().is_empty() {
+            self.legs.spawn_blocking(move || end_unfinished(&studio));
+        }
     }
 
     /// `false` when there is no such session.
@@ -116,6 +159,7 @@ impl Agent {
                 if let Err(error) = self.consents.store_elapsed() {
                     tracing::error!(%error, "elapsed time of consents is not on disk");
                 }
+                self.try_again();
             }
         }
     }

@@ -3,16 +3,19 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use anyhow::Context;
 use clap::{Parser, Subcommand};
 use lineman_common::id::SessionId;
 use lineman_common::link::LogLevel;
 use lineman_common::name::PersonName;
+use lineman_common::session::EndReason;
 
 use crate::checks::{self, Roots};
 use crate::config::Settings;
 use crate::control::{self, ConsentInfo, Question, Reply, Status};
 use crate::enrol::{Enrolment, enrol};
 use crate::session::child;
+use crate::session::heads::{self, Head};
 use crate::session::registry::SessionInfo;
 use crate::{doctor, log, start};
 
@@ -82,9 +85,13 @@ enum Command {
         #[command(flatten)]
         form: Form,
     },
-    /// List the live sessions
-    #[command(after_help = "Example: lineman-agent sessions --state /var/lib/lineman-agent")]
+    /// List the live sessions, or those that were
+    #[command(after_help = "Examples: lineman-agent sessions --state /var/lib/lineman-agent\n          \
+                            lineman-agent sessions --ended --state /var/lib/lineman-agent")]
     Sessions {
+        /// Instead, the device's own log of sessions: begin and end, with the head of each recording's chain
+        #[arg(long)]
+        ended: bool,
         #[command(flatten)]
         state: State,
         #[command(flatten)]
@@ -105,6 +112,11 @@ enum Command {
         #[command(subcommand)]
         command: ConsentCommand,
     },
+    /// The time that lists of keys are judged by
+    Clock {
+        #[command(subcommand)]
+        command: ClockCommand,
+    },
     /// Measure and print one health report
     #[command(after_help = "Example: lineman-agent collect --once --json")]
     Collect {
@@ -122,6 +134,18 @@ enum Command {
 enum ConsentCommand {
     /// List them
     List {
+        #[command(flatten)]
+        state: State,
+        #[command(flatten)]
+        form: Form,
+    },
+}
+
+#[derive(Subcommand)]
+enum ClockCommand {
+    /// Believe the wall clock again, after it was found wrong, or an approver's was; set it right first
+    #[command(after_help = "Example: lineman-agent clock reset --state /var/lib/lineman-agent")]
+    Reset {
         #[command(flatten)]
         state: State,
         #[command(flatten)]
@@ -179,8 +203,14 @@ pub async fn obey(arguments: Arguments) -> anyhow::Result<ExitCode> {
             }
         }
         Command::Status { state, form } => ask(&state.dir, Question::Status, form.json).await?,
-        Command::Sessions { state, form } => ask(&state.dir, Question::Sessions, form.json).await?,
+        Command::Sessions { ended: true, state, form } => {
+            let path = state.dir.display();
+            let heads = heads::read(&state.dir).with_context(|| format!("reading the log of sessions in {path}"))?;
+            show(&heads, form.json, |heads| heads.iter().for_each(head_line))?;
+        }
+        Command::Sessions { ended: false, state, form } => ask(&state.dir, Question::Sessions, form.json).await?,
         Command::Consent { command: ConsentCommand::List { state, form } } => ask(&state.dir, Question::Consents, form.json).await?,
+        Command::Clock { command: ClockCommand::Reset { state, form } } => ask(&state.dir, Question::ResetClock, form.json).await?,
         Command::Kill { session, state, form } => ask(&state.dir, Question::Kill { session }, form.json).await?,
         Command::Collect { once: _, config, form } => {
             let settings = Settings::find(config.config.as_deref(), Path::new("."))?;
@@ -209,6 +239,10 @@ async fn ask(dir: &Path, question: Question, json: bool) -> anyhow::Result<()> {
         Reply::Status(status) => show(&status, json, |status| status_lines(status)),
         Reply::Sessions { sessions } => show(&sessions, json, |sessions| sessions.iter().for_each(session_line)),
         Reply::Consents { consents } => show(&consents, json, |consents| consents.iter().for_each(consent_line)),
+        Reply::Clock { forgotten, now } => show(&serde_json::json!({"forgotten": forgotten, "now": now}), json, |_| match forgotten {
+            Some(forgotten) => println!("lists were judged at {forgotten} or later; now by the wall clock: {now}"),
+            None => println!("lists are judged by the wall clock: {now}"),
+        }),
         Reply::Done | Reply::Refused { .. } => show(&serde_json::json!({"done": true}), json, |_| println!("done")),
     }
 }
@@ -234,6 +268,12 @@ fn status_lines(status: &Status) {
 
 fn session_line(session: &SessionInfo) {
     println!("{}\t{}\t{}\t{}\t{}", session.session, session.engineer, session.account, session.started, session.consent);
+}
+
+fn head_line(head: &Head) {
+    let Head { at, session, consent, engineer, chunks, head, reason } = head;
+    let reason = reason.map_or("began", EndReason::as_str);
+    println!("{at}\t{session}\t{reason}\t{engineer}\t{consent}\t{chunks}\t{head}");
 }
 
 fn consent_line(consent: &ConsentInfo) {

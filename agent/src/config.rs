@@ -13,7 +13,7 @@ use serde::Deserialize;
 use crate::checks;
 use crate::consents::Policy;
 use crate::durable;
-use crate::session::account::Profile;
+use crate::session::account::{OWN_ACCOUNT, Profile};
 use crate::session::child::SESSION_VARIABLE;
 
 #[derive(Debug, thiserror::Error)]
@@ -58,6 +58,8 @@ struct PolicyConfig {
 #[serde(deny_unknown_fields)]
 struct AccountConfig {
     user: String,
+    #[serde(default)]
+    unsafe_self: bool,
     shell: Option<PathBuf>,
     home: Option<PathBuf>,
     #[serde(default)]
@@ -152,13 +154,20 @@ fn profile((name, account): (String, AccountConfig)) -> Result<(String, Profile)
     if account.user.is_empty() || account.user.contains([':', '\0', '\n']) {
         return wrong("user must be the name of a Unix account, or `@self`".into());
     }
+    if account.user == OWN_ACCOUNT && !account.unsafe_self {
+        return wrong(
+            "user is `@self`: sessions would run as the agent, and could read its keys and change who may enter; name an \
+             unprivileged account, or, if you accept that, write `unsafe_self = true`"
+                .into(),
+        );
+    }
     if let Some(key) = account.env.keys().find(|key| key.is_empty() || key.contains(['=', '\0']) || *key == SESSION_VARIABLE) {
         return wrong(format!("`{key}` can't be set as an environment variable"));
     }
     if account.env.values().any(|value| value.contains('\0')) {
         return wrong("an environment variable must not hold a zero byte".into());
     }
-    Ok((name, Profile { user: account.user, shell: account.shell, home: account.home, env: account.env }))
+    Ok((name, Profile { user: account.user, unsafe_self: account.unsafe_self, shell: account.shell, home: account.home, env: account.env }))
 }
 
 #[cfg(test)]
@@ -178,6 +187,12 @@ mod tests {
     }
 
     #[test]
+    fn sessions_as_the_agent_itself_must_be_asked_for_by_name() {
+        let settings = parse("[account.view]\nuser = \"@self\"\nunsafe_self = true").unwrap();
+        assert!(settings.profiles["view"].unsafe_self);
+    }
+
+    #[test]
     fn an_empty_file_lets_nobody_in_and_measures() {
         let settings = parse("").unwrap();
         assert!(settings.policy.accounts.is_empty());
@@ -192,6 +207,7 @@ mod tests {
             ("interval_bounds_s = [10, 5]", "interval_bounds_s is [10, 5]"),
             ("[policy]\nmax_duration_s = 0", "policy.max_duration_s is 0"),
             ("[policy]\ngrades = [\"anyone\"]", "expected one of end-to-end"),
+            ("[account.view]\nuser = \"@self\"", "write `unsafe_self = true`"),
             ("[account.view]\nshell = \"/bin/sh\"", "missing field `user`"),
             ("[account.view]\nuser = \"nobody\"\nhome = \"x\"", "[account.view]: home is `x`: it must be an absolute path"),
             ("[account.view]\nuser = \"nobody\"\nenv = { LINEMAN_SESSION = \"x\" }", "can't be set"),

@@ -49,16 +49,28 @@ pub enum Question {
     Sessions,
     Consents,
     Kill { session: SessionId },
+    ResetClock,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(tag = "answer", rename_all = "snake_case")]
 pub enum Reply {
     Status(Box<Status>),
-    Sessions { sessions: Vec<SessionInfo> },
-    Consents { consents: Vec<ConsentInfo> },
+    Sessions {
+        sessions: Vec<SessionInfo>,
+    },
+    Consents {
+        consents: Vec<ConsentInfo>,
+    },
+    /// What was forgotten, and what counts now.
+    Clock {
+        forgotten: Option<Timestamp>,
+        now: Timestamp,
+    },
     Done,
-    Refused { reason: String },
+    Refused {
+        reason: String,
+    },
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -152,6 +164,13 @@ fn reply(agent: &Agent, question: &Question) -> Reply {
                 Reply::Refused { reason: format!("there is no live session {session}") }
             }
         }
+        Question::ResetClock => match agent.consents.reset_clock() {
+            Ok((forgotten, now)) => {
+                tracing::warn!(?forgotten, %now, "the administrator reset the clock: lists are judged by the wall clock again");
+                Reply::Clock { forgotten, now }
+            }
+            Err(error) => Reply::Refused { reason: error.to_string() },
+        },
     }
 }
 
@@ -208,6 +227,6 @@ pub async fn ask(dir: &Path, question: &Question) -> Result<Reply, ControlError>
         .map_err(failed)?;
     match serde_json::from_str(&line).map_err(|e| ControlError::Answer(e.to_string()))? {
         Reply::Refused { reason } => Err(ControlError::Refused(reason)),
-        reply @ (Reply::Status(_) | Reply::Sessions { .. } | Reply::Consents { .. } | Reply::Done) => Ok(reply),
+        reply @ (Reply::Status(_) | Reply::Sessions { .. } | Reply::Consents { .. } | Reply::Clock { .. } | Reply::Done) => Ok(reply),
     }
 }

@@ -71,10 +71,11 @@ pub async fn examine(state: &Path, config: Option<&Path>) -> Vec<Finding> {
 }
 
 fn accounts(settings: &Settings) -> Result<String, String> {
-    for (name, profile) in &settings.profiles {
-        Account::of(profile).map_err(|e| format!("[account.{name}]: {e}"))?;
-    }
-    let names: Vec<_> = settings.profiles.keys().map(String::as_str).collect();
+    let shown = |(name, profile)| match Account::of(profile) {
+        Ok(account) => Ok(format!("{name} ({})", account.shown())),
+        Err(error) => Err(format!("[account.{name}]: {error}")),
+    };
+    let names = settings.profiles.iter().map(shown).collect::<Result<Vec<_>, _>>()?;
     if names.is_empty() {
         return Err("there is no [account.NAME] profile: no session is possible".into());
     }

@@ -2,7 +2,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::Path;
 
 /// For keys and everything that says who may enter.
@@ -18,6 +18,26 @@ pub fn write(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
     file.sync_data()?;
     fs::rename(&beside, path)?;
     sync_parent(path)
+}
+
+/// Adds `line` to the end of `path`, flushed. An end that was torn by a power cut is closed first, so that it spoils one line only.
+pub fn append_line(path: &Path, line: &[u8], mode: u32) -> io::Result<()> {
+    let mut file = OpenOptions::new().read(true).append(true).create(true).mode(mode).open(path)?;
+    let length = file.metadata()?.len();
+    let mut last = [b'\n'];
+    if length > 0 {
+        file.read_exact_at(&mut last, length - 1)?;
+    }
+    let torn = if last == *b"\n" { &b""[..] } else { b"\n" };
+    file.write_all(&[torn, line, b"\n"].concat())?;
+    file.sync_data()?;
+    if length == 0 { sync_parent(path) } else { Ok(()) }
+}
+
+/// Moves `from` over `to`.
+pub fn rename(from: &Path, to: &Path) -> io::Result<()> {
+    fs::rename(from, to)?;
+    sync_parent(to)
 }
 
 /// Removes `path` if it is there.

@@ -3,6 +3,8 @@
 //! Everything that lets somebody in carries statements, and those are checked in `consents`; the centre's own word opens
 //! nothing. The rest is bounded by the local file: the interval stays inside its bounds, a check is one that the file
 //! names. A refusal is a sentence for the person who asked.
+//!
+//! Orders that end something are [`urgent`]: they are carried out where they are heard, however busy the device is.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,21 +15,60 @@ use lineman_common::session::EndReason;
 use lineman_common::statement::sig;
 use ssh_key::PublicKey;
 use tokio::net::TcpStream;
+use tokio::task::JoinSet;
 
 use crate::agent::Agent;
 use crate::session::{self, leg};
 
+/// Orders at one time; more are refused, so that nobody can pile them up here. Those that end something don't count.
+pub const MAX_ORDERS: usize = 64;
 /// Output of a check that goes into an answer.
 const MAX_OUTPUT_BYTES: usize = 16 * 1024;
 
-pub async fn carry_out(agent: Arc<Agent>, order: Order) -> Outcome {
+/// Begins an order, or answers it at once. What ends something is never kept waiting by what is under way.
+pub fn begin(agent: &Arc<Agent>, orders: &mut JoinSet<(u64, Outcome)>, id: u64, order: Order) -> Option<Outcome> {
+    if let Some(outcome) = urgent(agent, &order) {
+        return Some(outcome);
+    }
+    if orders.len() >= MAX_ORDERS {
+        return Some(Outcome::Refused { reason: format!("the device is busy with {MAX_ORDERS} other orders") });
+    }
+    let agent = Arc::clone(agent);
+    orders.spawn(async move { (id, carry_out(agent, order).await) });
+    None
+}
+
+async fn carry_out(agent: Arc<Agent>, order: Order) -> Outcome {
     match obey(&agent, order).await {
         Ok(answer) => Outcome::Done { answer },
-        Err(reason) => {
-            tracing::info!(%reason, "an order was refused");
-            Outcome::Refused { reason }
-        }
+        Err(reason) => refused(reason),
     }
+}
+
+/// Carries out an order that ends something, at once; `None` for any other. Nothing here waits, so nothing can delay it.
+fn urgent(agent: &Agent, order: &Order) -> Option<Outcome> {
+    let done = match order {
+        Order::EndConsent { consent, reason } => agent.end_consent(*consent, *reason).map_err(|e| e.to_string()),
+        Order::KillSession { session, by } if agent.kill(*session, by) => Ok(()),
+        Order::KillSession { session, .. } => Err(format!("{} has no live session {session}", agent.identity.device)),
+        Order::ReportNow
+        | Order::SetInterval { .. }
+        | Order::RunCheck { .. }
+        | Order::LogLevel { .. }
+        | Order::Roster { .. }
+        | Order::Challenge { .. }
+        | Order::Consent { .. }
+        | Order::Open { .. } => return None,
+    };
+    Some(match done {
+        Ok(()) => Outcome::Done { answer: Answer::Ok },
+        Err(reason) => refused(reason),
+    })
+}
+
+fn refused(reason: String) -> Outcome {
+    tracing::info!(%reason, "an order was refused");
+    Outcome::Refused { reason }
 }
 
 async fn obey(agent: &Arc<Agent>, order: Order) -> Result<Answer, String> {
@@ -40,7 +81,7 @@ async fn obey(agent: &Arc<Agent>, order: Order) -> Result<Answer, String> {
             return Ok(Answer::Check { status, output: shortened(output) });
         }
         Order::LogLevel { level } => agent.log_level.set(level)?,
-        Order::Roster { signed } => agent.consents.take_roster(&signed).map_err(|e| words(&e))?,
+        Order::Roster { signed } => agent.take_roster(&signed).map_err(|e| words(&e))?,
         Order::Challenge { consent } => {
             let (challenge, lapses_at) = agent.consents.challenge(consent).map_err(|e| words(&e))?;
             return Ok(Answer::Challenge { challenge, lapses_at });
@@ -51,13 +92,8 @@ async fn obey(agent: &Arc<Agent>, order: Order) -> Result<Answer, String> {
             tracing::info!(%until, "a consent is live");
             return Ok(Answer::ConsentLive { until });
         }
-        Order::EndConsent { consent, reason } => agent.end_consent(consent, reason).map_err(|e| words(&e))?,
         Order::Open { key, ticket } => open(agent, &key, ticket).await?,
-        Order::KillSession { session, by } => {
-            if !agent.kill(session, &by) {
-                return Err(format!("{} has no live session {session}", agent.identity.device));
-            }
-        }
+        Order::EndConsent { .. } | Order::KillSession { .. } => return Err("this order is carried out where it is heard".into()),
     }
     Ok(Answer::Ok)
 }

@@ -21,6 +21,7 @@ use crate::identity::Identity;
 use crate::log::LogLevelHandle;
 use crate::outbox::Outbox;
 use crate::session::Host;
+use crate::session::account::Account;
 use crate::session::chain::{Studio, end_unfinished};
 use crate::session::reap;
 use crate::session::registry::{Ending, Sessions};
@@ -38,12 +39,9 @@ pub async fn run(state: &Path, config: Option<&Path>, log_level: LogLevelHandle)
     let tls = tls::link_config(&identity, ALPN)?;
     let outbox = Outbox::new(Spool::open(&state.join("spool"), settings.spool_max_bytes)?);
     let checks = Checks::open(settings.checks.clone(), Roots::default(), state)?;
-    let studio = studio(state, &identity, &outbox)?;
-    for session in end_unfinished(&studio).context("ending the recordings that were cut off")? {
-        // Its shells died with the agent that recorded them; what they had started goes now.
-        let killed = reap::kill_all(session);
-        tracing::warn!(session.id = %session, killed, "the agent was stopped in the middle of this session; its recording is closed now");
-    }
+    let studio = Studio::open(state, Arc::clone(&outbox), identity.host_key.clone()).context("reading the journals of sessions")?;
+    close_what_was_cut(&studio);
+    warn_of_accounts(&settings);
     let clock = SystemClock::new();
     let boot_id = clock.boot_id().to_owned();
     let consents = Consents::open(state, Pinned::of(&identity), settings.policy.clone(), Arc::new(clock));
@@ -73,7 +71,11 @@ pub async fn run(state: &Path, config: Option<&Path>, log_level: LogLevelHandle)
         host,
         log_level,
     });
-    agent.tell_ended_consents()?;
+    if let Err(error) = agent.tell_ended_consents() {
+        tracing::error!(%error, "the end of a consent can't be told now; it will be tried again");
+    }
+    agent.end_unfounded();
+    agent.reap_ended();
     tracing::info!(device = %agent.identity.device, server = %agent.identity.server, "the agent runs");
 
     let loops = TaskTracker::new();
@@ -110,10 +112,34 @@ pub async fn run(state: &Path, config: Option<&Path>, log_level: LogLevelHandle)
     Ok(())
 }
 
-fn studio(state: &Path, identity: &Identity, outbox: &Arc<Outbox>) -> anyhow::Result<Arc<Studio>> {
-    let journals = state.join("sessions");
-    std::fs::create_dir_all(&journals).with_context(|| format!("making {}", journals.display()))?;
-    Ok(Arc::new(Studio { outbox: Arc::clone(outbox), host_key: identity.host_key.clone(), journals }))
+/// Sessions that the last agent did not end: their shells died with it; what these had started goes now. A recording that
+/// can't be ended now stops nobody: it is tried again while the agent runs.
+fn close_what_was_cut(studio: &Arc<Studio>) {
+    let cut = studio.unfinished();
+    let killed = reap::kill_every(&cut);
+    if !cut.is_empty() {
+        let closed = end_unfinished(studio).len();
+        tracing::warn!(
+            sessions = cut.len(),
+            closed,
+            killed,
+            "the agent was stopped in the middle of sessions; their recordings are closed now"
+        );
+    }
+}
+
+fn warn_of_accounts(settings: &Settings) {
+    for (name, profile) in &settings.profiles {
+        match Account::of(profile) {
+            Ok(account) if account.is_own() => tracing::warn!(
+                account = %name,
+                "UNSAFE: sessions of this account profile run as the agent itself (unsafe_self): whoever is let in can read the \
+                 device's keys and change who may enter"
+            ),
+            Ok(_) => {}
+            Err(error) => tracing::error!(account = %name, %error, "no session is possible with this account profile"),
+        }
+    }
 }
 
 struct Signals {

@@ -3,6 +3,10 @@
 #![expect(clippy::unwrap_used, clippy::wildcard_enum_match_arm, reason = "a test fails where it stands")]
 
 mod device;
+#[path = "ssh/ends.rs"]
+mod ends;
+#[path = "ssh/transfers.rs"]
+mod transfers;
 
 use std::io::{Read, Write};
 use std::process::{Command, Stdio};
@@ -193,7 +197,13 @@ fn files_go_up_where_the_consent_allows_it() {
     assert!(sftp.status.success(), "{}", text(&sftp.stderr));
     assert_eq!(std::fs::read_to_string(device.home().join("patch.2")).unwrap(), "new firmware");
     let ops: Vec<_> = device.sftp_operations().into_iter().map(|op| op.op).collect();
-    assert!(ops.contains(&"write".to_owned()) && ops.contains(&"rename".to_owned()) && ops.contains(&"mkdir".to_owned()), "{ops:?}");
+    assert!(
+        ops.contains(&"open-write".to_owned())
+            && ops.contains(&"write".to_owned())
+            && ops.contains(&"rename".to_owned())
+            && ops.contains(&"mkdir".to_owned()),
+        "{ops:?}"
+    );
 }
 
 #[test]

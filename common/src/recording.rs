@@ -345,8 +345,14 @@ impl Recording {
     pub fn only_counted(&self) -> Vec<(u32, Flow)> {
         let truncated = self.events.iter().filter_map(|event| match &event.what {
             What::Truncated(flow) => Some((event.channel, *flow)),
-            What::Open(_) | What::Bytes(..) | What::Resize { .. } | What::Sftp(_) | What::Total { .. } | What::Exit { .. }
-            | What::Note(_) | What::Other(..) => None,
+            What::Open(_)
+            | What::Bytes(..)
+            | What::Resize { .. }
+            | What::Sftp(_)
+            | What::Total { .. }
+            | What::Exit { .. }
+            | What::Note(_)
+            | What::Other(..) => None,
         });
         truncated.collect()
     }

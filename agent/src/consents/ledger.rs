@@ -4,7 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
-use lineman_common::id::ConsentId;
+use lineman_common::id::{ConsentId, SessionId};
 use lineman_common::name::{FaultNumber, PersonName};
 use lineman_common::session::{Doors, EndReason};
 use lineman_common::statement::Signed;
@@ -44,6 +44,9 @@ pub struct Live {
     /// Seconds used up at `mark`.
     pub elapsed_s: f64,
     pub mark: Moment,
+    /// Sessions that are in, or that left processes running: what is killed when the consent ends.
+    #[serde(default)]
+    pub sessions: Vec<SessionId>,
 }
 
 impl Live {
@@ -69,6 +72,9 @@ pub struct Ended {
     pub at: Timestamp,
     /// The centre need not be told: it was, or the consent never was live.
     pub told: bool,
+    /// Its sessions that may have processes still.
+    #[serde(default)]
+    pub sessions: Vec<SessionId>,
 }
 
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -112,7 +118,15 @@ impl Ledger {
             self.ended.push(ended);
         }
         if self.ended.len() > MAX_ENDED {
-            self.ended.remove(0);
+            // One that has something left to do stays as long as it can.
+            let done = self.ended.iter().position(|ended| ended.told && ended.sessions.is_empty());
+            self.ended.remove(done.unwrap_or(0));
         }
+    }
+
+    /// The sessions of a consent, whether it is live or ended.
+    pub fn sessions_of(&mut self, id: ConsentId) -> Option<&mut Vec<SessionId>> {
+        let live = self.live.iter_mut().filter(|live| live.id == id).map(|live| &mut live.sessions);
+        live.chain(self.ended.iter_mut().filter(|ended| ended.id == id).map(|ended| &mut ended.sessions)).next()
     }
 }

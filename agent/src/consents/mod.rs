@@ -11,7 +11,11 @@
 //! Time counts on the boot clock from the first arrival, is stored every [`STORE_EVERY_S`] seconds, and goes on after a
 //! reboot. An id or a challenge works once. Expiry of lists is judged at the later of wall clock and latest issue time that
 //! was verified, so a clock that was set back doesn't bring an old list back to life; issue times of requests don't count
-//! for this, or one engineer could push the device's time forward.
+//! for this, or one engineer could push the device's time forward, and that of a consent counts at most up to the end of
+//! the roster it rests on, or one approver's wrong clock could lock the device. Root can undo it ([`Consents::reset_clock`]).
+//!
+//! A consent stands as long as the roster lists its engineer's key: that is asked at every entry, and of every live consent
+//! when a new roster comes ([`Consents::unfounded`]).
 
 pub mod clock;
 mod ledger;
@@ -22,7 +26,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use lineman_common::id::ConsentId;
+use lineman_common::id::{ConsentId, SessionId};
 use lineman_common::name::NeName;
 use lineman_common::printable::escape;
 use lineman_common::session::{EndReason, Grade};
@@ -65,6 +69,8 @@ pub enum Refusal {
     Over { reason: EndReason, at: Timestamp },
     #[error("the consent {0} is live already, with other terms")]
     OtherTerms(ConsentId),
+    #[error("the consent {0} has ended")]
+    NotLive(ConsentId),
     #[error("{device} can't write down the consent: {source}")]
     Store { device: NeName, source: io::Error },
 }
@@ -119,16 +125,7 @@ impl Consents {
         let now = clock.now();
         ledger.live.iter_mut().for_each(|live| live.mark(&now));
         ledger.save()?;
-        let kept: Option<Signed> =
-            durable::read(&roster_path)?.map(|text| serde_json::from_str(&text)).transpose().map_err(io::Error::other)?;
-        let at = trusted_time(&ledger, &now);
-        let roster = kept.and_then(|signed| match Roster::verify(&signed, &pinned.vendor_root, at) {
-            Ok(roster) => Some(roster),
-            Err(error) => {
-                tracing::warn!(%error, "the stored roster is not believed any more");
-                None
-            }
-        });
+        let roster = kept_roster(&roster_path, &pinned.vendor_root, trusted_time(&ledger, &now))?;
         Ok(Self { pinned, policy, clock, roster_path, state: Mutex::new(State { ledger, roster }) })
     }
 
@@ -232,9 +229,11 @@ impl Consents {
             arrived: now.wall,
             elapsed_s: 0.0,
             mark: now.clone(),
+            sessions: Vec::new(),
         };
         let until = later(now.wall, live.remaining_s(&now));
-        saw_issued(&mut state.ledger, consent.issued);
+        let last_moment = roster.head.expiry.checked_sub(SignedDuration::from_secs(1)).unwrap_or(Timestamp::MIN);
+        saw_issued(&mut state.ledger, consent.issued.min(last_moment));
         state.ledger.challenges.retain(|challenge| challenge.consent != consent.id);
         state.ledger.live.push(live);
         if let Err(error) = self.store(&state.ledger) {
@@ -286,21 +285,93 @@ impl Consents {
         Ok(())
     }
 
-    /// The live consent that this key may enter under: the one that arrived last, if there are several.
+    /// The live consent that this key may enter under: the one that arrived last, if there are several. The current roster
+    /// must list the key: a vendor that took a stolen one off it has shut it out.
     pub fn entry(&self, key_fingerprint: &str) -> Option<Live> {
         let now = self.clock.now();
         let state = self.state();
-        let open = state.ledger.live.iter().filter(|live| live.engineer_key == key_fingerprint && live.remaining_s(&now) > 0.0);
+        let named = state.ledger.live.iter().filter(|live| live.engineer_key == key_fingerprint && live.remaining_s(&now) > 0.0);
+        let open = named.filter(|live| self.judge(&state, live, &now).is_ok());
         open.max_by_key(|live| live.arrived).cloned()
+    }
+
+    /// Does the current roster still bear this consent? Asked only of consents that name the key that is offered, and one
+    /// signature costs less than the key exchange before it.
+    fn judge(&self, state: &State, live: &Live, now: &Moment) -> Result<(), Refusal> {
+        let roster = state.roster.as_ref().ok_or_else(|| Refusal::NoRoster { device: self.pinned.device.clone() })?;
+        Request::verify(&live.request, roster, trusted_time(&state.ledger, now))?;
+        Ok(())
+    }
+
+    /// Live consents that the current roster bears no more. The caller ends them. A roster that has merely expired ends none:
+    /// nobody enters until a newer one comes.
+    pub fn unfounded(&self) -> Vec<ConsentId> {
+        let now = self.clock.now();
+        let state = self.state();
+        let unfounded = state.ledger.live.iter().filter(|live| match self.judge(&state, live, &now) {
+            Ok(()) | Err(Refusal::NoRoster { .. } | Refusal::Statement(Refused::ExpiredList { .. })) => false,
+            Err(error) => {
+                tracing::warn!(%error, consent.id = %live.id, "a live consent does not stand under the current roster");
+                true
+            }
+        });
+        unfounded.map(|live| live.id).collect()
     }
 
     /// Why this key may not enter, for the person.
     pub fn why_not(&self, key_fingerprint: &str) -> String {
         let device = &self.pinned.device;
-        match self.state().ledger.live.len() {
-            0 => format!("no consent is live on {device}: ask for one with `lineman consent request`"),
-            _ => format!("no live consent on {device} names the key {}", escape(key_fingerprint)),
+        let (now, state) = (self.clock.now(), self.state());
+        let named = state.ledger.live.iter().find(|live| live.engineer_key == key_fingerprint);
+        match named.map(|live| self.judge(&state, live, &now)) {
+            Some(Err(error)) => error.to_string(),
+            Some(Ok(())) | None if state.ledger.live.is_empty() => {
+                format!("no consent is live on {device}: ask for one with `lineman consent request`")
+            }
+            Some(Ok(())) | None => format!("no live consent on {device} names the key {}", escape(key_fingerprint)),
         }
+    }
+
+    /// A session begins: from now on, what it leaves running dies with the consent.
+    pub fn entered(&self, consent: ConsentId, session: SessionId) -> Result<(), Refusal> {
+        let mut state = self.state();
+        let live = state.ledger.live.iter_mut().find(|live| live.id == consent).ok_or(Refusal::NotLive(consent))?;
+        live.sessions.push(session);
+        self.store(&state.ledger)
+    }
+
+    /// A session has left nothing running, or that has been killed. Not worth an error: at worst it is looked for once more.
+    pub fn left(&self, consent: ConsentId, session: SessionId) {
+        let mut state = self.state();
+        let Some(sessions) = state.ledger.sessions_of(consent) else { return };
+        sessions.retain(|other| *other != session);
+        if let Err(error) = self.store(&state.ledger) {
+            tracing::warn!(%error, session.id = %session, "the list of sessions is not on disk");
+        }
+    }
+
+    /// Ended consents whose sessions may have processes still.
+    pub fn to_reap(&self) -> Vec<(ConsentId, Vec<SessionId>)> {
+        let state = self.state();
+        let ended = state.ledger.ended.iter().filter(|ended| !ended.sessions.is_empty());
+        ended.map(|ended| (ended.id, ended.sessions.clone())).collect()
+    }
+
+    /// Root says that the wall clock is right: forgets the latest issue time. Returns that, and the wall clock.
+    pub fn reset_clock(&self) -> Result<(Option<Timestamp>, Timestamp), Refusal> {
+        let mut state = self.state();
+        let now = self.clock.now();
+        let forgotten = state.ledger.latest_issued;
+        state.ledger.latest_issued = None;
+        if let Err(error) = self.store(&state.ledger) {
+            state.ledger.latest_issued = forgotten;
+            return Err(error);
+        }
+        if state.roster.is_none() {
+            let kept = kept_roster(&self.roster_path, &self.pinned.vendor_root, now.wall);
+            state.roster = kept.map_err(|source| Refusal::Store { device: self.pinned.device.clone(), source })?;
+        }
+        Ok((forgotten, now.wall))
     }
 
     /// Time left, or `None` when it is not live.
@@ -323,10 +394,12 @@ impl Consents {
     }
 
     /// Ends a consent, also one that has not arrived yet. One that was live is in [`Self::untold`] until the centre is told.
+    /// Also when this can't be written down, nobody enters under it while the agent runs; ending it again tries again.
     pub fn end(&self, id: ConsentId, reason: EndReason) -> Result<(), Refusal> {
         let mut state = self.state();
-        let told = state.ledger.live.iter().all(|live| live.id != id);
-        state.ledger.add_ended(Ended { id, reason, at: self.clock.now().wall, told });
+        let live = state.ledger.live.iter().find(|live| live.id == id);
+        let (told, sessions) = (live.is_none(), live.map(|live| live.sessions.clone()).unwrap_or_default());
+        state.ledger.add_ended(Ended { id, reason, at: self.clock.now().wall, told, sessions });
         self.store(&state.ledger)
     }
 
@@ -365,6 +438,19 @@ impl Consents {
         let now = self.clock.now();
         state.ledger.live.iter_mut().for_each(|live| live.mark(&now));
         self.store(&state.ledger)
+    }
+}
+
+/// The roster on disk. One that no longer verifies is left aside: it authorises nobody.
+fn kept_roster(path: &Path, vendor_root: &SignerList, at: Timestamp) -> io::Result<Option<Roster>> {
+    let Some(text) = durable::read(path)? else { return Ok(None) };
+    let signed: Signed = serde_json::from_str(&text).map_err(io::Error::other)?;
+    match Roster::verify(&signed, vendor_root, at) {
+        Ok(roster) => Ok(Some(roster)),
+        Err(error) => {
+            tracing::warn!(%error, "the stored roster is not believed any more");
+            Ok(None)
+        }
     }
 }
 

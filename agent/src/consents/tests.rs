@@ -100,10 +100,14 @@ impl World {
     }
 
     fn roster(&self, counter: u64, expiry: &str) -> Signed {
+        self.roster_of(counter, expiry, &self.engineer)
+    }
+
+    fn roster_of(&self, counter: u64, expiry: &str, engineer: &PrivateKey) -> Signed {
         let text = format!(
             "# lineman-list: roster\n# counter: {counter}\n# issued: 2026-11-20T00:00:00Z\n# expiry: {expiry}\n\
              engineer-a,level-2 namespaces=\"request@lineman\" {}\n",
-            public(&self.engineer)
+            public(engineer)
         );
         Signed::sign(&self.root, Namespace::Roster, text).unwrap()
     }
@@ -253,6 +257,94 @@ fn an_expired_roster_authorises_nothing_even_with_a_clock_that_was_set_back() {
     let request = late.request(&consents, |_| {});
     let (signed, consent) = late.sign(&request, |_| {});
     consents.admit(&signed, &consent).unwrap();
+}
+
+#[test]
+fn an_approvers_wrong_clock_locks_nobody_out() {
+    let world = World::new();
+    let consents = world.ready();
+    let request = world.request(&consents, |_| {});
+    let (signed, consent) = world.sign(&request, |consent| consent.issued = "2999-01-01T00:00:00Z".parse().unwrap());
+    consents.admit(&signed, &consent).unwrap();
+    assert!(consents.entry(&fingerprint(&world.engineer)).is_some(), "the roster still counts");
+    for consents in [consents, world.open()] {
+        let request = world.request(&consents, |_| {});
+        let (signed, consent) = world.sign(&request, |_| {});
+        consents.admit(&signed, &consent).unwrap();
+        assert_eq!(trusted_time(&consents.state().ledger, &world.clock.now()).to_string(), "2026-12-19T23:59:59Z");
+    }
+    let consents = world.open();
+    let (forgotten, now) = consents.reset_clock().unwrap();
+    assert_eq!((forgotten.unwrap().to_string().as_str(), now.to_string().as_str()), ("2026-12-19T23:59:59Z", START));
+    assert_eq!(trusted_time(&world.open().state().ledger, &world.clock.now()), world.clock.now().wall, "also on disk");
+}
+
+#[test]
+fn a_key_that_left_the_roster_enters_no_more_and_its_consents_end() {
+    let world = World::new();
+    let consents = world.ready();
+    let request = world.request(&consents, |_| {});
+    let (signed, consent) = world.sign(&request, |_| {});
+    consents.admit(&signed, &consent).unwrap();
+    consents.take_roster(&world.roster(4, "2026-12-20T00:00:00Z")).unwrap();
+    assert!(consents.entry(&fingerprint(&world.engineer)).is_some() && consents.unfounded().is_empty(), "listed again");
+    consents.take_roster(&world.roster_of(5, "2026-12-20T00:00:00Z", &key())).unwrap();
+    for consents in [&consents, &world.open()] {
+        assert!(consents.entry(&fingerprint(&world.engineer)).is_none());
+        assert_eq!(consents.unfounded(), [request.id], "also after a restart");
+        says(&consents.why_not(&fingerprint(&world.engineer)), "not listed for `engineer-a`");
+    }
+}
+
+#[test]
+fn a_roster_that_expires_lets_nobody_in_and_ends_nothing() {
+    let world = World::new();
+    let consents = world.ready();
+    let request = world.request(&consents, |_| {});
+    let (signed, consent) = world.sign(&request, |_| {});
+    consents.admit(&signed, &consent).unwrap();
+    world.clock.set_wall(40 * 86_400);
+    assert!(consents.entry(&fingerprint(&world.engineer)).is_none() && consents.unfounded().is_empty());
+}
+
+#[test]
+fn the_sessions_of_a_consent_are_known_until_nothing_of_them_is_left() {
+    let world = World::new();
+    let consents = world.ready();
+    let request = world.request(&consents, |_| {});
+    let (signed, consent) = world.sign(&request, |_| {});
+    consents.admit(&signed, &consent).unwrap();
+    let (gone, stays) = (SessionId::new(), SessionId::new());
+    consents.entered(request.id, gone).unwrap();
+    consents.entered(request.id, stays).unwrap();
+    consents.left(request.id, gone);
+    assert_eq!(consents.to_reap(), [], "while the consent is live");
+    let consents = world.open();
+    consents.end(request.id, EndReason::TimeUp).unwrap();
+    assert!(consents.entered(request.id, gone).is_err(), "nobody begins under an ended consent");
+    for consents in [&consents, &world.open()] {
+        assert_eq!(consents.to_reap(), [(request.id, vec![stays])]);
+    }
+    consents.left(request.id, stays);
+    assert_eq!(world.open().to_reap(), []);
+}
+
+#[test]
+fn an_end_that_is_not_on_disk_is_an_error_and_ends_all_the_same() {
+    let world = World::new();
+    let consents = world.ready();
+    let request = world.request(&consents, |_| {});
+    let (signed, consent) = world.sign(&request, |_| {});
+    consents.admit(&signed, &consent).unwrap();
+    let blocked = world.dir.path().join("consents.new");
+    std::fs::create_dir(&blocked).unwrap();
+    assert!(consents.end(request.id, EndReason::Revoked).is_err());
+    assert!(consents.entry(&fingerprint(&world.engineer)).is_none());
+    std::fs::remove_dir(&blocked).unwrap();
+    assert!(world.open().any_live(), "a restart would have brought it back: it was not done");
+    consents.end(request.id, EndReason::Revoked).unwrap();
+    assert!(!world.open().any_live());
+    assert_eq!(consents.untold().len(), 1);
 }
 
 #[test]

@@ -30,9 +30,6 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(20);
 const SILENCE: Duration = Duration::from_secs(SILENCE_S);
 const FIRST_BACKOFF: Duration = Duration::from_millis(200);
 const LONGEST_BACKOFF: Duration = Duration::from_secs(30);
-/// Orders at one time; more are refused, so that nobody can pile them up here.
-const MAX_ORDERS: usize = 64;
-
 #[derive(Debug, thiserror::Error)]
 pub enum LinkError {
     #[error(transparent)]
@@ -226,11 +223,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Visit<'_, S> {
             }
             ToAgent::Ack { stream, seq } => self.streams.acked(&self.agent.outbox, stream, seq)?,
             ToAgent::Order { id, order } => {
-                if orders.len() < MAX_ORDERS {
-                    let agent = Arc::clone(self.agent);
-                    orders.spawn(async move { (id, orders::carry_out(agent, order).await) });
-                } else {
-                    let outcome = Outcome::Refused { reason: format!("the device is busy with {MAX_ORDERS} other orders") };
+                if let Some(outcome) = orders::begin(self.agent, orders, id, order) {
                     self.send(text(&FromAgent::Answer { order: id, outcome })?).await?;
                 }
             }

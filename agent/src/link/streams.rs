@@ -72,7 +72,10 @@ impl Streams {
     pub fn acked(&mut self, outbox: &Outbox, stream: Stream, seq: u64) -> Result<(), LinkError> {
         outbox.spool().ack(stream, seq)?;
         for cursor in self.cursors.iter_mut().filter(|cursor| cursor.stream == stream) {
-            while let Some((_, bytes)) = cursor.in_flight.pop_front_if(|(sent, _)| *sent <= seq) {
+            while let Some((sent, bytes)) = cursor.in_flight.front().copied()
+                && sent <= seq
+            {
+                cursor.in_flight.pop_front();
                 cursor.bytes -= bytes;
             }
         }

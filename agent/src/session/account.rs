@@ -2,6 +2,9 @@
 //!
 //! Accounts are read from `/etc/passwd` and `/etc/group`; equipment keeps its accounts there. An account that only a
 //! directory service knows is not found, and the refusal says where it was looked for.
+//!
+//! A session with the agent's own uid is in no sandbox: it can read the host key and write the lists of who may enter. It is
+//! refused unless the profile says `unsafe_self = true`, and is called what it is wherever the account is shown.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -14,6 +17,9 @@ use serde::{Deserialize, Serialize};
 /// `user = "@self"`: the agent's own account, for an agent that is not root.
 pub const OWN_ACCOUNT: &str = "@self";
 
+/// How that account is called in recordings and on screens.
+const NOT_SEPARATED: &str = "@self (not separated from the agent)";
+
 #[derive(Debug, thiserror::Error)]
 pub enum AccountError {
     #[error("there is no Unix account `{0}` in /etc/passwd on this device")]
@@ -24,6 +30,11 @@ pub enum AccountError {
     SelfIsRoot,
     #[error("the agent does not run as root, so it can only use its own account (`user = \"@self\"`), not `{0}`")]
     NotRoot(String),
+    #[error(
+        "`{0}` is the agent's own account: a session could read the device's keys and change who may enter. Name an \
+         unprivileged account and run the agent as root, or, if you accept that, write `unsafe_self = true` into the profile"
+    )]
+    NotSeparated(String),
     #[error("the account `{0}` is root: a session never runs as root")]
     IsRoot(String),
 }
@@ -32,6 +43,8 @@ pub enum AccountError {
 #[derive(Clone, Debug, Default)]
 pub struct Profile {
     pub user: String,
+    /// Accepts that sessions run as the agent itself.
+    pub unsafe_self: bool,
     pub shell: Option<PathBuf>,
     pub home: Option<PathBuf>,
     pub env: BTreeMap<String, String>,
@@ -67,6 +80,9 @@ impl Account {
         if !root && account.uid != own {
             return Err(AccountError::NotRoot(account.name));
         }
+        if account.is_own() && !profile.unsafe_self {
+            return Err(AccountError::NotSeparated(profile.user.clone()));
+        }
         account.groups = groups(&read("/etc/group")?, &account.name, account.gid);
         if let Some(shell) = &profile.shell {
             account.shell.clone_from(shell);
@@ -75,6 +91,16 @@ impl Account {
             account.home.clone_from(home);
         }
         Ok(account)
+    }
+
+    /// The agent's own account: the session is not separated from the agent.
+    pub fn is_own(&self) -> bool {
+        self.uid == getuid().as_raw()
+    }
+
+    /// For people.
+    pub fn shown(&self) -> &str {
+        if self.is_own() { NOT_SEPARATED } else { &self.name }
     }
 }
 
@@ -124,7 +150,7 @@ mod tests {
 
     #[test]
     fn a_session_never_runs_as_root() {
-        let profile = |user: &str| Profile { user: user.into(), ..Profile::default() };
+        let profile = |user: &str| Profile { user: user.into(), unsafe_self: true, ..Profile::default() };
         assert!(matches!(Account::of(&profile("root")), Err(AccountError::IsRoot(_))));
         assert!(matches!(Account::of(&profile("no-such-user")), Err(AccountError::Unknown(_))));
         let own = Account::of(&profile(OWN_ACCOUNT));
@@ -132,6 +158,18 @@ mod tests {
             assert!(matches!(own, Err(AccountError::SelfIsRoot)));
         } else {
             assert_eq!(own.unwrap().uid, getuid().as_raw());
+        }
+    }
+
+    #[test]
+    fn the_agents_own_account_is_taken_only_when_the_owner_says_so_and_is_called_what_it_is() {
+        let own = Account { uid: getuid().as_raw(), ..find(PASSWD, |name, _| name == "view").unwrap() };
+        assert_eq!(own.shown(), "@self (not separated from the agent)");
+        let other = Account { uid: getuid().as_raw() + 1, ..own };
+        assert_eq!(other.shown(), "view");
+        if !geteuid().is_root() {
+            let refused = Account::of(&Profile { user: OWN_ACCOUNT.into(), ..Profile::default() });
+            assert!(matches!(refused, Err(AccountError::NotSeparated(_))), "{refused:?}");
         }
     }
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use lineman_common::recording::{Opened, Terminal};
 use lineman_common::session::{Door, Doors};
+use lineman_common::statement::sha256_hex;
 use russh::{ChannelMsg, ChannelReadHalf};
 
 use super::child::Job;
@@ -14,6 +15,17 @@ pub const SFTP: &str = "sftp";
 /// Environment variables that a client may set: how it writes, never what is run.
 const MAX_VARIABLES: usize = 32;
 const MAX_VALUE_BYTES: usize = 256;
+
+/// A command line is recorded up to here.
+const RECORDED_BYTES: usize = 64 * 1024;
+
+/// Of a command, up to the end of a character.
+fn recorded_bytes(command: &str) -> usize {
+    if command.len() <= RECORDED_BYTES {
+        return command.len();
+    }
+    (0..=RECORDED_BYTES).rev().find(|at| command.is_char_boundary(*at)).unwrap_or(0)
+}
 
 pub fn variable_allowed(name: &str) -> bool {
     name == "LANG" || (name.starts_with("LC_") && name.bytes().all(|b| b.is_ascii_uppercase() || b == b'_'))
@@ -99,9 +111,20 @@ impl Ask {
         }
     }
 
+    /// For the recording, with a bounded part of the command.
     pub fn opened(&self, doors: &Doors) -> Opened {
         let terminal = |t: &TerminalRequest| Terminal { term: t.term.clone(), cols: t.size.cols, rows: t.size.rows };
-        Opened { door: self.door(doors), command: self.command(), terminal: self.terminal.as_ref().map(terminal) }
+        let command = self.command().map(|command| command[..recorded_bytes(&command)].to_owned());
+        Opened { door: self.door(doors), command, terminal: self.terminal.as_ref().map(terminal) }
+    }
+
+    /// What the recording says of a command that it doesn't hold as it came.
+    pub fn remark(&self) -> Option<String> {
+        let Start::Command(line) = &self.start else { return None };
+        let whole = std::str::from_utf8(line).is_ok_and(|text| text.len() == recorded_bytes(text));
+        let (bytes, sha256) = (line.len(), sha256_hex(line));
+        (!whole)
+            .then(|| format!("the command has {bytes} bytes, SHA-256 {sha256}; what is not text in it, and all after 64 KiB, is not shown"))
     }
 
     /// Why the consent doesn't allow it, for the person who reads it in `ssh`.
@@ -115,5 +138,26 @@ impl Ask {
             };
             format!("the consent does not allow {what}: it has no door `{door}`, only {doors}")
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ask(line: &[u8]) -> Ask {
+        Ask { start: Start::Command(line.to_vec()), terminal: None, env: BTreeMap::new() }
+    }
+
+    #[test]
+    fn a_long_command_is_recorded_in_part_and_hashed_whole() {
+        let doors = Doors::new([Door::Exec]).unwrap();
+        let line = "风".repeat(100_000);
+        let opened = ask(line.as_bytes()).opened(&doors).command.unwrap();
+        assert!(opened.len() <= RECORDED_BYTES && opened.len() > RECORDED_BYTES - 3 && line.starts_with(&opened));
+        let remark = ask(line.as_bytes()).remark().unwrap();
+        assert!(remark.contains("300000 bytes") && remark.contains(&sha256_hex(&line)), "{remark}");
+        assert_eq!(ask(b"ne show").remark(), None);
+        assert!(ask(b"\xff").remark().unwrap().contains(&sha256_hex(b"\xff")), "what is not text is not shown as it is");
     }
 }

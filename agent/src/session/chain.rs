@@ -5,11 +5,15 @@
 //! the link can't have sent a chunk, let alone got it acknowledged and dropped, before the journal knows it. An agent that
 //! was killed finds the journal at its next start, looks through the spool for a chunk that it missed, and signs the end
 //! record: a recording without an end is one that somebody cut.
+//!
+//! There is one end record and never another: it is signed into the journal before it is appended, and from then on these
+//! bytes are appended, or nothing is. What stays unfinished (a full spool, a broken disk) is tried again while the agent
+//! runs, and stops nobody meanwhile.
 
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
 use lineman_common::id::SessionId;
@@ -17,16 +21,20 @@ use lineman_common::link::{Report, SessionEnded, SessionSummary, Stream};
 use lineman_common::recording::{Bind, Chunk, ChunkHeader, Event, FIRST_PREV, What, body};
 use lineman_common::session::EndReason;
 use lineman_common::statement::sig::SignError;
-use lineman_common::statement::{Namespace, Signed, sha256_hex};
+use lineman_common::statement::{Namespace, Signed, hex, sha256_hex};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 use ssh_key::PrivateKey;
 
+use super::heads::{Head, Heads};
 use crate::durable;
 use crate::outbox::{Outbox, OutboxError};
 use crate::spool::SpoolError;
 
 /// Read from the spool at a time when a journal is brought up to date.
 const SCAN_BYTES: usize = 256 * 1024;
+/// Of a command or a path, this much goes into a summary: the recording has all of it.
+const ENTRY_CHARS: usize = 512;
 
 #[derive(Debug, thiserror::Error)]
 pub enum ChainError {
@@ -40,14 +48,39 @@ pub enum ChainError {
     Outbox(#[from] OutboxError),
     #[error("the journal {}: {source}", path.display())]
     Journal { path: PathBuf, source: io::Error },
+    #[error("the log of chain heads: {0}")]
+    Heads(io::Error),
 }
 
 /// Where recordings go, and who signs them.
 pub struct Studio {
     pub outbox: Arc<Outbox>,
-    pub host_key: PrivateKey,
+    host_key: PrivateKey,
     /// The directory of journals.
-    pub journals: PathBuf,
+    journals: PathBuf,
+    heads: Heads,
+    /// Recordings without an end whose sessions are over: the agent was killed, or the end could not be written.
+    unfinished: Mutex<Vec<Journal>>,
+}
+
+impl Studio {
+    /// Finds what an earlier agent left unfinished; [`end_unfinished`] ends it.
+    pub fn open(state: &Path, outbox: Arc<Outbox>, host_key: PrivateKey) -> Result<Arc<Self>, ChainError> {
+        let journals = state.join("sessions");
+        fs::create_dir_all(&journals).map_err(|source| ChainError::Journal { path: journals.clone(), source })?;
+        let unfinished = Mutex::new(read_journals(&journals)?);
+        Ok(Arc::new(Self { outbox, host_key, journals, heads: Heads::new(state), unfinished }))
+    }
+
+    /// The sessions whose recordings are still without an end.
+    pub fn unfinished(&self) -> Vec<SessionId> {
+        self.waiting().iter().map(|journal| journal.session).collect()
+    }
+
+    /// The list is only added to and taken whole, so a poisoned lock is safe.
+    fn waiting(&self) -> MutexGuard<'_, Vec<Journal>> {
+        self.unfinished.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -58,9 +91,54 @@ struct Journal {
     next: u64,
     prev: String,
     summary: SessionSummary,
-    /// How it ended, when the end record could not be written.
+    /// How it ended; set before the end record is appended.
     #[serde(default)]
     ended: Option<EndReason>,
+    /// The end record, signed, until it is known to be in the spool.
+    #[serde(default)]
+    end_record: Option<Chunk>,
+    /// The end record is in the spool, or was there and is acknowledged: nothing may be appended any more.
+    #[serde(default)]
+    sealed: bool,
+    /// The spool holds no chunk that the journal does not know: true in the process that wrote them.
+    #[serde(skip)]
+    current: bool,
+    /// The end was told by this process.
+    #[serde(skip)]
+    told: bool,
+}
+
+/// Events that could not be recorded: how many, and the SHA-256 of their lines, each with its line end.
+#[derive(Clone, Default)]
+pub struct Lost {
+    events: u64,
+    hash: Sha256,
+}
+
+impl Lost {
+    pub fn add(&mut self, line: &str) {
+        self.events += 1;
+        self.hash.update(line);
+        self.hash.update("\n");
+    }
+
+    /// For the end record, if anything was lost.
+    pub fn note(&self) -> Option<String> {
+        let sha256 = hex(&self.hash.clone().finalize());
+        (self.events > 0).then(|| note(format!("{} events could not be recorded; the SHA-256 of their lines is {sha256}", self.events)))
+    }
+}
+
+fn note(text: String) -> String {
+    Event { seconds: 0.0, channel: 0, what: What::Note(text) }.to_line()
+}
+
+/// What a summary says of a command or a path: a bounded part of it, so that no engineer can make a report too large to send.
+pub fn summarised(entry: &str) -> String {
+    match entry.char_indices().nth(ENTRY_CHARS) {
+        Some((end, _)) => format!("{}…", &entry[..end]),
+        None => entry.to_owned(),
+    }
 }
 
 pub struct Chain {
@@ -71,10 +149,22 @@ pub struct Chain {
 impl Chain {
     /// Starts a recording. Its first chunk, which binds it to consent and keys, is on the disk when this returns.
     pub fn begin(studio: Arc<Studio>, session: SessionId, bind: Bind) -> Result<Self, ChainError> {
-        let journal = Journal { session, bind, next: 0, prev: FIRST_PREV.to_owned(), summary: SessionSummary::default(), ended: None };
+        let journal = Journal {
+            session,
+            bind,
+            next: 0,
+            prev: FIRST_PREV.to_owned(),
+            summary: SessionSummary::default(),
+            ended: None,
+            end_record: None,
+            sealed: false,
+            current: true,
+            told: false,
+        };
         let mut chain = Self { studio, journal };
+        chain.witness(None)?;
         chain.save()?;
-        chain.append(&[], None)?;
+        chain.append(&[])?;
         Ok(chain)
     }
 
@@ -85,33 +175,79 @@ impl Chain {
     /// Appends a chunk with these event lines.
     pub fn write(&mut self, events: &[String], summary: SessionSummary) -> Result<(), ChainError> {
         self.journal.summary = summary;
-        self.append(events, None)
+        self.append(events)
     }
 
     /// Appends the end record and tells that the session ended. When the record can't be written, the session ended all the
-    /// same; the record follows at the next start.
+    /// same; the record follows when it can be.
     pub fn end(mut self, events: &[String], reason: EndReason, summary: SessionSummary) -> Result<(), ChainError> {
         self.journal.summary = summary;
-        let written = self.append(events, Some(reason));
-        if written.is_err() {
-            self.journal.ended = Some(reason);
-            self.save()?;
+        let ended = self.close(events, reason);
+        if ended.is_err() {
+            self.studio.waiting().push(self.journal);
         }
-        let Journal { session, next, prev, summary, .. } = &self.journal;
-        self.studio.outbox.send(&Report::SessionEnded(SessionEnded {
-            at: Timestamp::now(),
-            session: *session,
-            reason,
-            chunks: *next,
-            head_sha256: prev.clone(),
-            summary: summary.clone(),
-        }))?;
-        written?;
-        let path = self.path();
-        durable::remove(&path).map_err(|source| ChainError::Journal { path, source })
+        ended
     }
 
-    fn append(&mut self, events: &[String], end: Option<EndReason>) -> Result<(), ChainError> {
+    /// Ends what an earlier agent, or an earlier try, left.
+    fn finish(&mut self) -> Result<(), ChainError> {
+        if !self.journal.sealed && !self.journal.current {
+            self.journal.sealed = catch_up(&self.studio, &mut self.journal)?;
+            self.journal.current = true;
+        }
+        let reason = self.journal.ended.unwrap_or(EndReason::AgentStopped);
+        if !self.journal.sealed && self.journal.end_record.is_none() {
+            return self.close(&[note("the agent stopped; this end was signed at its next start".into())], reason);
+        }
+        self.append_end()?;
+        self.tell_end(reason)?;
+        self.remove()
+    }
+
+    fn close(&mut self, events: &[String], reason: EndReason) -> Result<(), ChainError> {
+        let sealed = match self.seal(events, reason) {
+            Err(ChainError::Spool(SpoolError::TooLarge { .. })) => {
+                let mut lost = Lost::default();
+                for line in events {
+                    lost.add(line);
+                }
+                self.seal(&lost.note().into_iter().collect::<Vec<_>>(), reason)
+            }
+            other => other,
+        };
+        if sealed.is_ok() || !self.journal.told {
+            self.tell_end(reason)?;
+        }
+        sealed?;
+        self.remove()
+    }
+
+    /// Signs the end record, with these events, into the journal, and appends it.
+    fn seal(&mut self, events: &[String], reason: EndReason) -> Result<(), ChainError> {
+        let record = self.sign(events, Some(reason))?;
+        let bytes = serde_json::to_vec(&record)?.len();
+        if bytes > self.studio.outbox.spool().longest() {
+            return Err(SpoolError::TooLarge { bytes }.into());
+        }
+        self.journal.ended = Some(reason);
+        self.journal.end_record = Some(record);
+        self.save()?;
+        self.append_end()
+    }
+
+    /// Appends the end record as it was signed, unless that has happened.
+    fn append_end(&mut self) -> Result<(), ChainError> {
+        let Some(record) = self.journal.end_record.clone().filter(|_| !self.journal.sealed) else { return Ok(()) };
+        self.put(&record, |journal| (journal.end_record, journal.sealed) = (None, true))
+    }
+
+    fn append(&mut self, events: &[String]) -> Result<(), ChainError> {
+        let chunk = self.sign(events, None)?;
+        self.put(&chunk, |_| {})
+    }
+
+    /// The next chunk of the chain.
+    fn sign(&self, events: &[String], end: Option<EndReason>) -> Result<Chunk, ChainError> {
         let Journal { session, bind, next, prev, .. } = &self.journal;
         let header = ChunkHeader {
             version: 1,
@@ -122,19 +258,45 @@ impl Chain {
             bind: (*next == 0).then(|| bind.clone()),
             end,
         };
-        let text = body(&header, events);
-        let hash = sha256_hex(&text);
-        let chunk: Chunk = Signed::sign(&self.studio.host_key, Namespace::Recording, text)?;
-        let line = serde_json::to_vec(&chunk)?;
+        Ok(Signed::sign(&self.studio.host_key, Namespace::Recording, body(&header, events))?)
+    }
+
+    fn put(&mut self, chunk: &Chunk, also: impl FnOnce(&mut Journal)) -> Result<(), ChainError> {
+        let line = serde_json::to_vec(chunk)?;
         let outbox = Arc::clone(&self.studio.outbox);
         let mut spool = outbox.spool();
         spool.append(Stream::Recording, &line)?;
         self.journal.next += 1;
-        self.journal.prev = hash;
+        self.journal.prev = sha256_hex(&chunk.text);
+        also(&mut self.journal);
         let saved = self.save();
         drop(spool);
         outbox.nudge();
         saved
+    }
+
+    /// Writes where the chain stands into the log that the centre can't touch.
+    fn witness(&self, reason: Option<EndReason>) -> Result<(), ChainError> {
+        let Journal { session, bind, next, prev, .. } = &self.journal;
+        let (consent, engineer) = (bind.consent, bind.engineer.clone());
+        let head = Head { at: Timestamp::now(), session: *session, consent, engineer, chunks: *next, head: prev.clone(), reason };
+        self.studio.heads.write(&head).map_err(ChainError::Heads)
+    }
+
+    /// On this device and to the centre. It may be told twice, never not at all.
+    fn tell_end(&mut self, reason: EndReason) -> Result<(), ChainError> {
+        self.witness(Some(reason))?;
+        let Journal { session, next, prev, summary, .. } = &self.journal;
+        self.studio.outbox.send(&Report::SessionEnded(SessionEnded {
+            at: Timestamp::now(),
+            session: *session,
+            reason,
+            chunks: *next,
+            head_sha256: prev.clone(),
+            summary: summary.clone(),
+        }))?;
+        self.journal.told = true;
+        Ok(())
     }
 
     fn path(&self) -> PathBuf {
@@ -146,44 +308,28 @@ impl Chain {
         let json = serde_json::to_vec(&self.journal)?;
         durable::write(&path, &json, durable::PRIVATE).map_err(|source| ChainError::Journal { path, source })
     }
-}
 
-/// Ends the recordings that an earlier agent left open. Returns their sessions.
-pub fn end_unfinished(studio: &Arc<Studio>) -> Result<Vec<SessionId>, ChainError> {
-    let journals = read_journals(&studio.journals)?;
-    let mut ended = Vec::new();
-    for mut journal in journals {
-        let finished = catch_up(studio, &mut journal)?;
-        let (session, summary) = (journal.session, journal.summary.clone());
-        let reason = journal.ended.unwrap_or(EndReason::AgentStopped);
-        let chain = Chain { studio: Arc::clone(studio), journal };
-        if finished {
-            // Only the removal of the journal was missing; that the session ended may be told twice, never not at all.
-            chain.tell_end(reason)?;
-        } else {
-            let note =
-                Event { seconds: 0.0, channel: 0, what: What::Note("the agent stopped; this end was signed at its next start".into()) };
-            chain.end(&[note.to_line()], reason, summary)?;
-        }
-        ended.push(session);
-    }
-    Ok(ended)
-}
-
-impl Chain {
-    fn tell_end(&self, reason: EndReason) -> Result<(), ChainError> {
-        let Journal { session, next, prev, summary, .. } = &self.journal;
-        self.studio.outbox.send(&Report::SessionEnded(SessionEnded {
-            at: Timestamp::now(),
-            session: *session,
-            reason,
-            chunks: *next,
-            head_sha256: prev.clone(),
-            summary: summary.clone(),
-        }))?;
+    fn remove(&self) -> Result<(), ChainError> {
         let path = self.path();
         durable::remove(&path).map_err(|source| ChainError::Journal { path, source })
     }
+}
+
+/// Ends the recordings that were left open, and returns their sessions. One that can't be ended now waits for the next call.
+pub fn end_unfinished(studio: &Arc<Studio>) -> Vec<SessionId> {
+    let journals = std::mem::take(&mut *studio.waiting());
+    let mut ended = Vec::new();
+    for journal in journals {
+        let mut chain = Chain { studio: Arc::clone(studio), journal };
+        match chain.finish() {
+            Ok(()) => ended.push(chain.session()),
+            Err(error) => {
+                tracing::error!(%error, session.id = %chain.session(), "a recording can't be ended now; it will be tried again");
+                studio.waiting().push(chain.journal);
+            }
+        }
+    }
+    ended
 }
 
 fn read_journals(dir: &Path) -> Result<Vec<Journal>, ChainError> {
@@ -199,13 +345,20 @@ fn read_journals(dir: &Path) -> Result<Vec<Journal>, ChainError> {
             durable::remove(&path).map_err(failed(&path))?;
             continue;
         }
-        let text = fs::read_to_string(&path).map_err(failed(&path))?;
-        match serde_json::from_str(&text) {
+        match read_journal(&path) {
             Ok(journal) => journals.push(journal),
             Err(error) => tracing::error!(%error, journal = %path.display(), "a journal can't be read: its recording stays without an end"),
         }
     }
     Ok(journals)
+}
+
+/// Older agents wrote summaries without a bound.
+fn read_journal(path: &Path) -> io::Result<Journal> {
+    let mut journal: Journal = serde_json::from_str(&fs::read_to_string(path)?)?;
+    let SessionSummary { commands, files, .. } = &mut journal.summary;
+    commands.iter_mut().chain(files).for_each(|entry| *entry = summarised(entry));
+    Ok(journal)
 }
 
 /// Finds chunks in the spool that the journal does not know. `true` when the end record is among them.

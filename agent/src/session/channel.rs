@@ -20,26 +20,29 @@ use rustix::process::{Pid, Signal};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::process::Child as Process;
 use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
 
 use super::account::Account;
 use super::ask::{self, Ask};
 use super::child::{ChildOrders, FAILED};
 use super::pty::{Master, Size};
-use super::recorder::{EXEC_BYTES, FlowTape, Recorder, RecorderFailed};
+use super::recorder::{EXEC_BYTES, FlowTape, PIECE_BYTES, Recorder, RecorderFailed};
 use super::spawn::{Child, Reader, Writer, signal, spawn};
 use super::{Scope, registry, sftp};
 
 /// Input that waits for a command that doesn't read it. Then the connection waits: SSH gives no way to stop one channel.
 const QUEUE_BYTES: usize = 16 * 1024 * 1024;
-const BUFFER_BYTES: usize = 32 * 1024;
+const BUFFER_BYTES: usize = PIECE_BYTES;
 /// A terminal whose shell has exited may be held open by something in the background: it ends when nothing came for this long.
 const TERMINAL_IDLE: Duration = Duration::from_millis(100);
 /// Between hanging up and killing.
 const HANGUP_GRACE: Duration = Duration::from_millis(300);
 /// A last word to a client that may not be reading.
 const LAST_WORD: Duration = Duration::from_millis(200);
-/// One line of the SFTP child.
-const MAX_LINE_BYTES: u64 = 1024 * 1024;
+/// For an SFTP child that lost its client to tell what was still open.
+const LAST_OPERATIONS: Duration = Duration::from_secs(1);
+/// One line of the SFTP child, which keeps its paths far below that; a longer one is recorded in pieces.
+const MAX_LINE_BYTES: u64 = 64 * 1024;
 
 /// The way to the client.
 struct Line {
@@ -47,10 +50,20 @@ struct Line {
     to: ChannelWriteHalf<Msg>,
     handle: Handle,
     recorder: Arc<Recorder>,
+    /// Nothing is sent any more: nobody reads it.
+    gone: CancellationToken,
 }
 
 impl Line {
     async fn send(&self, flow: Flow, bytes: &[u8]) -> Result<(), russh::Error> {
+        tokio::select! {
+            biased;
+            () = self.gone.cancelled() => Err(russh::Error::Disconnect),
+            sent = self.put(flow, bytes) => sent,
+        }
+    }
+
+    async fn put(&self, flow: Flow, bytes: &[u8]) -> Result<(), russh::Error> {
         match flow {
             Flow::Stderr => self.to.extended_data_bytes(1, bytes.to_vec()).await?,
             Flow::Output | Flow::Input => self.to.data_bytes(bytes.to_vec()).await?,
@@ -101,9 +114,12 @@ pub async fn run(scope: Arc<Scope>, number: u32, channel: Channel<Msg>, handle: 
     let (mut from, to) = channel.split();
     let Some(ask) = ask::read(&mut from).await else { return Ok(()) };
     let recorder = &scope.recorder;
-    let line = Line { id, to, handle, recorder: Arc::clone(recorder) };
+    let line = Line { id, to, handle, recorder: Arc::clone(recorder), gone: CancellationToken::new() };
     recorder.channel_opened();
     recorder.event(number, What::Open(ask.opened(&scope.live.doors))).await?;
+    if let Some(remark) = ask.remark() {
+        recorder.event(number, What::Note(remark)).await?;
+    }
     if let Some(command) = ask.command() {
         recorder.command(&command);
     }
@@ -159,6 +175,18 @@ struct Conversation<'a> {
     feed: Feed,
     /// Terminals' input is not recorded: it holds passwords, and what matters is echoed.
     input: Option<FlowTape>,
+    /// All output has been passed on.
+    drained: bool,
+}
+
+/// How a conversation came to its end.
+enum Over {
+    /// The child has exited, and its output has been passed on.
+    Exited(std::io::Result<ExitStatus>),
+    /// The client left.
+    Left,
+    /// The session must end; why, for the client.
+    PutOut(String),
 }
 
 /// Talks with a child until it has exited, or must.
@@ -177,9 +205,9 @@ async fn converse(
     let input = (ask.terminal.is_none() && !sftp).then(|| tape(Flow::Input));
     let (mut process, group, stdin, stdout, stderr, terminal) = child.into_parts();
     let feed = Feed { stdin, queue: VecDeque::new(), bytes: 0, ended: false };
-    let mut conversation = Conversation { scope, number, line, group, terminal, feed, input };
+    let mut conversation = Conversation { scope, number, line, group, terminal, feed, input, drained: false };
     let idle = AtomicU64::new(0);
-    let status = {
+    let over = {
         let outputs = async {
             let out = pump(stdout, Flow::Output, (!sftp).then_some(&mut output), line, &idle);
             match stderr {
@@ -189,11 +217,14 @@ async fn converse(
             }
         };
         tokio::pin!(outputs);
-        conversation.hold(&mut process, outputs, &idle, from).await
+        match conversation.hold(&mut process, outputs.as_mut(), &idle, from).await {
+            Ok(over) => conversation.part(over, outputs, sftp).await,
+            failed @ Err(_) => failed,
+        }
     };
-    let exit = match status {
-        Ok(Some(status)) => status.map_or(Exit::Status(u32::from(FAILED)), Exit::of),
-        Ok(None) => {
+    let exit = match over {
+        Ok(Over::Exited(status)) => status.map_or(Exit::Status(u32::from(FAILED)), Exit::of),
+        Ok(Over::Left | Over::PutOut(_)) => {
             // Dropping its end of the terminal hangs up as well.
             drop((conversation.feed.stdin.take(), conversation.terminal.take()));
             hang_up(&mut process, group).await;
@@ -215,43 +246,68 @@ async fn converse(
 }
 
 impl Conversation<'_> {
-    /// Returns the child's status when it exited and its output has been passed on; `None` when it must be hung up.
+    /// Until the child has exited, or must.
     async fn hold(
         &mut self,
         process: &mut Process,
         mut outputs: Pin<&mut impl Future<Output = Result<(), RecorderFailed>>>,
         idle: &AtomicU64,
         from: &mut ChannelReadHalf,
-    ) -> Result<Option<std::io::Result<ExitStatus>>, RecorderFailed> {
+    ) -> Result<Over, RecorderFailed> {
         let mut stop = self.scope.stop.clone();
         let mut notes = self.scope.notes.clone();
         notes.mark_unchanged();
-        let (mut status, mut drained) = (None, false);
-        while !(status.is_some() && drained) {
+        let failed = self.scope.recorder.failed().clone();
+        let mut status = None;
+        loop {
+            if self.drained
+                && let Some(status) = status.take()
+            {
+                return Ok(Over::Exited(status));
+            }
             // Without `biased`: neither a flood of output nor one of input may keep the other, or Ctrl-C, waiting.
             tokio::select! {
-                done = &mut outputs, if !drained => { done?; drained = true; }
+                done = &mut outputs, if !self.drained => { self.drained = true; done?; }
                 exited = process.wait(), if status.is_none() => status = Some(exited),
-                () = quiet(idle), if status.is_some() && self.terminal.is_some() => drained = true,
+                () = quiet(idle), if status.is_some() && self.terminal.is_some() => self.drained = true,
                 message = from.wait(), if self.feed.bytes < QUEUE_BYTES => {
                     if !self.hear(message).await? {
-                        return Ok(None);
+                        return Ok(Over::Left);
                     }
                 }
-                () = self.feed.write(), if self.feed.has_work() => {}
+                () = self.feed.write(), if self.feed.has_work() && !failed.is_cancelled() => {}
                 Ok(()) = notes.changed(), if self.terminal.is_some() => {
                     let note = notes.borrow_and_update().clone().unwrap_or_default();
                     self.scope.recorder.event(self.number, What::Note(note.clone())).await?;
                     let _ = timeout(LAST_WORD, self.line.send(Flow::Output, format!("\r\n*** {note}\r\n").as_bytes())).await;
                 }
-                () = self.scope.recorder.failed().cancelled() => return Err(RecorderFailed),
-                ending = registry::ending(&mut stop) => {
-                    self.last_word(&ending.text).await;
-                    return Ok(None);
-                }
+                () = failed.cancelled() => return Err(RecorderFailed),
+                ending = registry::ending(&mut stop) => return Ok(Over::PutOut(ending.text)),
             }
         }
-        Ok(status)
+    }
+
+    /// What is left to say to both sides. An SFTP child is told that its client is gone, and gets a moment to tell what was
+    /// still open: a transfer must not go unrecorded because nobody closed the file.
+    async fn part(
+        &mut self,
+        over: Over,
+        outputs: Pin<&mut impl Future<Output = Result<(), RecorderFailed>>>,
+        sftp: bool,
+    ) -> Result<Over, RecorderFailed> {
+        if sftp {
+            self.feed.stdin = None;
+            self.line.gone.cancel();
+        }
+        let last_word = async {
+            if let Over::PutOut(text) = &over {
+                self.last_word(text).await;
+            }
+        };
+        let last_operations =
+            async { if sftp && !self.drained { timeout(LAST_OPERATIONS, outputs).await.unwrap_or(Ok(())) } else { Ok(()) } };
+        let ((), told) = tokio::join!(last_word, last_operations);
+        told.map(|()| over)
     }
 
     /// Takes one message from the client; `false` when it has left.
@@ -295,7 +351,7 @@ impl Conversation<'_> {
         } else {
             (Flow::Stderr, format!("lineman: {text}: the session ends\n"))
         };
-        let _ = timeout(LAST_WORD, self.line.send(flow, text.as_bytes())).await;
+        let _ = timeout(LAST_WORD, self.line.put(flow, text.as_bytes())).await;
     }
 }
 
@@ -389,7 +445,7 @@ async fn operations(from: Reader, line: &Line, number: u32) -> Result<(), Record
             let _ = line.send(Flow::Stderr, &bytes).await;
             continue;
         };
-        if matches!(operation.op.as_str(), "read" | "write") {
+        if matches!(operation.op.as_str(), "open-read" | "open-write" | "read" | "write") {
             line.recorder.file(&operation.path);
         }
         // Clients show a refusal as a bare "Permission denied"; the reason goes beside it, once.

@@ -10,6 +10,7 @@
 //! | `server`, `ask`, `channel` | callbacks, what a channel asks for, a channel's life |
 //! | `child`, `spawn`, `account`, `pty`, `sftp` | the re-executed child: the privilege boundary |
 //! | `chain`, `recorder` | the recording: signed chunks, and what feeds them |
+//! | `heads` | the log of chain heads that stays on the device |
 //! | `registry`, `reap` | who is in, and how they are put out |
 
 pub mod account;
@@ -17,6 +18,7 @@ pub mod ask;
 pub mod chain;
 pub mod channel;
 pub mod child;
+pub mod heads;
 pub mod leg;
 pub mod pty;
 pub mod reap;
@@ -55,15 +57,15 @@ use crate::identity::Identity;
 use crate::outbox::Outbox;
 
 /// From the first byte to the proven key.
-const ENTRY_TIMEOUT: Duration = Duration::from_mins(2);
+const ENTRY_TIMEOUT: Duration = Duration::from_secs(120);
 /// For channels to say their last word.
 const LAST_WORD: Duration = Duration::from_millis(100);
 /// For channels to end, and for SSH to say goodbye.
 const FAREWELL: Duration = Duration::from_millis(800);
 /// Time left at which terminals are warned.
 const WARNINGS: [(Duration, &str); 2] = [
-    (Duration::from_mins(5), "lineman: 5 minutes left: more time needs a new consent"),
-    (Duration::from_mins(1), "lineman: 1 minute left: the session will be closed"),
+    (Duration::from_secs(300), "lineman: 5 minutes left: more time needs a new consent"),
+    (Duration::from_secs(60), "lineman: 1 minute left: the session will be closed"),
 ];
 
 /// What sessions need of the agent.
@@ -91,6 +93,26 @@ impl Host {
         let ssh = server::config(identity.host_key.clone());
         let outbox = Arc::clone(&studio.outbox);
         Arc::new(Self { program, identity, profiles, consents, sessions, outbox, studio, ssh })
+    }
+
+    /// Kills what the sessions of ended consents left running. Those that are still being put out see to their own. Blocking.
+    pub fn reap_ended(&self) {
+        for (consent, mut sessions) in self.consents.to_reap() {
+            sessions.retain(|session| !self.sessions.is_live(*session));
+            let killed = reap::kill_every(&sessions);
+            if killed > 0 {
+                tracing::warn!(consent.id = %consent, killed, "processes that were left running under a consent were killed at its end");
+            }
+            // What could not be killed is tried again.
+            for session in sessions.into_iter().filter(|session| reap::members(*session).is_empty()) {
+                self.consents.left(consent, session);
+            }
+        }
+    }
+
+    /// Where recordings go.
+    pub fn studio(&self) -> &Arc<Studio> {
+        &self.studio
     }
 }
 
@@ -167,7 +189,8 @@ impl Visit {
     fn begin(host: &Arc<Host>, live: Live, key: String) -> Result<Self, String> {
         let id = SessionId::new();
         let profile = host.profiles.get(&live.account).ok_or_else(|| format!("no account profile `{}`", live.account))?;
-        let account = Account::of(profile).map_err(|e| e.to_string())?.name;
+        let account = Account::of(profile).map_err(|e| e.to_string())?.shown().to_owned();
+        host.consents.entered(live.id, id).map_err(|e| e.to_string())?;
         let started = Timestamp::now();
         let opened = SessionOpened {
             at: started,
@@ -307,13 +330,24 @@ impl Visit {
         }
     }
 
-    /// A command that an engineer left running on purpose (a restarted daemon) is not killed when they leave; it is told.
+    /// A command that an engineer left running on purpose (a restarted daemon) is not killed when they leave; it is told, and
+    /// killed when the consent ends, if that has not happened meanwhile.
     async fn tell_leftovers(&self, forced: bool) {
-        let session = self.scope.id;
-        let left = tokio::task::spawn_blocking(move || reap::members(session)).await.unwrap_or_default();
+        let (session, consents) = (self.scope.id, &self.scope.host.consents);
+        let over = consents.remaining(self.scope.live.id).is_none();
+        let look = move || {
+            if over {
+                reap::kill_all(session);
+            }
+            reap::members(session)
+        };
+        let left = tokio::task::spawn_blocking(look).await.unwrap_or_default();
+        if left.is_empty() {
+            consents.left(self.scope.live.id, session);
+        }
         if !left.is_empty() {
             let pids = left.iter().map(|pid| pid.as_raw_pid().to_string()).collect::<Vec<_>>().join(" ");
-            let word = if forced { "could not be killed" } else { "were left running" };
+            let word = if forced || over { "could not be killed" } else { "were left running" };
             let note = format!("{} processes of this session {word}: {pids}", left.len());
             let _ = self.recorder.event(0, What::Note(note)).await;
         }

@@ -21,9 +21,14 @@ const ROUNDS: usize = 8;
 /// Kills whatever belongs to the session. Blocking, for tens of milliseconds on a machine with many processes. Returns how
 /// many processes there were.
 pub fn kill_all(session: SessionId) -> usize {
+    kill_every(&[session])
+}
+
+/// As [`kill_all`], for several sessions at once.
+pub fn kill_every(sessions: &[SessionId]) -> usize {
     let mut killed = HashSet::new();
     for _ in 0..ROUNDS {
-        let found = members(session);
+        let found = members_of(sessions);
         if found.is_empty() {
             break;
         }
@@ -40,14 +45,18 @@ pub fn kill_all(session: SessionId) -> usize {
 
 /// The session's processes that are alive.
 pub fn members(session: SessionId) -> Vec<Pid> {
-    let mark = format!("{SESSION_VARIABLE}={session}");
+    members_of(&[session])
+}
+
+fn members_of(sessions: &[SessionId]) -> Vec<Pid> {
+    let marks: HashSet<_> = sessions.iter().map(|session| format!("{SESSION_VARIABLE}={session}").into_bytes()).collect();
     let own = rustix::process::getpid().as_raw_pid();
     let processes: HashMap<i32, Process> = fs::read_dir("/proc")
         .into_iter()
         .flatten()
         .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
         .filter(|pid| *pid != own)
-        .filter_map(|pid| Some((pid, Process::read(pid, &mark)?)))
+        .filter_map(|pid| Some((pid, Process::read(pid, &marks)?)))
         .collect();
     let belongs = |pid: i32| {
         let (mut at, mut seen) = (pid, HashSet::new());
@@ -73,7 +82,7 @@ struct Process {
 
 impl Process {
     /// `None` for one that is gone, or dead and only waited for.
-    fn read(pid: i32, mark: &str) -> Option<Self> {
+    fn read(pid: i32, marks: &HashSet<Vec<u8>>) -> Option<Self> {
         let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
         // The name in parentheses may hold anything, also parentheses and spaces.
         let (_, fields) = stat.rsplit_once(')')?;
@@ -82,7 +91,7 @@ impl Process {
         let parent = fields.next()?.parse().ok()?;
         let leader = fields.nth(1)?.parse().ok()?;
         let environ = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
-        let marked = environ.split(|byte| *byte == 0).any(|variable| variable == mark.as_bytes());
+        let marked = environ.split(|byte| *byte == 0).any(|variable| marks.contains(variable));
         (!matches!(state, "Z" | "X")).then_some(Self { parent, leader, marked })
     }
 }

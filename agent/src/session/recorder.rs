@@ -3,6 +3,9 @@
 //! What goes to the engineer, and what comes from them, is handed to the recorder first. Its queue is bounded: when the
 //! disk is slow, the session is slow. When it can't write at all, [`Recorder::failed`] fires, every further
 //! event is refused, and the session ends: nothing happens on the device that is not recorded.
+//!
+//! No event is large: bytes are cut into pieces of [`EVENT_BYTES`], and commands and paths have their own bounds, so a chunk
+//! always fits into a frame of the link. What a failure still keeps out of the recording is counted and hashed in its end.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -19,16 +22,24 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
-use super::chain::{Chain, ChainError};
+use super::chain::{Chain, ChainError, Lost, summarised};
 use crate::outbox::Outbox;
 
 /// A chunk is closed when it is this old or this long, whichever comes first.
 const CHUNK_AGE: Duration = Duration::from_secs(1);
 const CHUNK_BYTES: usize = 64 * 1024;
-/// Events that wait; with at most 32 KiB in each. Full means that the session waits for the disk.
+/// Bytes in one event, at most. As JSON in JSON they may be seven times as many: a quarter of a frame.
+const EVENT_BYTES: usize = 32 * 1024;
+/// Events that wait. Full means that the session waits for the disk.
 const QUEUE: usize = 32;
+/// After a failure this much is kept for the end record; the rest is counted and hashed.
+const KEPT_BYTES: usize = 128 * 1024;
 /// Of each stream of a command, this much is recorded as it is; the rest is counted and hashed.
 pub const EXEC_BYTES: u64 = 1024 * 1024;
+/// Longest beginning of a UTF-8 character.
+const TAIL_BYTES: usize = 3;
+/// What becomes one event also with such a beginning in front of it.
+pub const PIECE_BYTES: usize = EVENT_BYTES - TAIL_BYTES;
 /// Commands and files that a summary names.
 const SUMMARY_ENTRIES: usize = 32;
 
@@ -37,7 +48,8 @@ const SUMMARY_ENTRIES: usize = 32;
 pub struct RecorderFailed;
 
 enum Entry {
-    Event(Event),
+    /// With a word to who waits for it to be in the pending chunk.
+    Event(Event, Option<oneshot::Sender<()>>),
     End(EndReason, oneshot::Sender<()>),
 }
 
@@ -65,7 +77,8 @@ impl Recorder {
             first_byte: AtomicBool::new(false),
             outbox,
         };
-        (Arc::new(recorder), Writing { chain: Some(chain), lines: Vec::new(), bytes: 0, due: None, summary, failed }.run(entries))
+        let lost = Lost::default();
+        (Arc::new(recorder), Writing { chain: Some(chain), lines: Vec::new(), bytes: 0, lost, due: None, summary, failed }.run(entries))
     }
 
     /// Fires when the recorder can't write any more.
@@ -74,8 +87,18 @@ impl Recorder {
     }
 
     pub async fn event(&self, channel: u32, what: What) -> Result<(), RecorderFailed> {
-        let event = Event { seconds: self.started.elapsed().as_secs_f64(), channel, what };
-        self.queue.send(Entry::Event(event)).await.map_err(|_| RecorderFailed)
+        self.queue.send(Entry::Event(self.now(channel, what), None)).await.map_err(|_| RecorderFailed)
+    }
+
+    /// Returns when the event is in the pending chunk: for what must be recorded before it is done.
+    pub async fn event_first(&self, channel: u32, what: What) -> Result<(), RecorderFailed> {
+        let (taken, waits) = oneshot::channel();
+        self.queue.send(Entry::Event(self.now(channel, what), Some(taken))).await.map_err(|_| RecorderFailed)?;
+        waits.await.map_err(|_| RecorderFailed)
+    }
+
+    fn now(&self, channel: u32, what: What) -> Event {
+        Event { seconds: self.started.elapsed().as_secs_f64(), channel, what }
     }
 
     /// One flow of one channel. Terminals have no `limit`.
@@ -124,8 +147,9 @@ impl Recorder {
 }
 
 fn push_new(list: &mut Vec<String>, entry: &str) {
-    if list.len() < SUMMARY_ENTRIES && list.iter().all(|known| known != entry) {
-        list.push(entry.to_owned());
+    let entry = summarised(entry);
+    if list.len() < SUMMARY_ENTRIES && !list.contains(&entry) {
+        list.push(entry);
     }
 }
 
@@ -135,6 +159,8 @@ struct Writing {
     chain: Option<Chain>,
     lines: Vec<String>,
     bytes: usize,
+    /// What came after a failure and is not kept.
+    lost: Lost,
     due: Option<Instant>,
     summary: Arc<Mutex<SessionSummary>>,
     failed: CancellationToken,
@@ -152,10 +178,11 @@ impl Writing {
             };
             tokio::select! {
                 entry = entries.recv() => match entry {
-                    Some(Entry::Event(event)) => {
-                        // After a failure the queue is still emptied, so that whoever waits to hand something over goes on to its end.
-                        if !self.failed.is_cancelled() {
-                            self.add(&event);
+                    // After a failure the queue is still emptied, so that whoever waits to hand something over goes on to its end.
+                    Some(Entry::Event(event, taken)) => {
+                        self.add(&event).await;
+                        if let Some(taken) = taken.filter(|_| !self.failed.is_cancelled()) {
+                            let _ = taken.send(());
                         }
                     }
                     Some(Entry::End(reason, done)) => {
@@ -177,48 +204,64 @@ impl Writing {
         }
     }
 
-    fn add(&mut self, event: &Event) {
+    async fn add(&mut self, event: &Event) {
         let line = event.to_line();
+        if !self.lines.is_empty() && self.bytes + line.len() > CHUNK_BYTES {
+            self.flush().await;
+        }
+        if self.failed.is_cancelled() && self.bytes + line.len() > KEPT_BYTES {
+            return self.lost.add(&line);
+        }
         self.bytes += line.len();
         self.lines.push(line);
         self.due.get_or_insert_with(|| Instant::now() + CHUNK_AGE);
     }
 
+    /// Writes the pending chunk. When that fails, its lines stay, for the end record.
     async fn flush(&mut self) {
-        let (lines, summary) = self.take();
-        self.on_chain(move |mut chain| {
+        self.due = None;
+        if self.failed.is_cancelled() {
+            return;
+        }
+        let (lines, summary) = (std::mem::take(&mut self.lines), self.summary());
+        let written = self.on_chain(move |mut chain| {
             let result = chain.write(&lines, summary);
-            (Some(chain), result)
-        })
-        .await;
+            let left = if result.is_ok() { Vec::new() } else { lines };
+            (Some(chain), left, result)
+        });
+        self.lines = written.await;
+        self.bytes = self.lines.iter().map(String::len).sum();
     }
 
     async fn end(&mut self, reason: EndReason) {
-        let (lines, summary) = self.take();
+        let mut lines = std::mem::take(&mut self.lines);
+        lines.extend(self.lost.note());
+        let summary = self.summary();
         let reason = if self.failed.is_cancelled() { EndReason::RecorderFailed } else { reason };
-        self.on_chain(move |chain| (None, chain.end(&lines, reason, summary))).await;
+        self.on_chain(move |chain| (None, Vec::new(), chain.end(&lines, reason, summary))).await;
     }
 
-    fn take(&mut self) -> (Vec<String>, SessionSummary) {
-        (self.bytes, self.due) = (0, None);
-        let summary = self.summary.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        (std::mem::take(&mut self.lines), summary)
+    fn summary(&self) -> SessionSummary {
+        self.summary.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Chunks are flushed to the disk, off the runtime's only thread.
-    async fn on_chain(&mut self, job: impl FnOnce(Chain) -> (Option<Chain>, Result<(), ChainError>) + Send + 'static) {
-        let Some(chain) = self.chain.take() else { return };
+    /// Chunks are flushed to the disk, off the runtime's only thread. Returns the lines that were not written.
+    async fn on_chain(
+        &mut self,
+        job: impl FnOnce(Chain) -> (Option<Chain>, Vec<String>, Result<(), ChainError>) + Send + 'static,
+    ) -> Vec<String> {
+        let Some(chain) = self.chain.take() else { return Vec::new() };
         let session = chain.session();
-        match tokio::task::spawn_blocking(move || job(chain)).await {
-            Ok((chain, result)) => {
-                self.chain = chain;
-                if let Err(error) = result {
-                    tracing::error!(%error, session.id = %session, "the recorder can't write");
-                    self.failed.cancel();
-                }
-            }
-            Err(_) => self.failed.cancel(),
+        let Ok((chain, left, result)) = tokio::task::spawn_blocking(move || job(chain)).await else {
+            self.failed.cancel();
+            return Vec::new();
+        };
+        self.chain = chain;
+        if let Err(error) = result {
+            tracing::error!(%error, session.id = %session, "the recorder can't write");
+            self.failed.cancel();
         }
+        left
     }
 }
 
@@ -264,20 +307,34 @@ impl FlowTape {
 
     async fn flush_tail(&mut self) -> Result<(), RecorderFailed> {
         let tail = std::mem::take(&mut self.tail);
-        if tail.is_empty() { Ok(()) } else { self.recorder.event(self.channel, What::Bytes(self.flow, tail)).await }
+        if tail.is_empty() { Ok(()) } else { self.piece(tail).await }
     }
 
     async fn text(&mut self, bytes: &[u8]) -> Result<(), RecorderFailed> {
-        let mut whole = std::mem::take(&mut self.tail);
-        whole.extend_from_slice(bytes);
-        self.tail = whole.split_off(whole.len() - unfinished(&whole));
-        if whole.is_empty() { Ok(()) } else { self.recorder.event(self.channel, What::Bytes(self.flow, whole)).await }
+        for bytes in bytes.chunks(PIECE_BYTES) {
+            let mut whole = std::mem::take(&mut self.tail);
+            whole.extend_from_slice(bytes);
+            self.tail = whole.split_off(whole.len() - unfinished(&whole));
+            if !whole.is_empty() {
+                self.piece(whole).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Input goes to the child only when it is in the pending chunk.
+    async fn piece(&self, bytes: Vec<u8>) -> Result<(), RecorderFailed> {
+        let what = What::Bytes(self.flow, bytes);
+        match self.flow {
+            Flow::Input => self.recorder.event_first(self.channel, what).await,
+            Flow::Output | Flow::Stderr => self.recorder.event(self.channel, what).await,
+        }
     }
 }
 
-/// Bytes at the end that begin a UTF-8 character and don't finish it; never more than three.
+/// Bytes at the end that begin a UTF-8 character and don't finish it; never more than [`TAIL_BYTES`].
 fn unfinished(bytes: &[u8]) -> usize {
-    let from = bytes.len().saturating_sub(3);
+    let from = bytes.len().saturating_sub(TAIL_BYTES);
     let start = (from..bytes.len()).rev().find(|at| bytes[*at] & 0b1100_0000 != 0b1000_0000);
     let Some(start) = start else { return 0 };
     let needed = match bytes[start] {

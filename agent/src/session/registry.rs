@@ -88,6 +88,10 @@ impl Sessions {
         self.end_where(ending, |info| info.consent == consent)
     }
 
+    pub fn is_live(&self, session: SessionId) -> bool {
+        self.map().contains_key(&session)
+    }
+
     pub fn end_every(&self, ending: &Ending) -> usize {
         self.end_where(ending, |_| true)
     }

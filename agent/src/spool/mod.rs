@@ -290,6 +290,11 @@ impl Spool {
         Ok(self.epoch)
     }
 
+    /// The longest report for which there is room again once enough is acknowledged: a longer one would wait for ever.
+    pub fn longest(&self) -> usize {
+        usize::try_from(self.max_bytes / 4).map_or(MAX_PAYLOAD_BYTES, |room| room.min(MAX_PAYLOAD_BYTES))
+    }
+
     /// What all streams take on disk.
     pub fn bytes(&self) -> u64 {
         self.queues.iter().map(Queue::bytes).sum()

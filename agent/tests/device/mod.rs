@@ -5,20 +5,25 @@ use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use jiff::{Timestamp, ToSpan};
-use lineman_agent::consents::clock::SystemClock;
+use lineman_agent::agent::{Agent, LinkState};
+use lineman_agent::checks::{Checks, Roots};
+use lineman_agent::config::Settings;
+use lineman_agent::consents::clock::{Clock, Moment, SystemClock};
 use lineman_agent::consents::{Consents, Pinned, Policy};
 use lineman_agent::identity::Identity;
+use lineman_agent::log::LogLevelHandle;
 use lineman_agent::outbox::Outbox;
 use lineman_agent::session::account::{Account, OWN_ACCOUNT, Profile};
 use lineman_agent::session::chain::Studio;
 use lineman_agent::session::registry::Sessions;
 use lineman_agent::session::{Host, serve};
 use lineman_agent::spool::Spool;
+use lineman_agent::watch::Nudges;
 use lineman_common::id::ConsentId;
 use lineman_common::link::{Report, SessionEnded, Stream};
 use lineman_common::recording::{Recording, SftpOperation, What, verify};
@@ -26,6 +31,21 @@ use lineman_common::session::Grade;
 use lineman_common::statement::{CarrierSigners, Consent, Namespace, Request, Signed, SignerList, device, sha256_hex, sig};
 use ssh_key::{Algorithm, LineEnding, PrivateKey};
 use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+/// The machine's clocks, some seconds ahead.
+struct Ahead {
+    machine: SystemClock,
+    by: Mutex<Duration>,
+}
+
+impl Clock for Ahead {
+    fn now(&self) -> Moment {
+        let (now, by) = (self.machine.now(), *self.by.lock().unwrap());
+        Moment { wall: now.wall + by, boot_s: now.boot_s + by.as_secs_f64(), ..now }
+    }
+}
 
 pub struct Device {
     dir: tempfile::TempDir,
@@ -34,6 +54,9 @@ pub struct Device {
     profile: Profile,
     outbox: Arc<Outbox>,
     host_key: PrivateKey,
+    clock: Arc<Ahead>,
+    root: PrivateKey,
+    pub agent: Arc<Agent>,
     pub host: Arc<Host>,
     pub consent: ConsentId,
     served: Arc<AtomicUsize>,
@@ -83,7 +106,8 @@ impl Device {
             device: name.clone(),
         });
         let policy = Policy { grades: vec![Grade::EndToEnd], max_duration_s: 3600, challenge_ttl_s: 3600, accounts: vec!["view".into()] };
-        let consents = Consents::open(dir.path(), Pinned::of(&identity), policy, Arc::new(SystemClock::new())).unwrap();
+        let clock = Arc::new(Ahead { machine: SystemClock::new(), by: Mutex::default() });
+        let consents = Consents::open(dir.path(), Pinned::of(&identity), policy, Arc::clone(&clock) as Arc<dyn Clock>).unwrap();
         let roster = list("roster", &line("engineer-a,level-2", "request@lineman", &engineer));
         consents.take_roster(&Signed::sign(&root, Namespace::Roster, roster).unwrap()).unwrap();
         let id = ConsentId::new();
@@ -117,27 +141,60 @@ impl Device {
         consents.admit(&request, &consent).unwrap();
 
         let outbox = Outbox::new(Spool::open(&dir.path().join("spool"), 64 << 20).unwrap());
-        let journals = dir.path().join("sessions");
-        std::fs::create_dir(&journals).unwrap();
         let user = if rustix::process::geteuid().is_root() { "nobody" } else { OWN_ACCOUNT };
-        let profile =
-            Profile { user: user.into(), shell: Some("/bin/bash".into()), home: Some(home.path().to_owned()), env: BTreeMap::new() };
+        let (shell, home_path) = (Some("/bin/bash".into()), Some(home.path().to_owned()));
+        let profile = Profile { user: user.into(), unsafe_self: true, shell, home: home_path, env: BTreeMap::new() };
+        let (consents, sessions) = (Arc::new(consents), Arc::new(Sessions::default()));
         let host = Host::new(
             PathBuf::from(env!("CARGO_BIN_EXE_lineman-agent")),
             Arc::clone(&identity),
             BTreeMap::from([("view".to_owned(), profile.clone())]),
-            Arc::new(consents),
-            Arc::new(Sessions::default()),
-            Arc::new(Studio { outbox: Arc::clone(&outbox), host_key: host_key.clone(), journals }),
+            Arc::clone(&consents),
+            Arc::clone(&sessions),
+            Studio::open(dir.path(), Arc::clone(&outbox), host_key.clone()).unwrap(),
         );
+        let settings = Settings::find(None, dir.path()).unwrap();
+        let agent = Arc::new(Agent {
+            runner: Checks::open(settings.checks.clone(), Roots::default(), dir.path()).unwrap().runner(),
+            nudges: Nudges::new(settings.interval),
+            link: Mutex::new(LinkState { connected: false, since: Timestamp::now(), problem: None }),
+            legs: TaskTracker::new(),
+            stop: CancellationToken::new(),
+            boot_id: "boot".into(),
+            outbox: Arc::clone(&outbox),
+            log_level: LogLevelHandle::none(),
+            host: Arc::clone(&host),
+            settings,
+            identity,
+            consents,
+            sessions,
+        });
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         let known = format!("[127.0.0.1]:{port} {}\n", device::openssh(host_key.public_key()));
         std::fs::write(dir.path().join("known_hosts"), known).unwrap();
         let (served, taken) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
-        let server = (Arc::clone(&host), Arc::clone(&served), Arc::clone(&taken));
+        let server = (Arc::clone(&agent), Arc::clone(&served), Arc::clone(&taken));
         std::thread::spawn(move || serve_on(listener, &server.0, &server.1, &server.2));
-        Self { dir, home, port, profile, outbox, host_key, host, consent: id, served, taken }
+        Self { dir, home, port, profile, outbox, host_key, clock, root, agent, host, consent: id, served, taken }
+    }
+
+    /// Lets time pass until the consent has this much left.
+    pub fn pass_until_left(&self, left: Duration) {
+        let now = self.host.consents.remaining(self.consent).unwrap();
+        *self.clock.by.lock().unwrap() += now.checked_sub(left).unwrap();
+        self.agent.nudges.consents.notify_one();
+    }
+
+    /// The vendor's next roster, without this engineer.
+    pub fn roster_without_engineer(&self) -> Signed {
+        let roster = list("roster", &line("engineer-b,level-2", "request@lineman", &key()));
+        Signed::sign(&self.root, Namespace::Roster, roster.replace("# counter: 1", "# counter: 2")).unwrap()
+    }
+
+    /// Where the agent keeps its state.
+    pub fn state(&self) -> &Path {
+        self.dir.path()
     }
 
     pub fn home(&self) -> &Path {
@@ -226,7 +283,8 @@ impl Device {
         }
     }
 
-    fn recordings(&self) -> Vec<Recording> {
+    /// All recordings, verified.
+    pub fn recordings(&self) -> Vec<Recording> {
         self.settled();
         let chunks = self.outbox.spool().read_from(Stream::Recording, 0, usize::MAX).unwrap();
         let mut files: BTreeMap<String, String> = BTreeMap::new();
@@ -283,16 +341,17 @@ fn rcgen_key() -> rustls::pki_types::PrivateKeyDer<'static> {
 }
 
 /// The agent's runtime: one thread.
-fn serve_on(listener: TcpListener, host: &Arc<Host>, served: &Arc<AtomicUsize>, taken: &Arc<AtomicUsize>) {
+fn serve_on(listener: TcpListener, agent: &Arc<Agent>, served: &Arc<AtomicUsize>, taken: &Arc<AtomicUsize>) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         listener.set_nonblocking(true).unwrap();
         let listener = tokio::net::TcpListener::from_std(listener).unwrap();
         let mut visits = JoinSet::new();
+        visits.spawn(Arc::clone(agent).keep_time());
         loop {
             let (stream, _) = listener.accept().await.unwrap();
             taken.fetch_add(1, Ordering::SeqCst);
-            let (host, served) = (Arc::clone(host), Arc::clone(served));
+            let (host, served) = (Arc::clone(&agent.host), Arc::clone(served));
             visits.spawn(async move {
                 serve(host, stream, std::future::pending()).await;
                 served.fetch_add(1, Ordering::SeqCst);

@@ -232,9 +232,11 @@ impl Roster {
     /// roster can still be read and replaced.
     pub fn verify(signed: &Signed, vendor_root: &SignerList, at: Timestamp) -> Result<Self, Refused> {
         let (list, head) = vendor_list("roster", "roster", signed, Namespace::Roster, vendor_root, at)?;
-        let longest = head.issued + (24 * ROSTER_LIFE_DAYS).hours();
+        let bad = |why: String| Refused::BadList { list: "roster", why };
+        let longest = head.issued.checked_add((24 * ROSTER_LIFE_DAYS).hours());
+        let longest = longest.map_err(|_| bad(format!("`# issued: {}` is not a time that anything is issued at", head.issued)))?;
         if head.expiry > longest {
-            return Err(Refused::BadList { list: "roster", why: format!("it may live {ROSTER_LIFE_DAYS} days at most") });
+            return Err(bad(format!("it may live {ROSTER_LIFE_DAYS} days at most")));
         }
         Ok(Self { list, head, signed: signed.clone() })
     }
@@ -308,6 +310,7 @@ impl CarrierSigners {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use ssh_key::{Algorithm, PrivateKey};
 
     const KEY: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl";
 
@@ -349,6 +352,16 @@ mod tests {
         ] {
             assert!(parse(&text).is_err(), "{text:?}");
         }
+    }
+
+    #[test]
+    fn a_roster_of_an_absurd_time_is_refused() {
+        let root = PrivateKey::random(&mut ssh_key::rand_core::UnwrapErr(ssh_key::getrandom::SysRng), Algorithm::Ed25519).unwrap();
+        let text = "# lineman-list: roster\n# counter: 1\n# issued: 9999-12-30T00:00:00Z\n# expiry: 9999-12-30T20:00:00Z\n";
+        let signed = Signed::sign(&root, Namespace::Roster, text.to_owned()).unwrap();
+        let pinned = parse(&format!("vendor-root namespaces=\"roster@lineman\" {}\n", root.public_key().to_openssh().unwrap())).unwrap();
+        let error = Roster::verify(&signed, &pinned, "2026-11-22T00:00:00Z".parse().unwrap()).unwrap_err().to_string();
+        assert!(error.contains("is not a time that anything is issued at"), "{error}");
     }
 
     #[test]

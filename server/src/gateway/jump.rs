@@ -27,7 +27,7 @@ use crate::web::Scope;
 /// RFC 4254's "administratively prohibited": stock clients print the reason that comes with it.
 const PROHIBITED: u32 = 1;
 /// Names are proved within this time, or the connection closes.
-const SIGN_IN_PATIENCE: Duration = Duration::from_mins(1);
+const SIGN_IN_PATIENCE: Duration = Duration::from_secs(60);
 
 /// A goodbye is taken in this time or not at all.
 const GOODBYE_PATIENCE: Duration = Duration::from_secs(2);

@@ -13,15 +13,15 @@ use lineman_common::recording::SftpOperation;
 use rustix::fs::{AtFlags, CWD, RenameFlags, Timespec, Timestamps, renameat_with, utimensat};
 use rustix::io::Errno;
 
-use super::operation;
 use super::wire::{Attributes, OpenFlags, Request};
+use super::{operation, told_path};
 
 /// The operation that a request would change something by, with result `ok`; `None` for one that only reads.
 ///
 /// Without a wildcard: whoever adds a request decides here whether `sftp-read` allows it.
 pub fn changes(request: &Request) -> Option<SftpOperation> {
     let one = |op, path: &Path| Some(operation(op, path, "ok"));
-    let two = |op, path: &Path, to: &Path| Some(SftpOperation { to: Some(to.to_string_lossy().into_owned()), ..operation(op, path, "ok") });
+    let two = |op, path: &Path, to: &Path| Some(SftpOperation { to: Some(told_path(to)), ..operation(op, path, "ok") });
     match request {
         Request::Open { path, flags, .. } if flags.writes() => one("write", path),
         Request::SetStat { path, .. } => one("setstat", path),

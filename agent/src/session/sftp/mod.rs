@@ -3,8 +3,9 @@
 //!
 //! Requests are answered one after the other, in their order; the client pipelines. With `sftp-read` no operation that
 //! changes anything is carried out, whatever the account's rights are. Operations go to the agent as JSON lines
-//! ([`SftpOperation`]) on standard error, which SFTP has no other use for: a transfer when its handle is closed, with the
-//! bytes and, if they came in order from the start, their SHA-256; everything else when it happened.
+//! ([`SftpOperation`]) on standard error, which SFTP has no other use for: that a file was opened before any byte of it
+//! flows, and the transfer when its handle is closed, or cut off, with the bytes and, if they came in order from the start,
+//! their SHA-256; everything else when it happened.
 
 mod files;
 mod wire;
@@ -16,7 +17,7 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use lineman_common::recording::SftpOperation;
-use lineman_common::statement::hex;
+use lineman_common::statement::{hex, sha256_hex};
 use rustix::stdio::{stdin, stdout};
 use sha2::{Digest, Sha256};
 
@@ -27,6 +28,9 @@ use super::child;
 const MAX_HANDLES: usize = 128;
 /// Entries in one answer to a directory read.
 const NAMES_AT_ONCE: usize = 100;
+
+/// Of a path, this much is told as it is (Linux takes no longer one); of a longer one also its length and hash.
+const PATH_CHARS: usize = 4096;
 
 /// How a refusal of the consent begins, in the operation's result: the agent shows it to the engineer.
 pub const REFUSED: &str = "refused: ";
@@ -78,13 +82,14 @@ impl Transfer {
 }
 
 fn operation(op: &str, path: &Path, result: &str) -> SftpOperation {
-    SftpOperation {
-        op: op.to_owned(),
-        path: path.to_string_lossy().into_owned(),
-        to: None,
-        bytes: None,
-        sha256: None,
-        result: result.to_owned(),
+    SftpOperation { op: op.to_owned(), path: told_path(path), to: None, bytes: None, sha256: None, result: result.to_owned() }
+}
+
+fn told_path(path: &Path) -> String {
+    let text = path.to_string_lossy();
+    match text.char_indices().nth(PATH_CHARS) {
+        Some((end, _)) => format!("{}… ({} bytes, SHA-256 {})", &text[..end], text.len(), sha256_hex(text.as_bytes())),
+        None => text.into_owned(),
     }
 }
 
@@ -223,7 +228,8 @@ impl<R: Read, W: Write, T: FnMut(&SftpOperation) -> io::Result<()>> Server<R, W,
     }
 
     fn open(&mut self, id: u32, path: PathBuf, flags: OpenFlags, attributes: &Attributes) -> Answer {
-        let op = if flags.writes() { "write" } else { "read" };
+        let (op, opened) = if flags.writes() { ("write", "open-write") } else { ("read", "open-read") };
+        self.check_room()?;
         let file = match files::open(&path, flags, attributes) {
             Ok(file) => file,
             Err(error) => {
@@ -233,24 +239,29 @@ impl<R: Read, W: Write, T: FnMut(&SftpOperation) -> io::Result<()>> Server<R, W,
                 return Err(error.into());
             }
         };
-        self.hold(id, Handle::File { file, path, transfer: Transfer::new(op) })
+        (self.tell)(&operation(opened, &path, "ok"))?;
+        Ok(self.hold(id, Handle::File { file, path, transfer: Transfer::new(op) }))
     }
 
     fn open_directory(&mut self, id: u32, path: PathBuf) -> Answer {
+        self.check_room()?;
         let entries = fs::read_dir(&path);
         let result = entries.as_ref().err().map_or_else(|| "ok".to_owned(), ToString::to_string);
         (self.tell)(&operation("list", &path, &result))?;
-        self.hold(id, Handle::Directory { entries: entries?, dots: vec!["..".into(), ".".into()], path })
+        Ok(self.hold(id, Handle::Directory { entries: entries?, dots: vec!["..".into(), ".".into()], path }))
     }
 
-    fn hold(&mut self, id: u32, handle: Handle) -> Answer {
-        if self.handles.len() >= MAX_HANDLES {
-            return Err(Failure(Code::Failure, format!("more than {MAX_HANDLES} files are open")));
-        }
+    /// Before anything is opened: a file that nobody can have a handle of must not be made or emptied.
+    fn check_room(&self) -> Result<(), Failure> {
+        let full = self.handles.len() >= MAX_HANDLES;
+        if full { Err(Failure(Code::Failure, format!("more than {MAX_HANDLES} files are open"))) } else { Ok(()) }
+    }
+
+    fn hold(&mut self, id: u32, handle: Handle) -> Reply {
         let number = self.next_handle;
         self.next_handle = self.next_handle.wrapping_add(1);
         self.handles.insert(number, handle);
-        Ok(Reply::handle(id, &number.to_be_bytes()))
+        Reply::handle(id, &number.to_be_bytes())
     }
 
     fn number(handle: &[u8]) -> Result<u32, Failure> {

@@ -74,7 +74,8 @@ fn a_file_is_read_and_told_with_its_hash() {
     assert_eq!(replies[3], (103, string(b"6789")));
     assert_eq!((code(&replies[4]), code(&replies[5])), (Code::Eof as u32, Code::Ok as u32));
     assert_eq!(replies[6].0, 105);
-    let [operation] = &told[..] else { panic!("{told:?}") };
+    let [opened, operation] = &told[..] else { panic!("{told:?}") };
+    assert_eq!((opened.op.as_str(), opened.path.as_str(), opened.bytes), ("open-read", path.to_str().unwrap(), None));
     assert_eq!((operation.op.as_str(), operation.bytes, operation.result.as_str()), ("read", Some(10), "ok"));
     assert_eq!(operation.sha256.as_deref(), Some(sha256_hex("0123456789").as_str()));
     assert_eq!(operation.path, path.to_str().unwrap());
@@ -91,8 +92,9 @@ fn bytes_out_of_order_have_no_hash_and_a_file_left_open_is_told() {
         packet(5, 2, &[&handle(0), &5u64.to_be_bytes(), &5u32.to_be_bytes()]),
     ];
     let (_, told) = run(false, &requests);
-    assert_eq!((told[0].sha256.as_deref(), told[0].bytes), (None, Some(5)));
-    assert!(told[0].result.contains("cut off"));
+    assert_eq!(told[0].op, "open-read");
+    assert_eq!((told[1].sha256.as_deref(), told[1].bytes), (None, Some(5)));
+    assert!(told[1].result.contains("cut off"));
 }
 
 #[test]
@@ -162,6 +164,7 @@ fn a_file_is_written_renamed_listed_and_removed() {
     assert_eq!(code(&replies[13]), Code::Unsupported as u32);
     let ops: Vec<_> = told.iter().map(|operation| (operation.op.as_str(), operation.result == "ok")).collect();
     let expected = [
+        ("open-write", true),
         ("write", true),
         ("mkdir", true),
         ("rename", true),
@@ -172,8 +175,43 @@ fn a_file_is_written_renamed_listed_and_removed() {
         ("remove", false),
     ];
     assert_eq!(ops, expected);
-    assert_eq!(told[0].sha256.as_deref(), Some(sha256_hex("hello").as_str()));
+    assert_eq!(told[1].sha256.as_deref(), Some(sha256_hex("hello").as_str()));
     assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
+}
+
+/// What was told when the process dies at the worst moment: after the answer to the opening.
+#[test]
+fn an_opening_is_told_before_its_answer_goes_out() {
+    struct Closed;
+    impl Write for Closed {
+        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+            Err(io::ErrorKind::BrokenPipe.into())
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let name = string(dir.path().join("new").as_os_str().as_bytes());
+    let flags = OpenFlags::WRITE | OpenFlags::CREATE;
+    let told = RefCell::new(Vec::new());
+    let tell = |operation: &SftpOperation| {
+        told.borrow_mut().push((operation.op.clone(), operation.result.clone()));
+        Ok(())
+    };
+    let open = packet(3, 1, &[&name, &flags.to_be_bytes(), &NO_ATTRIBUTES]);
+    assert!(Server::new(&open[..], Closed, tell, true).run().is_err());
+    let expected = [("open-write", "ok"), ("write", "cut off before the file was closed")];
+    assert_eq!(told.into_inner(), expected.map(|(op, result)| (op.to_owned(), result.to_owned())));
+}
+
+#[test]
+fn a_path_is_told_up_to_a_bound_and_hashed_whole() {
+    let long = "\u{1}".repeat(200_000);
+    let told = operation("remove", Path::new(&long), "no such file");
+    assert!(told.path.contains(&sha256_hex(&long)) && told.path.contains("200000 bytes"), "{}", told.path);
+    assert!(serde_json::to_vec(&told).unwrap().len() < 32 * 1024);
+    assert_eq!(operation("remove", Path::new("/a"), "ok").path, "/a");
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! The watch: measures on its interval, and moves what it finds to the outbox.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -16,6 +17,9 @@ use crate::outbox::{Outbox, OutboxError};
 pub struct Nudges {
     /// Measure now.
     pub report_now: Notify,
+    /// The link is new: after the next round, tell all that is raised. What the centre lost, or holds from another time, is put
+    /// right by it.
+    pub resynchronise: AtomicBool,
     /// The reporting interval.
     pub interval: watch::Sender<Duration>,
     /// A consent arrived: look at its end.
@@ -24,7 +28,12 @@ pub struct Nudges {
 
 impl Nudges {
     pub fn new(interval: Duration) -> Self {
-        Self { report_now: Notify::new(), interval: watch::Sender::new(interval), consents: Notify::new() }
+        Self {
+            report_now: Notify::new(),
+            resynchronise: AtomicBool::new(false),
+            interval: watch::Sender::new(interval),
+            consents: Notify::new(),
+        }
     }
 }
 
@@ -49,22 +58,23 @@ pub async fn run(mut checks: Checks, outbox: Arc<Outbox>, nudges: &Nudges, stop:
             tracing::warn!(%error, "a health report is lost");
         }
         // What can't be written now is tried again after the next round; nothing of it is forgotten.
-        if let Err(error) = report_alarms(&mut checks, &outbox, measure) {
+        if let Err(error) = report_alarms(&mut checks, &outbox, nudges, measure) {
             tracing::error!(%error, "alarms can't be reported now");
         }
     }
 }
 
-/// Changes first, then, where a spool or the alarm state began anew, the whole list.
-fn report_alarms(checks: &mut Checks, outbox: &Outbox, measured: bool) -> Result<(), OutboxError> {
+/// Changes first, then, where the link, the spool or the alarm state began anew, the whole list.
+fn report_alarms(checks: &mut Checks, outbox: &Outbox, nudges: &Nudges, measured: bool) -> Result<(), OutboxError> {
     outbox.tell_drops()?;
     let changes: Vec<_> = checks.unsent().iter().cloned().map(Report::Alarm).collect();
     if !changes.is_empty() {
         outbox.send_all(&changes)?;
         checks.sent(changes.len());
     }
-    if measured && (checks.is_fresh() || outbox.spool().is_fresh()) {
+    if measured && (nudges.resynchronise.load(Ordering::Relaxed) || checks.is_fresh() || outbox.spool().is_fresh()) {
         outbox.send(&Report::ActiveAlarms { at: Timestamp::now(), alarms: checks.active() })?;
+        nudges.resynchronise.store(false, Ordering::Relaxed);
         outbox.spool().announced()?;
         if let Err(error) = checks.announced() {
             tracing::error!(%error, "the alarm state is not on disk");

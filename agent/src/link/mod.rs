@@ -6,6 +6,7 @@
 mod streams;
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
@@ -211,12 +212,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Visit<'_, S> {
                 if protocol != PROTOCOL {
                     return Err(LinkError::Protocol(protocol));
                 }
-                self.streams.welcome(&self.agent.outbox, &stored).inspect_err(|error| {
-                    if matches!(error, LinkError::RolledBack) {
-                        // The new epoch begins with the list of active alarms.
-                        self.agent.nudges.report_now.notify_one();
-                    }
-                })?;
+                self.agent.nudges.resynchronise.store(true, Ordering::Relaxed);
+                self.streams.welcome(&self.agent.outbox, &stored)?;
                 *welcomed = true;
                 self.agent.set_link(true, None);
                 tracing::info!(server = %self.agent.identity.server, "the link is up");

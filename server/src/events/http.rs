@@ -53,12 +53,11 @@ async fn stream(
     headers: HeaderMap,
 ) -> Result<Sse<impl Stream<Item = Result<sse::Event, Infallible>>>, ApiError> {
     let resumed = headers.get("last-event-id").and_then(|value| value.to_str().ok()?.parse().ok());
-    let seq = match resumed.or(params.after) {
-        Some(seq) => seq,
-        None => {
-            let scope = actor.scope();
-            store.read(move |db| super::newest(db, &scope)).await?
-        }
+    let seq = if let Some(seq) = resumed.or(params.after) {
+        seq
+    } else {
+        let scope = actor.scope();
+        store.read(move |db| super::newest(db, &scope)).await?
     };
     let topics = params.topics.split(',').map(str::trim).filter(|topic| !topic.is_empty()).map(str::to_owned).collect();
     let tail = Tail { nudges: store.nudges(), store, stop, scope: actor.scope(), topics, seq, waiting: Vec::new() };

@@ -10,6 +10,7 @@ mod transfers;
 
 use std::io::{Read, Write};
 use std::process::{Command, Stdio};
+use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use device::{Device, text};
@@ -55,11 +56,12 @@ fn standard_input_goes_in_whole_and_its_end_is_an_end() {
     assert_eq!((output.status.code(), output.stdout.len()), (Some(5), 3));
 }
 
-/// `ssh` on a terminal of its own.
+/// `ssh` on a terminal of its own. A thread reads it all the time, as a screen does.
 struct OnTerminal {
     ssh: std::process::Child,
     master: std::fs::File,
-    seen: String,
+    screen: mpsc::Receiver<Vec<u8>>,
+    seen: Vec<u8>,
 }
 
 impl OnTerminal {
@@ -73,7 +75,17 @@ impl OnTerminal {
         command.args(["--ctty", "--wait", "ssh"]).args(device.ssh_arguments()).args(arguments);
         command.stdin(slave.try_clone().unwrap()).stdout(slave.try_clone().unwrap()).stderr(slave);
         command.env("TERM", "xterm-256color");
-        let on = Self { ssh: command.spawn().unwrap(), master: master.into(), seen: String::new() };
+        let master = std::fs::File::from(master);
+        let (show, screen) = mpsc::channel();
+        let mut output = master.try_clone().unwrap();
+        std::thread::spawn(move || {
+            let mut buffer = [0; 65536];
+            while let Ok(n @ 1..) = output.read(&mut buffer) {
+                // Nobody looks any more once the test is over.
+                let _ = show.send(buffer[..n].to_vec());
+            }
+        });
+        let on = Self { ssh: command.spawn().unwrap(), master, screen, seen: Vec::new() };
         on.resize(80, 24);
         on
     }
@@ -86,31 +98,25 @@ impl OnTerminal {
         self.master.write_all(keys.as_bytes()).unwrap();
     }
 
-    /// Reads until `wanted` shows after what was seen before.
+    /// Waits until `wanted` shows after what was seen before.
     fn expect(&mut self, wanted: &str) {
-        let deadline = Instant::now() + Duration::from_secs(30);
+        let deadline = Instant::now() + Duration::from_secs(60);
         loop {
-            if let Some(at) = self.seen.find(wanted) {
+            if let Some(at) = self.seen.windows(wanted.len()).position(|part| part == wanted.as_bytes()) {
                 self.seen.drain(..at + wanted.len());
                 return;
             }
-            assert!(Instant::now() < deadline, "`{wanted}` did not come; seen: {}", self.seen);
-            let mut buffer = [0; 4096];
-            match self.master.read(&mut buffer) {
-                Ok(n) if n > 0 => self.seen.push_str(&String::from_utf8_lossy(&buffer[..n])),
-                _ => panic!("the terminal closed before `{wanted}`; seen: {}", self.seen),
+            // Of a flood only the end matters: it may be the beginning of what is wanted.
+            self.seen.drain(..self.seen.len().saturating_sub(wanted.len() + 1000));
+            match self.screen.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+                Ok(part) => self.seen.extend(part),
+                Err(why) => panic!("`{wanted}` did not come ({why}); seen last: {}", String::from_utf8_lossy(&self.seen)),
             }
         }
     }
 
     fn exit(mut self) -> Option<i32> {
-        // What is still to come must be read, or ssh can't end.
-        let mut master = self.master.try_clone().unwrap();
-        let drain = std::thread::spawn(move || std::io::copy(&mut master, &mut std::io::sink()).is_ok());
-        let code = self.ssh.wait().unwrap().code();
-        drop(self.master);
-        let _ = drain.join();
-        code
+        self.ssh.wait().unwrap().code()
     }
 }
 

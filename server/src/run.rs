@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
+use jiff::{SignedDuration, Timestamp};
 use lineman_common::statement::SignerList;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -15,12 +16,14 @@ use crate::config::Settings;
 use crate::gateway::{self, Jump, Legs};
 use crate::health::Samples;
 use crate::store::Store;
-use crate::trust::{Authority, http::Addresses};
+use crate::trust::{self, Authority, http::Addresses};
 use crate::web::ApiError;
 use crate::{agents, api, consents, link, people};
 
 /// How long connections may take to finish when the server stops.
 const DRAIN: Duration = Duration::from_secs(10);
+/// A roster lives 35 days at most: this long before its end somebody should sign the next one.
+const ROSTER_WARNING: SignedDuration = SignedDuration::from_hours(7 * 24);
 /// How often requests that nobody answered are let lapse.
 const LAPSE_EVERY: Duration = Duration::from_secs(5);
 
@@ -55,9 +58,11 @@ pub async fn run(config: &Path) -> anyhow::Result<()> {
     let router = api::router(&handles).merge(link::routes(link));
     let door = api::Door::new(router, legs.clone(), &authority, &settings.names, stop.clone(), tasks.clone())?;
     let unknown = Arc::new(tokio::sync::Semaphore::new(gateway::MOST_UNKNOWN));
+    let roster_root = Arc::clone(&vendor_root);
     let jump = Jump { unknown, store: store.clone(), links, legs, vendor_root, stop: stop.clone(), tasks: tasks.clone() };
     tasks.spawn(api::serve(door, listener));
     tasks.spawn(gateway::serve(jump, gateway_key, jump_listener));
+    tasks.spawn(watch_roster(store.clone(), roster_root, stop.clone()));
     tasks.spawn(lapse(store.clone(), stop.clone()));
 
     println!("ready {ready}");
@@ -82,6 +87,26 @@ async fn asked_to_stop() -> std::io::Result<()> {
         _ = int.recv() => {}
     }
     Ok(())
+}
+
+/// Says in the log, at the start and once a day, when the roster is about to expire: without one nobody gets in.
+async fn watch_roster(store: Store, vendor_root: Arc<SignerList>, stop: CancellationToken) {
+    let mut every = tokio::time::interval(Duration::from_secs(24 * 3600));
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            _ = every.tick() => {}
+        }
+        let vendor_root = Arc::clone(&vendor_root);
+        let expiry = store.read(move |db| -> Result<_, trust::Error> { Ok(trust::roster(db, &vendor_root)?.head.expiry) }).await;
+        match expiry {
+            Ok(expiry) if expiry < Timestamp::now() + ROSTER_WARNING => {
+                tracing::warn!(%expiry, "the roster expires soon, and then no engineer gets in: have the vendor root sign a new one");
+            }
+            Ok(_) | Err(trust::Error::NoRoster) => {}
+            Err(error) => tracing::error!(%error, "the published roster can't be used"),
+        }
+    }
 }
 
 async fn lapse(store: Store, stop: CancellationToken) {

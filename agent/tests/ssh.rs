@@ -131,7 +131,7 @@ fn a_terminal_resizes_interrupts_and_speaks_utf8() {
     terminal.type_in("until stty size | grep 132; do :; done\n");
     terminal.expect("43 132\r\n");
     // Ctrl-C under a flood.
-    terminal.type_in("echo be''gin; yes\n");
+    terminal.type_in("echo be''gin; yes | head -c 300000000\n");
     terminal.expect("begin\r\n");
     terminal.expect("y\r\ny\r\n");
     terminal.type_in("\u{3}");

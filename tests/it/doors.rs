@@ -40,14 +40,15 @@ pub fn every_stock_client_gets_in_as_consented(demo: &Demo) {
         stty rows 50 columns 100 < $spawn_out(slave,name)
         send "sleep 1; stty size\r"; expect "50 100"; expect -re {{\$ $}}
         send "echo 你好-\$((40+2))\r"; expect "你好-42"; expect -re {{\$ $}}
-        send "yes\r"; expect "y\r\ny\r\ny"
+        send "yes | head -c 20000000\r"; expect "y\r\ny\r\ny"
         send "\003"; expect -re {{\$ $}}
+        send "echo ended-\$?\r"; expect "ended-130"; expect -re {{\$ $}}
         send "exit 5\r"; expect eof
         exit [lindex [wait] 3]
         "#,
         config.display()
     );
-    run(Command::new("expect").arg("-c").arg(script)).exits(5).says("你好-42");
+    run(Command::new("expect").arg("-c").arg(script)).exits(5).says("你好-42").says("ended-130");
 
     // Files down; up is refused, and says why.
     let files = demo.scratch("doors");

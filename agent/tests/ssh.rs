@@ -148,6 +148,20 @@ fn a_terminal_resizes_interrupts_and_speaks_utf8() {
 }
 
 #[test]
+fn an_agent_that_ignores_signals_hands_none_of_that_down() {
+    let dir = tempfile::tempdir().unwrap();
+    let program = dir.path().join("agent");
+    let script = format!("#!/bin/sh\ntrap '' HUP INT QUIT TSTP\nexec {} \"$@\"\n", env!("CARGO_BIN_EXE_lineman-agent"));
+    std::fs::write(&program, script).unwrap();
+    std::fs::set_permissions(&program, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let device = Device::start_as("exec", program);
+    let output = device.ssh(&["grep SigIgn /proc/self/status"]).output().unwrap();
+    let mask = text(&output.stdout).trim().strip_prefix("SigIgn:\t").map(|hex| u64::from_str_radix(hex, 16).unwrap());
+    // Bit n is signal n + 1; those from 32 on are the C library's own.
+    assert_eq!(mask.map(|mask| mask & 0x7fff_ffff), Some(0), "{}", text(&output.stderr));
+}
+
+#[test]
 fn what_a_command_read_and_wrote_is_in_the_recording() {
     let device = Device::start("exec");
     let mut ssh = device.ssh(&["sh"]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();

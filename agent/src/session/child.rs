@@ -15,6 +15,8 @@ use std::os::unix::ffi::OsStringExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use lineman_common::id::SessionId;
 use rustix::fs::{Mode, fchmod, fchown};
@@ -25,6 +27,7 @@ use rustix::process::{
 use rustix::stdio::{dup2_stdin, stderr, stdin, stdout};
 use rustix::thread::{set_thread_groups, set_thread_res_gid, set_thread_res_uid};
 use serde::{Deserialize, Serialize};
+use signal_hook::consts::{SIGALRM, SIGCHLD, SIGHUP, SIGINT, SIGPIPE, SIGQUIT, SIGTERM, SIGTSTP, SIGTTIN, SIGTTOU, SIGUSR1, SIGUSR2};
 
 use super::account::Account;
 use super::sftp;
@@ -197,7 +200,18 @@ fn exec(orders: &ChildOrders, line: Option<&[u8]>) -> Result<(), ChildError> {
         }
     }
     command.env_clear().envs(environment(orders));
+    hear_signals();
     Err(ChildError::Exec { program: account.shell.clone(), source: command.exec() })
+}
+
+/// An agent that was started in the background, or by `nohup`, ignores signals, and would hand that down: Ctrl-C would do nothing in the
+/// shell, and a hang-up would not end it. What a program listens to is its default again after `exec`; what it ignores stays ignored.
+/// So the child listens, for the moment that is left of it.
+fn hear_signals() {
+    const HEARD: &[i32] = &[SIGHUP, SIGINT, SIGQUIT, SIGPIPE, SIGALRM, SIGTERM, SIGCHLD, SIGTSTP, SIGTTIN, SIGTTOU, SIGUSR1, SIGUSR2];
+    for signal in HEARD {
+        let _ = signal_hook::flag::register(*signal, Arc::new(AtomicBool::new(false)));
+    }
 }
 
 fn environment(orders: &ChildOrders) -> BTreeMap<String, OsString> {

@@ -84,6 +84,11 @@ fn line(principal: &str, namespace: &str, key: &PrivateKey) -> String {
 impl Device {
     /// With a consent for these doors.
     pub fn start(doors: &str) -> Self {
+        Self::start_as(doors, PathBuf::from(env!("CARGO_BIN_EXE_lineman-agent")))
+    }
+
+    /// With a program of the test's choice as session child.
+    pub fn start_as(doors: &str, program: PathBuf) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let home = tempfile::tempdir().unwrap();
         std::fs::set_permissions(home.path(), std::fs::Permissions::from_mode(0o777)).unwrap();
@@ -147,7 +152,7 @@ impl Device {
         let profile = Profile { user: user.into(), unsafe_self: true, shell, home: home_path, env: BTreeMap::new() };
         let (consents, sessions) = (Arc::new(consents), Arc::new(Sessions::default()));
         let host = Host::new(
-            PathBuf::from(env!("CARGO_BIN_EXE_lineman-agent")),
+            program,
             Arc::clone(&identity),
             BTreeMap::from([("view".to_owned(), profile.clone())]),
             Arc::clone(&consents),

@@ -79,7 +79,7 @@ impl OnTerminal {
         let (show, screen) = mpsc::channel();
         let mut output = master.try_clone().unwrap();
         std::thread::spawn(move || {
-            let mut buffer = [0; 65536];
+            let mut buffer = [0; 8192];
             while let Ok(n @ 1..) = output.read(&mut buffer) {
                 // Nobody looks any more once the test is over.
                 let _ = show.send(buffer[..n].to_vec());

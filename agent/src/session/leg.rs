@@ -3,6 +3,7 @@
 //! See [`lineman_common::leg`] for the protocol. Version 1 counts bytes both ways, so that resuming can come later without
 //! a new version; nothing is replayed yet, and a cut leg ends the session.
 
+use std::pin::pin;
 use std::time::Duration;
 
 use lineman_common::leg::{self, ACK_EVERY_BYTES, HEADER_BYTES, Header, LegError, MAX_DATA_BYTES, MAX_GREETING_BYTES};
@@ -78,9 +79,21 @@ where
     let (from_ssh, to_ssh) = tokio::io::split(ours);
     let (taken, told) = watch::channel(0);
     let work = async move {
-        match tokio::try_join!(inward(from_leg, to_ssh, taken), outward(from_ssh, to_leg, told)) {
-            Ok(((), ())) => LegEnd::Finished,
-            Err(error) => {
+        let (mut inward, mut outward) = (pin!(inward(from_leg, to_ssh, taken)), pin!(outward(from_ssh, to_leg, told)));
+        // A side that said `Fin` has ended as it wanted to; that the connection closes under the other's last bytes is no cut.
+        let broken = tokio::select! {
+            inward = &mut inward => match inward {
+                Ok(()) => { let _ = outward.await; None }
+                Err(error) => Some(error),
+            },
+            outward = &mut outward => match (outward, inward.await) {
+                (Ok(()), _) | (Err(_), Ok(())) => None,
+                (Err(error), Err(_)) => Some(error),
+            },
+        };
+        match broken {
+            None => LegEnd::Finished,
+            Some(error) => {
                 tracing::debug!(%error, "the session leg broke");
                 LegEnd::Cut
             }

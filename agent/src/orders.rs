@@ -57,7 +57,12 @@ fn urgent(agent: &Agent, order: &Order) -> Option<Outcome> {
         | Order::LogLevel { .. }
         | Order::Roster { .. }
         | Order::Challenge { .. }
+        | Order::Request { .. }
         | Order::Consent { .. }
+        | Order::EndStanding { .. }
+        | Order::Signers { .. }
+        | Order::Stop { .. }
+        | Order::Resume { .. }
         | Order::Open { .. } => return None,
     };
     Some(match done {
@@ -84,15 +89,19 @@ async fn obey(agent: &Arc<Agent>, order: Order) -> Result<Answer, String> {
         Order::Roster { signed } => agent.take_roster(&signed).map_err(|e| words(&e))?,
         Order::Challenge { consent } => {
             let (challenge, lapses_at) = agent.consents.challenge(consent).map_err(|e| words(&e))?;
-            return Ok(Answer::Challenge { challenge, lapses_at });
+            return Ok(Answer::Challenge { challenge, lapses_at, policy: agent.consents.policy().into() });
         }
-        Order::Consent { request, consent } => {
-            let until = agent.consents.admit(&request, &consent).map_err(|e| words(&e))?;
+        Order::Consent { request, consents } => {
+            let [consent] = &consents[..] else { return Err("one consent is wanted".into()) };
+            let until = agent.consents.admit(&request, consent).map_err(|e| words(&e))?;
             agent.nudges.consents.notify_one();
             tracing::info!(%until, "a consent is live");
             return Ok(Answer::ConsentLive { until });
         }
-        Order::Open { key, ticket } => open(agent, &key, ticket).await?,
+        Order::Open { key, ticket, consent: _ } => open(agent, &key, ticket).await?,
+        Order::Request { .. } | Order::EndStanding { .. } | Order::Signers { .. } | Order::Stop { .. } | Order::Resume { .. } => {
+            return Err("this device does not know this order".into());
+        }
         Order::EndConsent { .. } | Order::KillSession { .. } => return Err("this order is carried out where it is heard".into()),
     }
     Ok(Answer::Ok)

@@ -77,6 +77,8 @@ fn stream_of(report: &Report) -> Stream {
         | Report::ConsentEnded { .. }
         | Report::SessionOpened(_)
         | Report::SessionFirstByte { .. }
-        | Report::SessionEnded(_) => Stream::Events,
+        | Report::SessionEnded(_)
+        | Report::Receipt { .. }
+        | Report::Local { .. } => Stream::Events,
     }
 }

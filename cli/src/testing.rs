@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use jiff::{Timestamp, ToSpan};
 use lineman_common::api::{ChallengeReply, ConsentState, ConsentView, TrustBundle};
 use lineman_common::id::ConsentId;
+use lineman_common::link::DevicePolicy;
 use lineman_common::name::{CustomerCode, FaultNumber, NeName};
 use lineman_common::session::Grade;
 use lineman_common::statement::device::openssh;
@@ -145,6 +146,7 @@ impl World {
             device: self.device.clone(),
             challenge: "c".repeat(43),
             lapses_at: Timestamp::now() + 4.hours(),
+            policy: DevicePolicy { grades: vec![Grade::EndToEnd], approvals: 1, accounts: vec!["view".into()], max_duration_s: 14_400 },
             device_statement: self.statement_for(self.host_key.public_key()),
         }
     }
@@ -155,7 +157,7 @@ impl World {
             state: ConsentState::Requested,
             fault: self.fault.clone(),
             device: self.device.clone(),
-            grade: Grade::EndToEnd,
+            grade: Some(Grade::EndToEnd),
             engineer: "engineer-a".parse().unwrap(),
             doors: Some(ask().doors),
             account: Some("view".into()),
@@ -171,7 +173,9 @@ impl World {
             ended_at: None,
             end_reason: None,
             request: Some(request),
-            consent: None,
+            approvals_needed: 1,
+            consents: Vec::new(),
+            local: None,
             roster: Some(self.roster(7)),
             device_statement: Some(self.statement_for(self.host_key.public_key())),
         }

@@ -16,7 +16,7 @@ use crate::alarm::AlarmReport;
 use crate::health::HealthReport;
 use crate::id::{ConsentId, SessionId, SpoolEpoch};
 use crate::name::PersonName;
-use crate::session::EndReason;
+use crate::session::{EndReason, Grade};
 use crate::statement::Signed;
 
 /// ALPN protocol of the link, and its version.
@@ -124,6 +124,24 @@ pub enum Report {
         session: SessionId,
     },
     SessionEnded(SessionEnded),
+    /// What the device holds and obeys ([`crate::statement::Receipt`]): on every new link, and whenever it changed.
+    Receipt {
+        signed: Signed,
+    },
+    /// The device's administrator did something there ([`crate::statement::LocalStatement`]).
+    Local {
+        signed: Signed,
+        /// The act made this consent live, until then.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        live: Option<LocalConsent>,
+    },
+}
+
+/// A consent that was approved on the device.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct LocalConsent {
+    pub consent: ConsentId,
+    pub until: Timestamp,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -157,6 +175,12 @@ pub struct SessionSummary {
     pub commands: Vec<String>,
     /// Files read or written through SFTP, the first 32.
     pub files: Vec<String>,
+    /// Places that forwards led to.
+    #[serde(default)]
+    pub forwards: Vec<String>,
+    /// What the session left behind on the device: processes, changed crontabs, authorized_keys and the like.
+    #[serde(default)]
+    pub leftovers: Vec<String>,
     /// Bytes sent to the engineer.
     pub output_bytes: u64,
     /// Bytes received from the engineer.
@@ -190,19 +214,45 @@ pub enum Order {
     Challenge {
         consent: ConsentId,
     },
-    /// A consent with the request it answers.
+    /// A signed request, to be checked and kept: a mistake shows before anybody is asked, and the device's administrator can see it.
+    Request {
+        request: Signed,
+    },
+    /// What lets somebody in: a request with the carrier's answers. For the grades `end-to-end` and `gateway` these are consents, one
+    /// for each approval that the local policy wants; for `role` they are standing statements.
     Consent {
         request: Signed,
-        consent: Signed,
+        consents: Vec<Signed>,
     },
     EndConsent {
         consent: ConsentId,
         reason: EndReason,
     },
+    /// A standing statement ends before its time, and every consent that rests on it.
+    EndStanding {
+        standing: Signed,
+        reason: EndReason,
+    },
+    /// The carrier's new signer list: the same text with as many signatures as the local policy wants.
+    Signers {
+        signed: Vec<Signed>,
+    },
+    /// Ends every session and consent, and takes none until `Resume`.
+    Stop {
+        by: String,
+        reason: String,
+    },
+    /// Takes a `Stop` of the centre back; what it ended stays ended, and a stop made on the device stays.
+    Resume {
+        by: String,
+    },
     /// May the holder of this key enter? If so, dial a leg with the one-time ticket.
     Open {
         key: String,
         ticket: String,
+        /// Which consent, for grade `gateway`: there the key is the centre's.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        consent: Option<ConsentId>,
     },
     KillSession {
         session: SessionId,
@@ -231,6 +281,18 @@ pub enum Outcome {
     },
 }
 
+/// What the owner's local file says about consents, so that a request which would be refused is not made.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "api", derive(utoipa::ToSchema))]
+pub struct DevicePolicy {
+    pub grades: Vec<Grade>,
+    /// How many of the carrier's people must sign a consent.
+    pub approvals: u8,
+    /// Account profiles.
+    pub accounts: Vec<String>,
+    pub max_duration_s: u32,
+}
+
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(tag = "answer", rename_all = "snake_case")]
 pub enum Answer {
@@ -238,6 +300,7 @@ pub enum Answer {
     Challenge {
         challenge: String,
         lapses_at: Timestamp,
+        policy: DevicePolicy,
     },
     /// The consent is live until then, by the device's clock.
     ConsentLive {

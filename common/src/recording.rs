@@ -18,7 +18,7 @@ use ssh_key::PublicKey;
 
 use crate::id::{ConsentId, SessionId};
 use crate::name::{NeName, PersonName};
-use crate::session::{Door, EndReason};
+use crate::session::{Door, EndReason, Grade};
 use crate::statement::{Namespace, Signed, sha256_hex};
 
 /// One line of a recording file.
@@ -45,8 +45,10 @@ pub struct ChunkHeader {
 pub struct Bind {
     pub device: NeName,
     pub consent: ConsentId,
+    pub grade: Grade,
     pub request_sha256: String,
-    pub consent_sha256: String,
+    /// Hashes of what let the engineer in: consents, standing statements, or the local statement of a break-glass approval.
+    pub consents_sha256: Vec<String>,
     pub engineer: PersonName,
     pub engineer_key: String,
     pub host_key: String,
@@ -109,6 +111,9 @@ pub struct Opened {
     pub command: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub terminal: Option<Terminal>,
+    /// Where a forward leads.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -431,7 +436,8 @@ mod tests {
             device: "ne-1.jw.ne".parse().unwrap(),
             consent: ConsentId::new(),
             request_sha256: "r".into(),
-            consent_sha256: "c".into(),
+            grade: Grade::EndToEnd,
+            consents_sha256: vec!["c".into()],
             engineer: "engineer-a".parse().unwrap(),
             engineer_key: "k".into(),
             host_key: "h".into(),

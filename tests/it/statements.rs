@@ -40,7 +40,7 @@ pub fn stock_ssh_keygen_verifies_every_statement(demo: &Demo) {
     };
     let (roster, anchors) = (list("roster", &evidence["roster"]), list("anchors", &bundle["anchors"]));
     verify(&dir, &roster, "engineer-a", "request@lineman", &evidence["request"]).ok().says("Good");
-    verify(&dir, &signers, "approver-yw", "consent@lineman", &evidence["consent"]).ok().says("Good");
+    verify(&dir, &signers, "approver-yw", "consent@lineman", &evidence["consents"][0]).ok().says("Good");
     verify(&dir, &anchors, "tech-yw", "device@lineman", &evidence["device_statement"]).ok().says("Good");
     verify(&dir, &signers, "tech-yw", "device@lineman", &evidence["device_statement"]).ok().says("Good");
 
@@ -61,9 +61,9 @@ pub fn stock_ssh_keygen_verifies_every_statement(demo: &Demo) {
     }
 
     // The same check fails for another purpose, another principal, another text: the test can fail.
-    assert_ne!(verify(&dir, &signers, "approver-yw", "device@lineman", &evidence["consent"]).code, Some(0));
-    assert_ne!(verify(&dir, &signers, "tech-yw", "consent@lineman", &evidence["consent"]).code, Some(0));
-    let mut changed = evidence["consent"].clone();
+    assert_ne!(verify(&dir, &signers, "approver-yw", "device@lineman", &evidence["consents"][0]).code, Some(0));
+    assert_ne!(verify(&dir, &signers, "tech-yw", "consent@lineman", &evidence["consents"][0]).code, Some(0));
+    let mut changed = evidence["consents"][0].clone();
     changed["text"] = changed["text"].as_str().expect("a text").replace("duration-s: 1800", "duration-s: 9999").into();
     assert_ne!(verify(&dir, &signers, "approver-yw", "consent@lineman", &changed).code, Some(0));
 

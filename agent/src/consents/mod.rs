@@ -27,6 +27,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use lineman_common::id::{ConsentId, SessionId};
+use lineman_common::link::DevicePolicy;
 use lineman_common::name::NeName;
 use lineman_common::printable::escape;
 use lineman_common::session::{EndReason, Grade};
@@ -85,6 +86,13 @@ pub struct Policy {
     pub accounts: Vec<String>,
 }
 
+impl From<&Policy> for DevicePolicy {
+    fn from(policy: &Policy) -> Self {
+        let Policy { grades, max_duration_s, accounts, .. } = policy;
+        Self { grades: grades.clone(), approvals: 1, accounts: accounts.clone(), max_duration_s: *max_duration_s }
+    }
+}
+
 /// What was pinned at enrolment, as far as consents need it.
 pub struct Pinned {
     pub device: NeName,
@@ -136,6 +144,10 @@ impl Consents {
 
     fn store(&self, ledger: &Ledger) -> Result<(), Refusal> {
         ledger.save().map_err(|source| Refusal::Store { device: self.pinned.device.clone(), source })
+    }
+
+    pub fn policy(&self) -> &Policy {
+        &self.policy
     }
 
     /// Counter of the roster that is held, 0 for none.

@@ -115,7 +115,7 @@ impl Ask {
     pub fn opened(&self, doors: &Doors) -> Opened {
         let terminal = |t: &TerminalRequest| Terminal { term: t.term.clone(), cols: t.size.cols, rows: t.size.rows };
         let command = self.command().map(|command| command[..recorded_bytes(&command)].to_owned());
-        Opened { door: self.door(doors), command, terminal: self.terminal.as_ref().map(terminal) }
+        Opened { door: self.door(doors), command, terminal: self.terminal.as_ref().map(terminal), target: None }
     }
 
     /// What the recording says of a command that it doesn't hold as it came.

@@ -37,7 +37,7 @@ use jiff::Timestamp;
 use lineman_common::id::SessionId;
 use lineman_common::link::{Report, SessionOpened};
 use lineman_common::recording::{Bind, What};
-use lineman_common::session::EndReason;
+use lineman_common::session::{EndReason, Grade};
 use lineman_common::statement::sha256_hex;
 use russh::Disconnect;
 use russh::server::{Handle, RunningSession, run_stream};
@@ -205,7 +205,8 @@ impl Visit {
             device: host.identity.device.clone(),
             consent: live.id,
             request_sha256: sha256_hex(&live.request.text),
-            consent_sha256: sha256_hex(&live.consent.text),
+            grade: Grade::EndToEnd,
+            consents_sha256: vec![sha256_hex(&live.consent.text)],
             engineer: live.engineer.clone(),
             engineer_key: key,
             host_key: host.identity.host_key_line(),

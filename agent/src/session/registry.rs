@@ -38,6 +38,8 @@ impl Ending {
             EndReason::LinkLost => "the connection was lost",
             EndReason::AgentStopped => "the agent on the device is stopping",
             EndReason::RecorderFailed => "the device can't record any more",
+            EndReason::Quota => "the recording reached its largest size",
+            EndReason::Stopped => "everything on this device was stopped",
             EndReason::Error => "an error on the device",
         };
         Self { reason, text: text.to_owned() }

@@ -38,7 +38,7 @@ fn centre(world: &Arc<World>, verdict: ConsentState) -> Server {
             route if route == format!("POST /api/v1/consents/{id}/approval") => {
                 let mut view = consent.lock().unwrap();
                 let view = view.as_mut().unwrap();
-                view.consent = Some(serde_json::from_value(asked.body["consent"].clone()).unwrap());
+                view.consents = vec![serde_json::from_value(asked.body["consent"].clone()).unwrap()];
                 view.state = verdict;
                 view.device_says = (verdict == ConsentState::RefusedByDevice).then(|| "the roster expired".into());
                 answer(ConsentView { state: ConsentState::Approved, ..view.clone() })

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use lineman_common::api::{RecordingReply, Session, SessionState};
 use lineman_common::id::SessionId;
 use lineman_common::recording::{Bind, ChunkHeader, Event, FIRST_PREV, Flow, Opened, What, body};
-use lineman_common::session::{Door, EndReason};
+use lineman_common::session::{Door, EndReason, Grade};
 use lineman_common::statement::{Namespace, Signed, sha256_hex, sig};
 
 use super::server::{Answer, Server, json as answer};
@@ -18,7 +18,8 @@ fn recording(world: &World, session: SessionId, count: u64) -> Vec<String> {
         device: world.device.clone(),
         consent: world.id,
         request_sha256: sha256_hex("request"),
-        consent_sha256: sha256_hex("consent"),
+        grade: Grade::EndToEnd,
+        consents_sha256: vec![sha256_hex("consent")],
         engineer: "engineer-a".parse().unwrap(),
         engineer_key: sig::fingerprint(world.engineer.public_key()).to_string(),
         host_key: sig::fingerprint(world.host_key.public_key()).to_string(),
@@ -39,7 +40,7 @@ fn recording(world: &World, session: SessionId, count: u64) -> Vec<String> {
         let open = Event {
             seconds: 0.0,
             channel: 0,
-            what: What::Open(Opened { door: Door::Exec, command: Some("ne show fan".into()), terminal: None }),
+            what: What::Open(Opened { door: Door::Exec, command: Some("ne show fan".into()), terminal: None, target: None }),
         };
         let output = format!("风扇 {chunk}\x1b]52;c;ZXZpbA==\x07\n");
         #[expect(clippy::cast_precision_loss, reason = "a few chunks")]
@@ -81,7 +82,7 @@ fn centre(world: &Arc<World>, id: SessionId, lines: &[String]) -> Server {
         if route == format!("GET /api/v1/consents/{}", world.id) {
             let paper = |text: &str| Signed { text: text.into(), signature: String::new() };
             let mut view = world.view(paper("request"));
-            view.consent = Some(paper("consent"));
+            view.consents = vec![paper("consent")];
             return answer(view);
         }
         Answer(axum::http::StatusCode::NOT_FOUND, "text/plain", route.to_owned())

@@ -4,9 +4,11 @@ use utoipa::ToSchema;
 
 use crate::Printable;
 use crate::id::ConsentId;
-use crate::name::{FaultNumber, NeName, PersonName};
+use crate::link::DevicePolicy;
+use crate::name::{CustomerCode, FaultNumber, NeName, PersonName};
 use crate::session::{Doors, EndReason, Grade};
 use crate::statement::Signed;
+use crate::statement::standing::{Devices, ForFault};
 
 words! {
     pub enum ConsentState {
@@ -44,6 +46,8 @@ pub struct ChallengeReply {
     pub device: NeName,
     pub challenge: String,
     pub lapses_at: Timestamp,
+    /// What the device takes: a request beyond it would be refused there.
+    pub policy: DevicePolicy,
     /// Proves the host key that goes into the request.
     pub device_statement: Signed,
 }
@@ -69,7 +73,9 @@ pub struct ConsentView {
     pub state: ConsentState,
     pub fault: FaultNumber,
     pub device: NeName,
-    pub grade: Grade,
+    /// `None` until the request is there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub grade: Option<Grade>,
     pub engineer: PersonName,
     /// As requested, or as narrowed by the approval.
     pub doors: Option<Doors>,
@@ -90,11 +96,56 @@ pub struct ConsentView {
     pub end_reason: Option<EndReason>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request: Option<Signed>,
+    /// How many of the carrier's people must sign, by the device's word.
+    pub approvals_needed: u8,
+    /// What the carrier signed so far: consents, or the standing statements that let the request in.
+    #[serde(default)]
+    pub consents: Vec<Signed>,
+    /// Approved on the device itself, without a carrier signer: the device's own signed word for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub consent: Option<Signed>,
+    pub local: Option<Signed>,
     /// What an approver checks the request against.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub roster: Option<Signed>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub device_statement: Option<Signed>,
+}
+
+words! {
+    pub enum StandingState {
+        Standing = "standing",
+        /// Its time has passed.
+        Over = "over",
+        Revoked = "revoked",
+    }
+}
+
+/// `POST /api/v1/standing`: a standing statement that the carrier signed.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewStanding {
+    /// The same terms, signed by as many people as the devices want; usually one.
+    pub statements: Vec<Signed>,
+}
+
+/// A standing statement. What counts is in `statements`, signed; the rest is for lists.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct StandingView {
+    pub id: ConsentId,
+    pub state: StandingState,
+    pub customer: CustomerCode,
+    pub devices: Devices,
+    pub fault: ForFault,
+    /// The lowest level of the roster that it lets in.
+    pub level: u8,
+    pub doors: Doors,
+    pub account: String,
+    /// Of each entry, at most.
+    pub duration_s: u32,
+    pub approvers: Vec<PersonName>,
+    pub issued: Timestamp,
+    pub valid_before: Timestamp,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revoked_at: Option<Timestamp>,
+    pub statements: Vec<Signed>,
 }

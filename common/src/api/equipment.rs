@@ -91,3 +91,34 @@ pub struct TrustBundle {
     /// Where the SSH gateway listens, `host:port`.
     pub jump: String,
 }
+
+/// `PUT /api/v1/trust/signers/{customer}`: the carrier's new signer list, the same text with one signature each.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SignersPublication {
+    pub signed: Vec<Signed>,
+}
+
+/// `GET /api/v1/trust/signers/{customer}`: the list that was published last, and what every device says that it holds.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct SignersView {
+    /// Empty when none was published: the devices hold what the technician brought.
+    pub signed: Vec<Signed>,
+    pub devices: Vec<DeviceReceipt>,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct DeviceReceipt {
+    pub device: NeName,
+    /// The device's signed word, the newest that arrived.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub receipt: Option<Signed>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub received_at: Option<Timestamp>,
+    /// Why the device refused the published list.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refusal: Option<Printable>,
+    /// Proves the key that signs the receipt.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub device_statement: Option<Signed>,
+}

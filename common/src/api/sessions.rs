@@ -2,6 +2,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::Printable;
 use crate::id::{ConsentId, SessionId};
 use crate::link::SessionSummary;
 use crate::name::{FaultNumber, NeName, PersonName};
@@ -48,4 +49,34 @@ pub struct RecordingReply {
     pub recording: String,
     /// Proves the host key that signs.
     pub device_statement: crate::statement::Signed,
+}
+
+/// A line of a recording's transcript that `GET /api/v1/sessions/grep` found.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct GrepHit {
+    pub session: SessionId,
+    pub fault: FaultNumber,
+    pub device: NeName,
+    pub engineer: PersonName,
+    pub channel: u32,
+    /// Since the session's start.
+    pub seconds: f64,
+    pub at: Timestamp,
+    pub line: Printable,
+}
+
+/// `GET /api/v1/sessions/{id}/keyframes`: what a channel's terminal showed at some moments, for seeking.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct Keyframe {
+    pub channel: u32,
+    /// Since the session's start.
+    pub seconds: f64,
+    /// Chunks of the recording up to and with this moment.
+    pub chunks: u64,
+    /// Events of the last of these chunks that it covers.
+    pub events: u32,
+    pub cols: u16,
+    pub rows: u16,
+    /// Escape sequences that draw it on an empty terminal of that size.
+    pub screen: String,
 }

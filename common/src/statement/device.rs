@@ -98,3 +98,12 @@ impl DeviceStatement {
 pub fn openssh(key: &PublicKey) -> String {
     PublicKey::from(key.key_data().clone()).to_openssh().unwrap_or_default()
 }
+
+/// Checks that the device whose host key this is signed a text.
+pub fn check_signed_by(what: &'static str, signed: &Signed, namespace: Namespace, host_key: &PublicKey) -> Result<(), Refused> {
+    let key = signed.signing_key(what, namespace)?;
+    if key.key_data() == host_key.key_data() {
+        return Ok(());
+    }
+    Err(Refused::Mismatch(format!("the {what} is signed with {}, which is not the device's key", sig::fingerprint(&key))))
+}

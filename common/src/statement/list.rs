@@ -6,9 +6,10 @@
 //! `ssh-keygen -Y verify -f`.
 
 use jiff::{Timestamp, ToSpan};
-use ssh_key::PublicKey;
+use ssh_key::certificate::CertType;
+use ssh_key::{Certificate, PublicKey};
 
-use super::sig::{self, Namespace, Signed};
+use super::sig::{self, Namespace, Signatory, Signed};
 use super::{Refused, sha256_hex};
 use crate::name::CustomerCode;
 
@@ -36,6 +37,24 @@ pub struct SignerLine {
     /// A certificate authority's line: it vouches for certificates, never signs itself.
     pub cert_authority: bool,
     pub key: PublicKey,
+}
+
+impl SignerLine {
+    fn is_for(&self, principal: &str, namespace: Namespace) -> bool {
+        self.principals.iter().any(|p| p == principal) && self.namespaces.iter().any(|n| n == namespace.as_str())
+    }
+
+    fn check_time(&self, principal: &str, at: Timestamp) -> Result<(), Refused> {
+        let key = || sig::fingerprint(&self.key).to_string();
+        let not_valid = |why| Refused::KeyNotValid { key: key(), principal: principal.to_owned(), at, why };
+        if self.valid_after.is_some_and(|after| at < after) {
+            return Err(not_valid("its valid-after is in the future"));
+        }
+        if self.valid_before.is_some_and(|before| at >= before) {
+            return Err(not_valid("its valid-before has passed"));
+        }
+        Ok(())
+    }
 }
 
 /// A parsed allowed_signers file.
@@ -75,24 +94,14 @@ impl SignerList {
         namespace: Namespace,
         at: Timestamp,
     ) -> Result<&SignerLine, Refused> {
-        let fingerprint = || sig::fingerprint(key).to_string();
-        let line = self
-            .lines
-            .iter()
-            .find(|line| {
-                !line.cert_authority
-                    && line.key.key_data() == key.key_data()
-                    && line.principals.iter().any(|p| p == principal)
-                    && line.namespaces.iter().any(|n| n == namespace.as_str())
-            })
-            .ok_or_else(|| Refused::NotListed { what, key: fingerprint(), principal: principal.to_owned(), namespace })?;
-        let not_valid = |why| Refused::KeyNotValid { key: fingerprint(), principal: principal.to_owned(), at, why };
-        if line.valid_after.is_some_and(|after| at < after) {
-            return Err(not_valid("its valid-after is in the future"));
-        }
-        if line.valid_before.is_some_and(|before| at >= before) {
-            return Err(not_valid("its valid-before has passed"));
-        }
+        let fits = |line: &&SignerLine| !line.cert_authority && line.key.key_data() == key.key_data() && line.is_for(principal, namespace);
+        let line = self.lines.iter().find(fits).ok_or_else(|| Refused::NotListed {
+            what,
+            key: sig::fingerprint(key).to_string(),
+            principal: principal.to_owned(),
+            namespace,
+        })?;
+        line.check_time(principal, at)?;
         Ok(line)
     }
 
@@ -106,9 +115,65 @@ impl SignerList {
         at: Timestamp,
     ) -> Result<PublicKey, Refused> {
         self.check_expiry(at)?;
-        let key = signed.signing_key(what, namespace)?;
-        self.authorise(what, principal, &key, namespace, at)?;
+        self.verify_even_expired(what, signed, principal, namespace, at)
+    }
+
+    /// As [`Self::verify`], whether or not the list as a whole has expired: an expired list authorises nothing but its own
+    /// replacement. Each line's own times still count.
+    fn verify_even_expired(
+        &self,
+        what: &'static str,
+        signed: &Signed,
+        principal: &str,
+        namespace: Namespace,
+        at: Timestamp,
+    ) -> Result<PublicKey, Refused> {
+        let Signatory { key, certificate } = signed.signatory(what, namespace)?;
+        match certificate {
+            None => self.authorise(what, principal, &key, namespace, at).map(drop)?,
+            Some(certificate) => self.authorise_certificate(what, principal, &certificate, namespace, at)?,
+        }
         Ok(key)
+    }
+
+    /// Does one of the list's authorities vouch for this certificate, for this principal, purpose and time? As OpenSSH asks it; a
+    /// certificate with critical options is refused, because nothing here obeys them.
+    fn authorise_certificate(
+        &self,
+        what: &'static str,
+        principal: &str,
+        certificate: &Certificate,
+        namespace: Namespace,
+        at: Timestamp,
+    ) -> Result<(), Refused> {
+        let authority = PublicKey::from(certificate.signature_key().clone());
+        let refused = |why: &str| {
+            let key = sig::fingerprint(&PublicKey::from(certificate.public_key().clone())).to_string();
+            Refused::Certificate { key, why: why.to_owned() }
+        };
+        let fits =
+            |line: &&SignerLine| line.cert_authority && line.key.key_data() == authority.key_data() && line.is_for(principal, namespace);
+        let line = self.lines.iter().find(fits).ok_or_else(|| Refused::NotListed {
+            what,
+            key: format!("a certificate of {}", sig::fingerprint(&authority)),
+            principal: principal.to_owned(),
+            namespace,
+        })?;
+        sig::accepted(&authority)?;
+        line.check_time(principal, at)?;
+        if certificate.cert_type() != CertType::User {
+            return Err(refused("it is not a user certificate"));
+        }
+        if !certificate.valid_principals().iter().any(|p| p == principal) {
+            return Err(refused(&format!("it does not name `{principal}` among its principals")));
+        }
+        if certificate.critical_options().iter().next().is_some() {
+            return Err(refused("it has critical options"));
+        }
+        let seconds = u64::try_from(at.as_second()).unwrap_or(0);
+        certificate
+            .validate_at(seconds, [&sig::fingerprint(&authority)])
+            .map_err(|_| refused("it is not valid at this time, or not signed by its authority"))
     }
 
     /// An expired list authorises nothing.
@@ -238,6 +303,10 @@ impl Roster {
         if head.expiry > longest {
             return Err(bad(format!("it may live {ROSTER_LIFE_DAYS} days at most")));
         }
+        // Who an engineer is, and of which level, is a line of the list; a certificate has neither.
+        if list.lines.iter().any(|line| line.cert_authority) {
+            return Err(bad("it names keys, not authorities: `cert-authority` is for the carrier's signers".into()));
+        }
         Ok(Self { list, head, signed: signed.clone() })
     }
 
@@ -304,6 +373,52 @@ impl CarrierSigners {
 
     pub fn list(&self) -> &SignerList {
         &self.0
+    }
+
+    pub fn counter(&self) -> u64 {
+        self.0.head.as_ref().map_or(0, |head| head.counter)
+    }
+
+    /// The list that takes this one's place: signed by this one's own `signers@lineman` keys, by as many different people
+    /// and keys as `needed`, with a higher counter, and able to be replaced in its turn. `signed` holds the same text with one signature
+    /// each. An expired list can still be replaced this way.
+    pub fn replaced_by(&self, signed: &[Signed], customer: &CustomerCode, needed: u8, at: Timestamp) -> Result<Self, Refused> {
+        let bad = |why: String| Refused::BadList { list: "signer list", why };
+        let first = signed.first().ok_or_else(|| bad("nobody signed it".into()))?;
+        if signed.iter().any(|other| other.text != first.text) {
+            return Err(bad("its signatures are over different texts".into()));
+        }
+        let next = Self::parse(&first.text, customer)?;
+        if next.counter() <= self.counter() {
+            return Err(Refused::OlderList { list: "signer list", found: next.counter(), known: self.counter() });
+        }
+        next.0.check_expiry(at)?;
+        if next.0.keys_for(Namespace::Signers).next().is_none() {
+            return Err(bad(format!("nobody in it may sign for `{}`: it could never be changed again", Namespace::Signers)));
+        }
+        let mut keys: Vec<PublicKey> = Vec::new();
+        let mut people: Vec<&str> = Vec::new();
+        for signed in signed {
+            let key = signed.signing_key("signer list", Namespace::Signers)?;
+            let owners = self.0.lines.iter().filter(|line| !line.cert_authority && line.key.key_data() == key.key_data());
+            let owner = owners
+                .flat_map(|line| &line.principals)
+                .find(|name| self.0.verify_even_expired("signer list", signed, name, Namespace::Signers, at).is_ok());
+            let owner = owner.ok_or_else(|| Refused::NotListed {
+                what: "signer list",
+                key: sig::fingerprint(&key).to_string(),
+                principal: "any".into(),
+                namespace: Namespace::Signers,
+            })?;
+            if !keys.contains(&key) && !people.contains(&owner.as_str()) {
+                keys.push(key);
+                people.push(owner);
+            }
+        }
+        if people.len() < usize::from(needed) {
+            return Err(bad(format!("{} of {needed} people signed it: two signatures must be of different people and keys", people.len())));
+        }
+        Ok(next)
     }
 }
 

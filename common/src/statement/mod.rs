@@ -9,14 +9,20 @@ pub mod consent;
 pub mod device;
 pub mod lines;
 pub mod list;
+pub mod local;
+pub mod receipt;
 pub mod request;
 pub mod sig;
+pub mod standing;
 
 pub use consent::Consent;
 pub use device::DeviceStatement;
 pub use list::{Anchors, CarrierSigners, ListHead, Roster, SignerList};
+pub use local::{LocalAct, LocalStatement};
+pub use receipt::Receipt;
 pub use request::Request;
 pub use sig::{Namespace, Signed};
+pub use standing::Standing;
 
 use sha2::{Digest, Sha256};
 
@@ -48,6 +54,10 @@ pub enum Refused {
     NotListed { what: &'static str, key: String, principal: String, namespace: Namespace },
     #[error("the key {key} of `{principal}` is not valid at {at}: {why}")]
     KeyNotValid { key: String, principal: String, at: jiff::Timestamp, why: &'static str },
+    #[error("the {what} is signed with a FIDO key that nobody touched")]
+    NotTouched { what: &'static str },
+    #[error("the certificate of {key} does not count: {why}")]
+    Certificate { key: String, why: String },
     #[error("{algorithm} keys are not accepted: use Ed25519, ECDSA or a FIDO key")]
     Algorithm { algorithm: String },
     #[error("the {list} is broken: {why}")]

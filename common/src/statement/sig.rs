@@ -1,7 +1,8 @@
 //! OpenSSH signatures (SSHSIG) over statements.
 
 use serde::{Deserialize, Serialize};
-use ssh_key::{Algorithm, Fingerprint, HashAlg, LineEnding, PrivateKey, PublicKey, SshSig};
+use ssh_key::public::KeyData;
+use ssh_key::{Algorithm, Certificate, Fingerprint, HashAlg, LineEnding, PrivateKey, PublicKey, SshSig};
 
 use super::Refused;
 
@@ -16,6 +17,8 @@ words! {
         Request = "request@lineman",
         /// A carrier's signer over a consent.
         Consent = "consent@lineman",
+        /// A carrier's signer over a standing statement.
+        Standing = "standing@lineman",
         /// A carrier's technician over a device's identity.
         Device = "device@lineman",
         /// A carrier's key that may change the list of its signers.
@@ -26,6 +29,10 @@ words! {
         Gateway = "gateway@lineman",
         /// A device over its recordings.
         Recording = "recording@lineman",
+        /// A device over what it holds: lists, policy, stops.
+        Receipt = "receipt@lineman",
+        /// A device over what its administrator did there.
+        Local = "local@lineman",
     }
 }
 
@@ -56,20 +63,57 @@ impl Signed {
         Ok(Self { text, signature })
     }
 
-    /// The key that made this signature, if the signature is sound and made for `namespace`.
+    /// Who made this signature, if it is sound and made for `namespace`.
     ///
     /// A sound signature says nothing about whose key it is: ask a [`super::SignerList`].
-    pub fn signing_key(&self, what: &'static str, namespace: Namespace) -> Result<PublicKey, Refused> {
+    pub fn signatory(&self, what: &'static str, namespace: Namespace) -> Result<Signatory, Refused> {
         let signature = SshSig::from_pem(&self.signature).map_err(|_| Refused::BadSignature { what })?;
         if signature.namespace() != namespace.as_str() {
             let found = signature.namespace().chars().take(64).collect::<String>();
             return Err(Refused::WrongNamespace { what, found: crate::printable::escape(&found), wanted: namespace });
         }
-        let key = PublicKey::from(signature.public_key().clone());
+        let wrong = || Refused::WrongSignature { what };
+        // A certificate stands in the key's place; what signed is the key in it, and the signature does not cover the certificate.
+        let (key, certificate, signature) = match signature.public_key() {
+            KeyData::Certificate(certificate) => {
+                let key = certificate.public_key().clone();
+                let plain = SshSig::new(key.clone(), namespace.as_str(), signature.hash_alg(), signature.signature().clone());
+                (key, Some(certificate.clone()), plain.map_err(|_| wrong())?)
+            }
+            key => (key.clone(), None, signature.clone()),
+        };
+        let key = PublicKey::from(key);
         accepted(&key)?;
-        key.verify(namespace.as_str(), self.text.as_bytes(), &signature).map_err(|_| Refused::WrongSignature { what })?;
-        Ok(key)
+        key.verify(namespace.as_str(), self.text.as_bytes(), &signature).map_err(|_| wrong())?;
+        if is_fido(&key) && !was_touched(&signature) {
+            return Err(Refused::NotTouched { what });
+        }
+        Ok(Signatory { key, certificate })
     }
+
+    /// The key that made this signature, if the signature is sound and made for `namespace`.
+    pub fn signing_key(&self, what: &'static str, namespace: Namespace) -> Result<PublicKey, Refused> {
+        self.signatory(what, namespace).map(|signatory| signatory.key)
+    }
+}
+
+/// Who made a signature: a key, and the certificate that came with it, unchecked.
+#[derive(Clone, Debug)]
+pub struct Signatory {
+    pub key: PublicKey,
+    pub certificate: Option<Box<Certificate>>,
+}
+
+/// A key that lives on a FIDO token.
+pub fn is_fido(key: &PublicKey) -> bool {
+    matches!(key.algorithm(), Algorithm::SkEd25519 | Algorithm::SkEcdsaSha2NistP256)
+}
+
+/// FIDO's "user present" flag: somebody touched the token. It is the first of the five bytes after the signature proper.
+fn was_touched(signature: &SshSig) -> bool {
+    const USER_PRESENT: u8 = 1;
+    let bytes = signature.signature_bytes();
+    bytes.len().checked_sub(5).and_then(|at| bytes.get(at)).is_some_and(|flags| flags & USER_PRESENT != 0)
 }
 
 /// Refuses key algorithms that are not taken anywhere.

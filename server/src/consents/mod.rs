@@ -124,10 +124,10 @@ pub async fn challenge(
         return Err(Error::OtherCustomer);
     }
     let id = ConsentId::new();
-    let Answer::Challenge { challenge, lapses_at } = links.ask(device.id, Order::Challenge { consent: id }).await? else {
+    let Answer::Challenge { challenge, lapses_at, policy } = links.ask(device.id, Order::Challenge { consent: id }).await? else {
         return Err(Error::NoChallenge);
     };
-    let reply = ChallengeReply { id, fault: fault.number, device: device.name.clone(), challenge, lapses_at, device_statement };
+    let reply = ChallengeReply { id, fault: fault.number, device: device.name.clone(), challenge, lapses_at, policy, device_statement };
     store.write(move |tx| sql::insert(tx, id, &device, fault.id, actor.name.as_str(), lapses_at).map_err(Error::from)).await?;
     Ok(reply)
 }
@@ -171,7 +171,7 @@ pub fn approve(tx: &mut Tx<'_>, actor: &Actor, id: ConsentId, signed: &Signed) -
     signed.signing_key("consent", lineman_common::statement::Namespace::Consent)?;
     consent.check_fits(&sql::requested(tx, id)?, &request.text)?;
     sql::set_approved(tx, &consent, signed)?;
-    agents::order(tx, sql::device_of(tx, id)?, &Order::Consent { request, consent: signed.clone() })?;
+    agents::order(tx, sql::device_of(tx, id)?, &Order::Consent { request, consents: vec![signed.clone()] })?;
     let text = format!("{} approved {} for {} s", consent.approver, consent.doors, consent.duration_s);
     tell(tx, id, New::of(Kind::ConsentApproved, actor, text))?;
     get(tx, &Scope::All, id)
@@ -217,8 +217,8 @@ fn end(tx: &mut Tx<'_>, id: ConsentId, reason: EndReason) -> Result<(), Error> {
 // ---- What the device says -------------------------------------------------------------------------------------------
 
 /// The device has checked a consent that was sent to it.
-pub fn device_answered(tx: &mut Tx<'_>, device: &Known, consent: &Signed, outcome: &Outcome) -> Result<(), Error> {
-    let id = Consent::read_unverified(consent)?.id;
+pub fn device_answered(tx: &mut Tx<'_>, device: &Known, request: &Signed, outcome: &Outcome) -> Result<(), Error> {
+    let id = Request::read_unverified(request)?.id;
     let known = get(tx, &Scope::All, id)?;
     if known.state != ConsentState::Approved || sql::device_of(tx, id)? != device.id {
         return Ok(());

@@ -70,7 +70,7 @@ pub fn add(tx: &mut Tx<'_>, actor: &Actor, new: NewCustomer) -> Result<Customer,
     if sql::by_code(tx, &new.code)?.is_some() {
         return Err(Error::CodeTaken(new.code));
     }
-    let customer = Customer { id: CustomerId::new(), code: new.code, name: new.name, tier: new.tier, created_at: tx.now() };
+    let customer = Customer { id: CustomerId::new(), code: new.code, name: new.name, tier: new.tier, stopped: None, created_at: tx.now() };
     sql::insert(tx, &customer)?;
     events::append(tx, New::of(Kind::CustomerAdded, actor, format!("customer {} added", customer.code)).customer(customer.id))?;
     Ok(customer)

@@ -30,6 +30,7 @@ fn customer(row: &Row<'_>) -> rusqlite::Result<Customer> {
         code: row.get::<_, Text<_>>(1)?.0,
         name: Printable::new(row.get::<_, String>(2)?),
         tier: row.get(3)?,
+        stopped: None,
         created_at: row.get::<_, At>(4)?.0,
     })
 }

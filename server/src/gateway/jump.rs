@@ -219,7 +219,7 @@ impl Jump {
         };
         let (device, seen): (Known, _) = self.store.read(find).await.map_err(|e| e.to_string())?;
         let mut expected = self.legs.expect();
-        let order = Order::Open { key, ticket: expected.ticket.clone() };
+        let order = Order::Open { key, ticket: expected.ticket.clone(), consent: None };
         match self.links.ask(device.id, order).await {
             Ok(_) => expected.arrival().await.ok_or_else(|| format!("{} agreed, but did not dial", device.name)),
             Err(AskError::Refused(reason)) => Err(format!("{} refuses: {}", device.name, Printable::from(reason))),

@@ -270,8 +270,8 @@ impl Link {
         let device = self.device.clone();
         let job = move |tx: &mut crate::store::Tx<'_>| -> Result<(), ApiError> {
             let order = agents::waiting_order(tx, device.id, id)?;
-            if let Some(Order::Consent { consent, .. }) = &order {
-                consents::device_answered(tx, &device, consent, &outcome)?;
+            if let Some(Order::Consent { request, .. }) = &order {
+                consents::device_answered(tx, &device, request, &outcome)?;
             }
             // An end that a device could not carry out is not done: it is sent again on the next link.
             let must_happen = match order {

@@ -62,7 +62,7 @@ fn take(tx: &mut Tx<'_>, device: &Known, report: Report) -> Result<(), ApiError>
             let event = New::of(Kind::AgentDropped, format!("agent:{}", device.name), Printable::new(text).to_string()).at(at);
             events::append(tx, event.customer(device.customer).equipment(device.id))?;
         }
-        Report::Health(_) => {}
+        Report::Health(_) | Report::Receipt { .. } | Report::Local { .. } => {}
     }
     Ok(())
 }

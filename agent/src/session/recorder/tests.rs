@@ -36,7 +36,8 @@ impl World {
             device: "ne-1.jw.ne".parse().unwrap(),
             consent: ConsentId::new(),
             request_sha256: "r".into(),
-            consent_sha256: "c".into(),
+            grade: Grade::EndToEnd,
+            consents_sha256: vec!["c".into()],
             engineer: "engineer-a".parse().unwrap(),
             engineer_key: "k".into(),
             host_key: "h".into(),
@@ -209,7 +210,7 @@ async fn no_event_is_too_large_for_a_chunk() {
         input.record(&packet).await.unwrap();
         input.finish().await.unwrap();
         let command = "\u{1}".repeat(64 * 1024);
-        recorder.event(0, What::Open(Opened { door: Door::Exec, command: Some(command), terminal: None })).await.unwrap();
+        recorder.event(0, What::Open(Opened { door: Door::Exec, command: Some(command), terminal: None, target: None })).await.unwrap();
         recorder.event(0, What::Note("\u{1}".repeat(64 * 1024))).await.unwrap();
         recorder.end(EndReason::Client).await;
         assert!(!recorder.failed().is_cancelled());

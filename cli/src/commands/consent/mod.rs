@@ -156,7 +156,7 @@ fn sheet(consent: &ConsentView) -> Sheet {
         ("fault", text(&consent.fault)),
         ("device", text(&consent.device)),
         ("engineer", text(&consent.engineer)),
-        ("grade", text(consent.grade)),
+        ("grade", Cell::option(consent.grade)),
         ("doors", Cell::option(consent.doors.as_ref())),
         ("account", Cell::option(consent.account.as_ref().map(|account| lineman_common::printable::escape(account)))),
         ("for", Cell::Seconds(consent.duration_s.map(u64::from))),

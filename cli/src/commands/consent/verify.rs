@@ -124,13 +124,13 @@ fn folder_of(path: &Path) -> &Path {
 }
 
 async fn fetch(client: &Client, id: &str) -> Result<Papers, Failure> {
-    let ConsentView { id, request, consent, roster, device_statement, device, .. } = client.consent(id).await?;
+    let ConsentView { id, request, consents, roster, device_statement, device, .. } = client.consent(id).await?;
     let missing = |what: &str| Failure::new(Exit::CheckFailed, format!("the centre does not show the {what} of {id}"));
     // Whoever may not read the trust bundle can still check against their own signers.
     let anchors = client.trust(device.customer.as_str()).await.ok().and_then(|bundle| bundle.anchors);
     Ok(Papers {
         request: request.ok_or_else(|| missing("signed request"))?,
-        consent,
+        consent: consents.into_iter().next(),
         roster: roster.ok_or_else(|| missing("roster"))?,
         device: device_statement,
         anchors,

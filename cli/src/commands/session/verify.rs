@@ -139,12 +139,13 @@ impl Verify {
             return Err(wrong(format!("it is the recording of {}, not of {session}", recording.session)));
         }
         let consent = app.client()?.consent(&recording.bind.consent.to_string()).await?;
-        for (what, signed, bound) in
-            [("request", &consent.request, &recording.bind.request_sha256), ("consent", &consent.consent, &recording.bind.consent_sha256)]
-        {
-            if signed.as_ref().is_some_and(|signed| sha256_hex(&signed.text) != *bound) {
-                return Err(wrong(format!("the recording is bound to another {what} than the centre shows")));
-            }
+        let other = |what: &str| wrong(format!("the recording is bound to another {what} than the centre shows"));
+        if consent.request.as_ref().is_some_and(|request| sha256_hex(&request.text) != recording.bind.request_sha256) {
+            return Err(other("request"));
+        }
+        let shown: Vec<_> = consent.consents.iter().chain(&consent.local).map(|signed| sha256_hex(&signed.text)).collect();
+        if recording.bind.consents_sha256.iter().any(|bound| !shown.contains(bound)) {
+            return Err(other("consent"));
         }
         match reply.session.chunks {
             Some(chunks) if chunks != recording.chunks => {

@@ -1,10 +1,10 @@
 # Thin targets over cargo; plain cargo works too.
 
 # Stock clients that the tests use, and what SQLite needs to build.
-PACKAGES = gcc libc6-dev openssh-client expect asciinema
+PACKAGES = gcc g++ libc6-dev openssh-client expect asciinema
 export CARGO_INCREMENTAL ?= 1
 
-.PHONY: demo test soak lint fmt setup bench-agent
+.PHONY: demo test soak lint fmt setup bench-agent bench-kill fuzz seeds
 
 ## The main job, live on this machine: a server, six agents on simulated elements, people, keys, cases. Ctrl-C ends it.
 demo:
@@ -16,14 +16,25 @@ demo:
 test: setup
 	cargo build --workspace --bins
 	cargo test --workspace --no-fail-fast
+	tests/fuzz/run
 
 ## The long runs: hundreds of kills, many thousands of random cases.
 soak: setup
 	cargo build --workspace --bins
 	SOAK=1 PROPTEST_CASES=20000 cargo test --workspace --no-fail-fast
+	FUZZ_SECONDS=300 tests/fuzz/run
+
+## Throws inputs at every parser that a hostile device, engineer or centre can reach: FUZZ_SECONDS for each (default 5).
+fuzz: setup
+	tests/fuzz/run $(FUZZ)
+
+## Writes the fuzz targets' seeds anew, after a format has changed.
+seeds:
+	cargo run --manifest-path tests/fuzz/Cargo.toml --target-dir target/fuzz --example seeds
 
 lint:
 	cargo fmt --check
+	cargo fmt --check --manifest-path tests/fuzz/Cargo.toml
 	cargo clippy --workspace --all-targets -- -D warnings
 	@! cargo tree --workspace --edges normal,build -i aws-lc-rs 2>/dev/null | grep -q . || { echo "aws-lc-rs is in the tree: two TLS providers"; exit 1; }
 
@@ -34,6 +45,11 @@ fmt:
 bench-agent:
 	cargo build --release -p lineman-agent -p lineman-server -p lineman
 	cargo run --release -p lineman-tests --bin bench-agent
+
+## From the word to the end of a session with something hidden in it.
+bench-kill:
+	cargo build --release -p lineman-agent -p lineman-server -p lineman
+	cargo run --release -p lineman-tests --bin bench-kill
 
 ## Installs what the tests need, or says what is missing.
 setup:

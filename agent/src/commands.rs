@@ -1,30 +1,35 @@
 //! The command line.
 
+mod local;
+
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::{Parser, Subcommand};
+use jiff::Timestamp;
 use lineman_common::id::SessionId;
 use lineman_common::link::LogLevel;
 use lineman_common::name::PersonName;
 use lineman_common::session::EndReason;
 
+use self::local::{ConsentCommand, SignersCommand, consent_line, pending_line};
 use crate::checks::{self, Roots};
 use crate::config::Settings;
-use crate::control::{self, ConsentInfo, Question, Reply, Status};
+use crate::control::{self, Question, Reply, Status};
 use crate::enrol::{Enrolment, enrol};
+use crate::journal::{self, Head};
 use crate::session::child;
-use crate::session::heads::{self, Head};
 use crate::session::registry::SessionInfo;
+use crate::sink::inspect;
 use crate::{doctor, log, start};
 
-/// A check of `doctor` failed.
+/// A check of `doctor` or `journal` failed.
 const CHECK_FAILED: u8 = 8;
 
 #[derive(Parser)]
 #[command(name = "lineman-agent", version, about = "Lineman's agent: health, alarms and consented remote sessions of this equipment")]
-#[command(after_help = "Exit codes: 0 done, 1 failed, 2 wrong usage, 8 a check of `doctor` failed.")]
+#[command(after_help = "Exit codes: 0 done, 1 failed, 2 wrong usage, 8 a check of `doctor` or `journal` failed.")]
 pub struct Arguments {
     #[command(subcommand)]
     command: Command,
@@ -97,6 +102,18 @@ enum Command {
         #[command(flatten)]
         form: Form,
     },
+    /// The device's own log of who entered, by whose consent, and of what was done on the device itself
+    #[command(after_help = "Examples: lineman-agent journal --state /var/lib/lineman-agent\n          \
+                            lineman-agent journal --check --state /var/lib/lineman-agent")]
+    Journal {
+        /// Instead, recompute its chain of hashes and compare it with what the sinks were sent
+        #[arg(long)]
+        check: bool,
+        #[command(flatten)]
+        state: State,
+        #[command(flatten)]
+        form: Form,
+    },
     /// End a session now, with all its processes
     #[command(after_help = "Example: lineman-agent kill ses_0192f0c1d2e37abc8def0123456789ab --state /var/lib/lineman-agent")]
     Kill {
@@ -106,11 +123,21 @@ enum Command {
         #[command(flatten)]
         form: Form,
     },
-    /// Consents that are live on this device
-    #[command(after_help = "Example: lineman-agent consent list --state /var/lib/lineman-agent")]
+    /// Consents that are live on this device, and requests that wait
     Consent {
         #[command(subcommand)]
         command: ConsentCommand,
+    },
+    /// End every session and consent, and take none until `resume`
+    #[command(after_help = "Example: lineman-agent stop --reason \"works in building 4\" --state /var/lib/lineman-agent")]
+    Stop(local::StopArguments),
+    /// Take a stop back; what it ended stays ended
+    #[command(after_help = "Example: lineman-agent resume --state /var/lib/lineman-agent")]
+    Resume(local::ResumeArguments),
+    /// The carrier's signers, who approve consents for this device
+    Signers {
+        #[command(subcommand)]
+        command: SignersCommand,
     },
     /// The time that lists of keys are judged by
     Clock {
@@ -125,17 +152,6 @@ enum Command {
         once: bool,
         #[command(flatten)]
         config: ConfigFile,
-        #[command(flatten)]
-        form: Form,
-    },
-}
-
-#[derive(Subcommand)]
-enum ConsentCommand {
-    /// List them
-    List {
-        #[command(flatten)]
-        state: State,
         #[command(flatten)]
         form: Form,
     },
@@ -205,11 +221,20 @@ pub async fn obey(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Status { state, form } => ask(&state.dir, Question::Status, form.json).await?,
         Command::Sessions { ended: true, state, form } => {
             let path = state.dir.display();
-            let heads = heads::read(&state.dir).with_context(|| format!("reading the log of sessions in {path}"))?;
+            let heads = journal::sessions(&state.dir).with_context(|| format!("reading the log of sessions in {path}"))?;
             show(&heads, form.json, |heads| heads.iter().for_each(head_line))?;
         }
+        Command::Journal { check: false, state, form } => inspect::show(&state.dir, form.json, &mut std::io::stdout().lock())?,
+        Command::Journal { check: true, state, form } => {
+            if !inspect::examine(&state.dir, form.json, &mut std::io::stdout().lock())? {
+                return Ok(ExitCode::from(CHECK_FAILED));
+            }
+        }
         Command::Sessions { ended: false, state, form } => ask(&state.dir, Question::Sessions, form.json).await?,
-        Command::Consent { command: ConsentCommand::List { state, form } } => ask(&state.dir, Question::Consents, form.json).await?,
+        Command::Consent { command } => local::consent(command).await?,
+        Command::Stop(arguments) => local::stop(arguments).await?,
+        Command::Resume(arguments) => local::resume(arguments).await?,
+        Command::Signers { command } => local::signers(command).await?,
         Command::Clock { command: ClockCommand::Reset { state, form } } => ask(&state.dir, Question::ResetClock, form.json).await?,
         Command::Kill { session, state, form } => ask(&state.dir, Question::Kill { session }, form.json).await?,
         Command::Collect { once: _, config, form } => {
@@ -235,13 +260,28 @@ fn show<T: serde::Serialize>(value: &T, json: bool, lines: impl FnOnce(&T)) -> a
 }
 
 async fn ask(dir: &Path, question: Question, json: bool) -> anyhow::Result<()> {
-    match control::ask(dir, &question).await? {
+    let control::Answer { reply, warnings } = control::ask_for_all(dir, &question).await?;
+    for warning in warnings {
+        eprintln!("lineman-agent: warning: {warning}");
+    }
+    match reply {
         Reply::Status(status) => show(&status, json, |status| status_lines(status)),
         Reply::Sessions { sessions } => show(&sessions, json, |sessions| sessions.iter().for_each(session_line)),
         Reply::Consents { consents } => show(&consents, json, |consents| consents.iter().for_each(consent_line)),
         Reply::Clock { forgotten, now } => show(&serde_json::json!({"forgotten": forgotten, "now": now}), json, |_| match forgotten {
             Some(forgotten) => println!("lists were judged at {forgotten} or later; now by the wall clock: {now}"),
             None => println!("lists are judged by the wall clock: {now}"),
+        }),
+        Reply::Pending { requests } => show(&requests, json, |requests| requests.iter().for_each(pending_line)),
+        Reply::Live { consent, until } => show(&serde_json::json!({"consent": consent, "until": until}), json, |_| {
+            println!("{consent} is live until {until}");
+        }),
+        Reply::Resumed { still } => show(&serde_json::json!({"stopped": still}), json, |_| match &still {
+            Some(still) => println!("your stop is taken back; the device still {still}"),
+            None => println!("consents are taken again; what was ended stays ended"),
+        }),
+        Reply::Signers { counter, expiry } => show(&serde_json::json!({"signers": counter, "expiry": expiry}), json, |_| {
+            println!("signer list number {counter} is in force, valid until {expiry}");
         }),
         Reply::Done | Reply::Refused { .. } => show(&serde_json::json!({"done": true}), json, |_| println!("done")),
     }
@@ -258,7 +298,12 @@ fn status_lines(status: &Status) {
     println!("server          {}", status.server);
     println!("link            {link}");
     println!("interval        {} s", status.interval_s);
-    println!("roster          {}", status.roster);
+    let until = |at: Option<Timestamp>| at.map_or_else(String::new, |at| format!(", valid until {at}"));
+    println!("roster          {}{}", status.roster, until(status.roster_expiry));
+    println!("signers         {}{}", status.signers, until(Some(status.signers_expiry)));
+    if let Some(stopped) = &status.stopped {
+        println!("STOPPED         this device {stopped}");
+    }
     println!("spool           {} of {} bytes, epoch {}", status.spool_bytes, status.spool_max_bytes, status.spool_epoch);
     let waiting: Vec<_> = status.unacknowledged.iter().map(|(stream, count)| format!("{stream} {count}")).collect();
     println!("unacknowledged  {}", waiting.join(", "));
@@ -267,16 +312,11 @@ fn status_lines(status: &Status) {
 }
 
 fn session_line(session: &SessionInfo) {
-    println!("{}\t{}\t{}\t{}\t{}", session.session, session.engineer, session.account, session.started, session.consent);
+    println!("{session}");
 }
 
 fn head_line(head: &Head) {
     let Head { at, session, consent, engineer, chunks, head, reason } = head;
     let reason = reason.map_or("began", EndReason::as_str);
     println!("{at}\t{session}\t{reason}\t{engineer}\t{consent}\t{chunks}\t{head}");
-}
-
-fn consent_line(consent: &ConsentInfo) {
-    let ConsentInfo { consent, fault, engineer, approver, doors, account, left_s, .. } = consent;
-    println!("{consent}\t{fault}\t{engineer}\t{approver}\t{doors}\t{account}\t{left_s} s left");
 }

@@ -15,6 +15,9 @@ use crate::consents::Policy;
 use crate::durable;
 use crate::session::account::{OWN_ACCOUNT, Profile};
 use crate::session::child::SESSION_VARIABLE;
+use crate::session::limits::{Limits, RecordingConfig};
+use crate::sink;
+use crate::sink::config::SinkConfig;
 
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
@@ -33,6 +36,8 @@ struct Config {
     interval_bounds_s: Option<(u32, u32)>,
     default_rules: Option<bool>,
     spool: SpoolConfig,
+    recording: RecordingConfig,
+    sink: SinkConfig,
     policy: PolicyConfig,
     account: BTreeMap<String, AccountConfig>,
     sensor: Vec<checks::SensorConfig>,
@@ -50,6 +55,8 @@ struct SpoolConfig {
 #[serde(deny_unknown_fields, default)]
 struct PolicyConfig {
     grades: Option<Vec<Grade>>,
+    approvals: Option<u8>,
+    signers_approvals: Option<u8>,
     max_duration_s: Option<u32>,
     challenge_ttl_s: Option<u32>,
 }
@@ -73,6 +80,10 @@ pub struct Settings {
     /// What the centre may set the interval to.
     pub interval_bounds: (Duration, Duration),
     pub spool_max_bytes: u64,
+    /// What of sessions is recorded, and how far they may run ahead of their recordings.
+    pub limits: Limits,
+    /// Where the journal goes besides the disk.
+    pub sink: sink::Settings,
     pub policy: Policy,
     pub profiles: BTreeMap<String, Profile>,
     pub checks: checks::Settings,
@@ -120,13 +131,20 @@ impl Config {
         let seconds = |s: u32| Duration::from_secs(s.into());
         let max_duration_s = positive("policy.max_duration_s", self.policy.max_duration_s)?;
         let challenge_ttl_s = positive("policy.challenge_ttl_s", self.policy.challenge_ttl_s)?;
+        let approvals = one_or_two("policy.approvals", self.policy.approvals)?;
+        let signers_approvals = one_or_two("policy.signers_approvals", self.policy.signers_approvals)?;
         let profiles = self.account.into_iter().map(profile).collect::<Result<BTreeMap<_, _>, _>>()?;
+        let spool_max_bytes = self.spool.max_bytes.unwrap_or(DEFAULT_SPOOL_BYTES);
         Ok(Settings {
             interval: seconds(interval),
             interval_bounds: (seconds(least), seconds(most)),
-            spool_max_bytes: self.spool.max_bytes.unwrap_or(DEFAULT_SPOOL_BYTES),
+            spool_max_bytes,
+            limits: self.recording.limits(spool_max_bytes)?,
+            sink: self.sink.settings()?,
             policy: Policy {
                 grades: self.policy.grades.unwrap_or_else(|| vec![Grade::EndToEnd]),
+                approvals,
+                signers_approvals,
                 max_duration_s,
                 challenge_ttl_s,
                 accounts: profiles.keys().cloned().collect(),
@@ -144,6 +162,13 @@ fn positive(name: &str, value: Option<u32>) -> Result<u32, String> {
     }
 }
 
+fn one_or_two(name: &str, value: Option<u8>) -> Result<u8, String> {
+    match value.unwrap_or(1) {
+        value @ 1..=2 => Ok(value),
+        value => Err(format!("{name} is {value}: it must be 1, or 2 for dual approval")),
+    }
+}
+
 fn profile((name, account): (String, AccountConfig)) -> Result<(String, Profile), String> {
     let wrong = |why: String| Err(format!("[account.{name}]: {why}"));
     for (what, path) in [("shell", &account.shell), ("home", &account.home)] {
@@ -153,6 +178,9 @@ fn profile((name, account): (String, AccountConfig)) -> Result<(String, Profile)
     }
     if account.user.is_empty() || account.user.contains([':', '\0', '\n']) {
         return wrong("user must be the name of a Unix account, or `@self`".into());
+    }
+    if account.user == "root" {
+        return wrong("user is `root`: a session never runs as root; name an unprivileged account".into());
     }
     if account.user == OWN_ACCOUNT && !account.unsafe_self {
         return wrong(
@@ -182,6 +210,8 @@ mod tests {
     fn the_example_is_taken() {
         let settings = parse(include_str!("../agent.example.toml")).unwrap();
         assert_eq!(settings.policy.accounts, ["view"]);
+        let policy = &settings.policy;
+        assert_eq!((&policy.grades[..], policy.approvals, policy.signers_approvals), (&[Grade::EndToEnd][..], 1, 1), "the defaults");
         assert_eq!((settings.interval.as_secs(), settings.spool_max_bytes), (10, 67_108_864));
         assert!(!settings.checks.sensors.is_empty() && !settings.checks.rules.is_empty() && !settings.checks.execs.is_empty());
     }
@@ -206,8 +236,14 @@ mod tests {
             ("interval_s = 0", "interval_s is 0"),
             ("interval_bounds_s = [10, 5]", "interval_bounds_s is [10, 5]"),
             ("[policy]\nmax_duration_s = 0", "policy.max_duration_s is 0"),
+            ("[policy]\napprovals = 3", "policy.approvals is 3: it must be 1, or 2 for dual approval"),
+            ("[policy]\nsigners_approvals = 0", "policy.signers_approvals is 0"),
             ("[policy]\ngrades = [\"anyone\"]", "expected one of end-to-end"),
             ("[account.view]\nuser = \"@self\"", "write `unsafe_self = true`"),
+            ("[recording]\nmax_session_bytes = 1", "recording.max_session_bytes is 1: it must be from"),
+            ("[recording]\ninputs = true", "unknown field `inputs`"),
+            ("[sink]\nsyslog = \"log:514\"", "sink.syslog is `log:514`: expected udp://HOST:514"),
+            ("[account.operate]\nuser = \"root\"", "[account.operate]: user is `root`: a session never runs as root"),
             ("[account.view]\nshell = \"/bin/sh\"", "missing field `user`"),
             ("[account.view]\nuser = \"nobody\"\nhome = \"x\"", "[account.view]: home is `x`: it must be an absolute path"),
             ("[account.view]\nuser = \"nobody\"\nenv = { LINEMAN_SESSION = \"x\" }", "can't be set"),

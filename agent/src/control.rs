@@ -1,7 +1,10 @@
 //! The control socket: what the administrator of this device asks of the running agent.
 //!
 //! One JSON line each way over a Unix socket in the state directory, which only its owner can open. It works without the
-//! centre: a session can be killed here when the centre can't, or doesn't want to, pass it on.
+//! centre: a session can be killed here when the centre can't, or doesn't want to, pass it on. Nobody asks from inside a session
+//! ([`peer`]).
+
+mod peer;
 
 use std::fs;
 use std::io;
@@ -14,18 +17,22 @@ use jiff::Timestamp;
 use lineman_common::id::{ConsentId, SessionId, SpoolEpoch};
 use lineman_common::link::Stream;
 use lineman_common::name::{FaultNumber, NeName, PersonName};
-use lineman_common::session::Doors;
+use lineman_common::session::{Doors, Grade};
+use lineman_common::statement::Signed;
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-use crate::agent::{Agent, LinkState, SOFTWARE};
+use self::peer::Peer;
+use crate::agent::{Administrator, Agent, AgentError, LinkState, SOFTWARE};
+use crate::consents::{InForce, Refusal, Waiting};
 use crate::session::registry::SessionInfo;
 
 const SOCKET: &str = "control.sock";
-const MAX_LINE_BYTES: u64 = 64 * 1024;
+/// A signer list with its signatures fits.
+const MAX_LINE_BYTES: u64 = 512 * 1024;
 const PATIENCE: Duration = Duration::from_secs(10);
 /// Callers at one time; the next one waits in the socket's backlog.
 const MAX_CALLERS: usize = 8;
@@ -48,7 +55,34 @@ pub enum Question {
     Status,
     Sessions,
     Consents,
-    Kill { session: SessionId },
+    /// Requests that wait for an answer.
+    Pending,
+    /// Approve a waiting request in the carrier's place: the one with this hash, which was shown.
+    Approve {
+        consent: ConsentId,
+        request_sha256: String,
+        doors: Option<Doors>,
+        duration_s: Option<u32>,
+    },
+    EndConsent {
+        consent: ConsentId,
+        reason: String,
+    },
+    Kill {
+        session: SessionId,
+    },
+    Stop {
+        reason: String,
+    },
+    Resume {
+        /// Also a stop that came from the centre.
+        also_centre: bool,
+    },
+    /// With signatures: as if it had come from the centre. Without any: by the administrator's word.
+    SetSigners {
+        text: String,
+        signatures: Vec<String>,
+    },
     ResetClock,
 }
 
@@ -62,6 +96,21 @@ pub enum Reply {
     Consents {
         consents: Vec<ConsentInfo>,
     },
+    Pending {
+        requests: Vec<PendingInfo>,
+    },
+    Live {
+        consent: ConsentId,
+        until: Timestamp,
+    },
+    Resumed {
+        /// What still stops the device.
+        still: Option<String>,
+    },
+    Signers {
+        counter: u64,
+        expiry: Timestamp,
+    },
     /// What was forgotten, and what counts now.
     Clock {
         forgotten: Option<Timestamp>,
@@ -73,6 +122,14 @@ pub enum Reply {
     },
 }
 
+/// A reply, and what is to be said beside it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Answer {
+    pub reply: Reply,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
+}
+
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Status {
     pub device: NeName,
@@ -81,6 +138,12 @@ pub struct Status {
     pub link: LinkState,
     pub interval_s: u64,
     pub roster: u64,
+    pub roster_expiry: Option<Timestamp>,
+    /// Counter and expiry of the carrier's signer list.
+    pub signers: u64,
+    pub signers_expiry: Timestamp,
+    /// Who stopped everything, when and why.
+    pub stopped: Option<String>,
     pub spool_epoch: SpoolEpoch,
     pub spool_bytes: u64,
     pub spool_max_bytes: u64,
@@ -94,12 +157,25 @@ pub struct Status {
 pub struct ConsentInfo {
     pub consent: ConsentId,
     pub fault: FaultNumber,
+    pub grade: Grade,
     pub engineer: PersonName,
-    pub approver: PersonName,
+    /// Nobody, when it was approved on the device.
+    pub approvers: Vec<PersonName>,
     pub doors: Doors,
     pub account: String,
     pub arrived: Timestamp,
     pub left_s: u64,
+}
+
+/// A request that waits: exactly what the engineer signed, and whether it could be approved now.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct PendingInfo {
+    pub consent: ConsentId,
+    pub arrived: Timestamp,
+    pub request: Signed,
+    /// Why it can't be approved now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub problem: Option<String>,
 }
 
 /// Binds the socket. The spool's lock has made sure that no other agent uses this directory.
@@ -140,41 +216,97 @@ pub async fn run(agent: Arc<Agent>, listener: UnixListener) {
 }
 
 async fn answer(agent: &Agent, stream: UnixStream) -> io::Result<()> {
+    let peer = Peer::of(&stream);
     let (from, mut to) = stream.into_split();
     let mut line = String::new();
     BufReader::new(from.take(MAX_LINE_BYTES)).read_line(&mut line).await?;
-    let reply = match serde_json::from_str(&line) {
-        Ok(question) => reply(agent, &question),
-        Err(error) => Reply::Refused { reason: format!("the question can't be read: {error}") },
+    let mut warnings = Vec::new();
+    let reply = match (peer, serde_json::from_str(&line)) {
+        (Ok(peer), Ok(question)) => {
+            let by = Administrator::new(peer.text());
+            let reply = reply(agent, &by, question).await.unwrap_or_else(|reason| Reply::Refused { reason });
+            warnings = by.warnings();
+            reply
+        }
+        (Err(reason), _) => {
+            tracing::warn!(%reason, "somebody was refused at the control socket");
+            Reply::Refused { reason }
+        }
+        (Ok(_), Err(error)) => Reply::Refused { reason: format!("the question can't be read: {error}") },
     };
-    let mut json = serde_json::to_vec(&reply)?;
+    let mut json = serde_json::to_vec(&Answer { reply, warnings })?;
     json.push(b'\n');
     to.write_all(&json).await
 }
 
-fn reply(agent: &Agent, question: &Question) -> Reply {
-    match question {
+async fn reply(agent: &Agent, by: &Administrator, question: Question) -> Result<Reply, String> {
+    let words = |error: AgentError| error.to_string();
+    Ok(match question {
         Question::Status => Reply::Status(Box::new(status(agent))),
         Question::Sessions => Reply::Sessions { sessions: agent.sessions.list() },
         Question::Consents => Reply::Consents { consents: consents(agent) },
-        Question::Kill { session } => {
-            if agent.kill(*session, &format!("the administrator of {}", agent.identity.device)) {
-                Reply::Done
-            } else {
-                Reply::Refused { reason: format!("there is no live session {session}") }
+        Question::Pending => Reply::Pending { requests: pending(agent) },
+        Question::Approve { consent, request_sha256, doors, duration_s } => {
+            let terms = agent.consents.local_terms(consent, doors.as_ref(), duration_s).map_err(|e| e.to_string())?;
+            if terms.request_sha256 != request_sha256 {
+                return Err(Refusal::NotWhatWasShown(consent).to_string());
             }
+            let until = agent.approve_locally(&terms, by).await.map_err(words)?;
+            Reply::Live { consent, until }
         }
-        Question::ResetClock => match agent.consents.reset_clock() {
-            Ok((forgotten, now)) => {
-                tracing::warn!(?forgotten, %now, "the administrator reset the clock: lists are judged by the wall clock again");
-                Reply::Clock { forgotten, now }
+        Question::EndConsent { consent, reason } => {
+            agent.end_consent_locally(consent, by, &reason).await.map_err(words)?;
+            Reply::Done
+        }
+        Question::Kill { session } => {
+            if !agent.kill_locally(session, by).await {
+                return Err(format!("there is no live session {session}"));
             }
-            Err(error) => Reply::Refused { reason: error.to_string() },
-        },
-    }
+            Reply::Done
+        }
+        Question::Stop { reason } => {
+            if reason.trim().is_empty() {
+                return Err("say why: whoever is refused from now on reads the reason".into());
+            }
+            agent.stop_locally(by, &reason).await.map_err(words)?;
+            Reply::Done
+        }
+        Question::Resume { also_centre } => {
+            if agent.consents.stopped().is_none() {
+                return Err(format!("nothing stops {}", agent.identity.device));
+            }
+            let still = agent.resume_locally(by, also_centre).await.map_err(words)?;
+            Reply::Resumed { still: still.map(|stop| stop.to_string()) }
+        }
+        Question::SetSigners { text, signatures } => {
+            if signatures.is_empty() {
+                agent.set_signers_locally(&text, by).await.map_err(words)?;
+            } else {
+                let signed = signatures.into_iter().map(|signature| Signed { text: text.clone(), signature }).collect::<Vec<_>>();
+                agent.take_signers(&signed).map_err(words)?;
+            }
+            let InForce { signers: counter, signers_expiry: expiry, .. } = agent.consents.in_force();
+            Reply::Signers { counter, expiry }
+        }
+        Question::ResetClock => {
+            let (forgotten, now) = agent.reset_clock_locally(by).await.map_err(words)?;
+            Reply::Clock { forgotten, now }
+        }
+    })
+}
+
+fn pending(agent: &Agent) -> Vec<PendingInfo> {
+    let info = |(waiting, checked): (Waiting, Result<_, Refusal>)| PendingInfo {
+        consent: waiting.id,
+        arrived: waiting.arrived,
+        request: waiting.request,
+        problem: checked.err().map(|problem| problem.to_string()),
+    };
+    agent.consents.waiting().into_iter().map(info).collect()
 }
 
 fn status(agent: &Agent) -> Status {
+    let InForce { roster, roster_expiry, signers, signers_expiry, .. } = agent.consents.in_force();
     let spool = agent.outbox.spool();
     Status {
         device: agent.identity.device.clone(),
@@ -182,7 +314,11 @@ fn status(agent: &Agent) -> Status {
         server: agent.identity.server.to_string(),
         link: agent.link().clone(),
         interval_s: agent.nudges.interval.borrow().as_secs(),
-        roster: agent.consents.roster_counter(),
+        roster,
+        roster_expiry,
+        signers,
+        signers_expiry,
+        stopped: agent.consents.stopped().map(|stop| stop.to_string()),
         spool_epoch: spool.epoch(),
         spool_bytes: spool.bytes(),
         spool_max_bytes: agent.settings.spool_max_bytes,
@@ -196,8 +332,9 @@ fn consents(agent: &Agent) -> Vec<ConsentInfo> {
     let info = |(live, left): (crate::consents::Live, Duration)| ConsentInfo {
         consent: live.id,
         fault: live.fault,
+        grade: live.grade,
         engineer: live.engineer,
-        approver: live.approver,
+        approvers: live.approvers,
         doors: live.doors,
         account: live.account,
         arrived: live.arrived,
@@ -208,6 +345,11 @@ fn consents(agent: &Agent) -> Vec<ConsentInfo> {
 
 /// Asks the agent that runs on this state directory.
 pub async fn ask(dir: &Path, question: &Question) -> Result<Reply, ControlError> {
+    Ok(ask_for_all(dir, question).await?.reply)
+}
+
+/// As [`ask`], with the warnings.
+pub async fn ask_for_all(dir: &Path, question: &Question) -> Result<Answer, ControlError> {
     let path = dir.join(SOCKET);
     let failed = |source| ControlError::Io { path: path.clone(), source };
     let stream = match UnixStream::connect(&path).await {
@@ -225,8 +367,17 @@ pub async fn ask(dir: &Path, question: &Question) -> Result<Reply, ControlError>
         .await
         .map_err(|_| ControlError::Answer("it did not come in time".into()))?
         .map_err(failed)?;
-    match serde_json::from_str(&line).map_err(|e| ControlError::Answer(e.to_string()))? {
-        Reply::Refused { reason } => Err(ControlError::Refused(reason)),
-        reply @ (Reply::Status(_) | Reply::Sessions { .. } | Reply::Consents { .. } | Reply::Clock { .. } | Reply::Done) => Ok(reply),
+    let answer: Answer = serde_json::from_str(&line).map_err(|e| ControlError::Answer(e.to_string()))?;
+    match &answer.reply {
+        Reply::Refused { reason } => Err(ControlError::Refused(reason.clone())),
+        Reply::Status(_)
+        | Reply::Sessions { .. }
+        | Reply::Consents { .. }
+        | Reply::Pending { .. }
+        | Reply::Live { .. }
+        | Reply::Resumed { .. }
+        | Reply::Signers { .. }
+        | Reply::Clock { .. }
+        | Reply::Done => Ok(answer),
     }
 }

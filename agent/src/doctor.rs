@@ -19,7 +19,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use crate::config::Settings;
-use crate::control::{self, Question, Reply};
+use crate::control::{self, Question, Reply, Status};
 use crate::identity::{Identity, STATEMENT};
 use crate::session::account::Account;
 use crate::{durable, https, tls};
@@ -29,6 +29,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const MAX_SKEW_S: i64 = 120;
 /// Days before an expiry at which it turns red.
 const EXPIRY_NOTICE_DAYS: i64 = 14;
+/// The same for the roster, which lives five weeks at most.
+const ROSTER_NOTICE_DAYS: i64 = 5;
 /// Least room on the disk beside the spool.
 const LEAST_FREE_BYTES: u64 = 64 * 1024 * 1024;
 
@@ -58,6 +60,7 @@ pub async fn examine(state: &Path, config: Option<&Path>) -> Vec<Finding> {
         Ok(identity) => {
             findings.add("identity", Ok(format!("{}, host key {}", identity.device, identity.host_key_fingerprint)));
             findings.add("device statement", statement(state));
+            findings.add("signer list", signers(&identity));
             findings.add("link certificate", identity.link_certificate.first().ok_or_else(|| "none".to_owned()).and_then(certificate));
             network(&identity, &mut findings).await;
         }
@@ -91,6 +94,22 @@ fn statement(state: &Path) -> Result<String, String> {
     let text = durable::read(&state.join(STATEMENT)).map_err(|e| e.to_string())?.ok_or("there is none")?;
     let statement = DeviceStatement::read_unverified(&text).map_err(|e| e.to_string())?;
     expiry(statement.valid_before)
+}
+
+/// Without a list that counts nobody can approve anything.
+fn signers(identity: &Identity) -> Result<String, String> {
+    let head = identity.signers.list().head.as_ref().ok_or("it has no head")?;
+    expiry(head.expiry).map(|text| format!("number {}, {text}", head.counter)).map_err(|text| format!("number {}: {text}", head.counter))
+}
+
+/// Rosters are replaced every few weeks; one that is not is withheld, or forgotten.
+fn roster(status: &Status) -> Result<String, String> {
+    let until = status.roster_expiry.ok_or("none has come from the centre: nobody can be let in")?;
+    let (number, left) = (status.roster, until.duration_since(Timestamp::now()).as_hours());
+    if left < 24 * ROSTER_NOTICE_DAYS {
+        return Err(format!("number {number} is valid until {until}, and no newer one has come: ask the vendor"));
+    }
+    Ok(format!("number {number}, valid until {until}"))
 }
 
 fn certificate(der: &CertificateDer<'_>) -> Result<String, String> {
@@ -166,6 +185,10 @@ async fn agent(state: &Path, findings: &mut Findings) {
         }
     };
     findings.add("agent", Ok(format!("{} runs", status.software)));
+    findings.add("roster", roster(&status));
+    if let Some(stopped) = &status.stopped {
+        findings.add("stopped", Err(format!("this device {stopped}: `lineman-agent resume` takes a stop of its own back")));
+    }
     let problem = status.link.problem.unwrap_or_else(|| "it is not connected yet".into());
     let link = if status.link.connected { Ok(format!("up since {}", status.link.since)) } else { Err(problem) };
     findings.add("link", link);

@@ -1,4 +1,4 @@
-//! One HTTP request over one connection: enrolment and `doctor` need no more, and a client pool would cost memory.
+//! One HTTP request over one connection: enrolment, `doctor` and the webhook need no more, and a client pool would cost memory.
 
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Bytes;
@@ -8,6 +8,8 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 /// No answer to an agent is longer.
 const MAX_REPLY_BYTES: usize = 256 * 1024;
+/// For the head of an answer whose body is not read.
+const MAX_HEAD_BYTES: usize = 16 * 1024;
 
 #[derive(Debug, thiserror::Error)]
 pub enum HttpsError {
@@ -37,7 +39,26 @@ pub async fn send(stream: impl AsyncRead + AsyncWrite + Unpin + Send, request: R
     tokio::pin!(exchange);
     tokio::select! {
         reply = &mut exchange => reply,
-        // The connection may end first, with the whole answer already read.
-        ended = &mut connection => { ended?; exchange.await }
+        // The connection may end first, well or not, with the whole answer already read.
+        ended = &mut connection => exchange.await.map_err(|error| ended.err().map_or(error, HttpsError::Http)),
     }
+}
+
+/// Sends a request and reads the head of the answer only: for those of whom nothing is wanted but a yes.
+pub async fn status(stream: impl AsyncRead + AsyncWrite + Unpin + Send, request: Request<Full<Bytes>>) -> hyper::Result<StatusCode> {
+    let mut builder = hyper::client::conn::http1::Builder::new();
+    let (mut sender, connection) = builder.max_buf_size(MAX_HEAD_BYTES).handshake(TokioIo::new(stream)).await?;
+    tokio::pin!(connection);
+    let reply = sender.send_request(request);
+    tokio::pin!(reply);
+    tokio::select! {
+        reply = &mut reply => reply.map(|reply| reply.status()),
+        ended = &mut connection => reply.await.map(|reply| reply.status()).map_err(|error| ended.err().unwrap_or(error)),
+    }
+}
+
+/// An error with what is behind it: hyper's own words leave out the cause.
+pub fn why(error: &hyper::Error) -> String {
+    let cause = std::error::Error::source(error).map(|cause| format!(": {cause}")).unwrap_or_default();
+    format!("{error}{cause}")
 }

@@ -9,7 +9,8 @@
 //! | `signers`, `vendor-root` | the two pinned lists: the carrier's signers, and the vendor root that signs rosters |
 //! | `device-statement` | the text that the carrier's technician signs, elsewhere |
 //!
-//! Nothing that comes over the link changes any of them.
+//! Nothing that comes over the link changes any of them, but one: `signers` is replaced by a newer list that its own `signers@lineman`
+//! keys signed (`consents::lists`), whoever brought it.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -89,6 +90,7 @@ pub struct Identity {
     /// `SHA256:...` of the host key.
     pub host_key_fingerprint: String,
     pub server: ServerAddress,
+    /// As they were at the start; those in force are `Consents`' to know.
     pub signers: CarrierSigners,
     pub vendor_root: SignerList,
     pub ca: Vec<CertificateDer<'static>>,

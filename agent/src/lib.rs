@@ -7,6 +7,7 @@
 //! |---|---|
 //! | `durable`, `identity`, `config` | files: how they are written, who this device is, what its owner allows |
 //! | `spool`, `outbox` | reports on disk until they are acknowledged |
+//! | `journal`, `sink` | what happened here, in a log that the centre can't touch, and its way to the carrier |
 //! | `checks` | measures and alarms |
 //! | `consents` | who may enter, until when |
 //! | `session` | SSH on a dialled stream, children, recording |
@@ -24,11 +25,13 @@ pub mod durable;
 pub mod enrol;
 pub mod https;
 pub mod identity;
+pub mod journal;
 pub mod link;
 pub mod log;
 pub mod orders;
 pub mod outbox;
 pub mod session;
+pub mod sink;
 pub mod spool;
 pub mod start;
 pub mod tls;

@@ -9,6 +9,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use lineman_common::id::ConsentId;
 use lineman_common::link::{Answer, Order, Outcome};
 use lineman_common::printable::escape;
 use lineman_common::session::EndReason;
@@ -18,6 +19,7 @@ use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
 use crate::agent::Agent;
+use crate::consents::Whose;
 use crate::session::{self, leg};
 
 /// Orders at one time; more are refused, so that nobody can pile them up here. Those that end something don't count.
@@ -51,6 +53,10 @@ fn urgent(agent: &Agent, order: &Order) -> Option<Outcome> {
         Order::EndConsent { consent, reason } => agent.end_consent(*consent, *reason).map_err(|e| e.to_string()),
         Order::KillSession { session, by } if agent.kill(*session, by) => Ok(()),
         Order::KillSession { session, .. } => Err(format!("{} has no live session {session}", agent.identity.device)),
+        Order::EndStanding { standing, reason } => agent.end_standing(standing, *reason).map_err(|e| e.to_string()),
+        Order::Stop { by, reason } => agent.stop_everything(Whose::Centre, by, reason).map_err(|e| e.to_string()),
+        // It ends nothing, but it must not be overtaken by the stop that comes after it.
+        Order::Resume { by } => agent.resume(Whose::Centre, by).map(drop).map_err(|e| e.to_string()),
         Order::ReportNow
         | Order::SetInterval { .. }
         | Order::RunCheck { .. }
@@ -59,10 +65,7 @@ fn urgent(agent: &Agent, order: &Order) -> Option<Outcome> {
         | Order::Challenge { .. }
         | Order::Request { .. }
         | Order::Consent { .. }
-        | Order::EndStanding { .. }
         | Order::Signers { .. }
-        | Order::Stop { .. }
-        | Order::Resume { .. }
         | Order::Open { .. } => return None,
     };
     Some(match done {
@@ -91,18 +94,20 @@ async fn obey(agent: &Arc<Agent>, order: Order) -> Result<Answer, String> {
             let (challenge, lapses_at) = agent.consents.challenge(consent).map_err(|e| words(&e))?;
             return Ok(Answer::Challenge { challenge, lapses_at, policy: agent.consents.policy().into() });
         }
+        Order::Request { request } => {
+            let request = agent.consents.take_request(&request).map_err(|e| words(&e))?;
+            tracing::info!(consent.id = %request.id, engineer = %request.engineer, grade = %request.grade, "a request waits for its answer");
+        }
         Order::Consent { request, consents } => {
-            let [consent] = &consents[..] else { return Err("one consent is wanted".into()) };
-            let until = agent.consents.admit(&request, consent).map_err(|e| words(&e))?;
-            agent.nudges.consents.notify_one();
+            let until = agent.admit(&request, &consents).map_err(|e| words(&e))?;
             tracing::info!(%until, "a consent is live");
             return Ok(Answer::ConsentLive { until });
         }
-        Order::Open { key, ticket, consent: _ } => open(agent, &key, ticket).await?,
-        Order::Request { .. } | Order::EndStanding { .. } | Order::Signers { .. } | Order::Stop { .. } | Order::Resume { .. } => {
-            return Err("this device does not know this order".into());
+        Order::Signers { signed } => agent.take_signers(&signed).map_err(|e| words(&e))?,
+        Order::Open { key, ticket, consent } => open(agent, &key, ticket, consent).await?,
+        Order::EndConsent { .. } | Order::KillSession { .. } | Order::EndStanding { .. } | Order::Stop { .. } | Order::Resume { .. } => {
+            return Err("this order is carried out where it is heard".into());
         }
-        Order::EndConsent { .. } | Order::KillSession { .. } => return Err("this order is carried out where it is heard".into()),
     }
     Ok(Answer::Ok)
 }
@@ -128,15 +133,15 @@ fn shortened(mut text: String) -> String {
 }
 
 /// Answers as soon as the centre is reached; the leg itself lives on its own.
-async fn open(agent: &Arc<Agent>, key: &str, ticket: String) -> Result<(), String> {
+async fn open(agent: &Arc<Agent>, key: &str, ticket: String, consent: Option<ConsentId>) -> Result<(), String> {
     let fingerprint = if key.starts_with("SHA256:") {
         key.to_owned()
     } else {
         let key = PublicKey::from_openssh(key).map_err(|_| format!("`{}` is not a public key", escape(key)))?;
         sig::fingerprint(&key).to_string()
     };
-    if agent.consents.entry(&fingerprint).is_none() {
-        return Err(agent.consents.why_not(&fingerprint));
+    if agent.consents.entry_for(&fingerprint, consent).is_none() {
+        return Err(agent.consents.why_not_for(&fingerprint, consent));
     }
     if agent.stop.is_cancelled() {
         return Err("the agent is stopping".into());

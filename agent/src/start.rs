@@ -20,17 +20,21 @@ use crate::consents::{Consents, Pinned};
 use crate::identity::Identity;
 use crate::log::LogLevelHandle;
 use crate::outbox::Outbox;
-use crate::session::Host;
 use crate::session::account::Account;
 use crate::session::chain::{Studio, end_unfinished};
+use crate::session::contain::Containment;
 use crate::session::reap;
 use crate::session::registry::{Ending, Sessions};
+use crate::session::{Host, Local};
+use crate::sink::Sink;
 use crate::spool::Spool;
 use crate::watch::Nudges;
 use crate::{control, link, tls, watch};
 
 /// For sessions to write their end records, and for the link to send what it can.
 const GRACE: Duration = Duration::from_secs(8);
+/// Of these, for the sink to take the last entries of the journal.
+const LAST_ENTRIES: Duration = Duration::from_secs(2);
 
 /// Runs until SIGTERM or SIGINT. A second one ends it at once.
 pub async fn run(state: &Path, config: Option<&Path>, log_level: LogLevelHandle) -> anyhow::Result<()> {
@@ -40,6 +44,8 @@ pub async fn run(state: &Path, config: Option<&Path>, log_level: LogLevelHandle)
     let outbox = Outbox::new(Spool::open(&state.join("spool"), settings.spool_max_bytes)?);
     let checks = Checks::open(settings.checks.clone(), Roots::default(), state)?;
     let studio = Studio::open(state, Arc::clone(&outbox), identity.host_key.clone()).context("reading the journals of sessions")?;
+    let sink = Sink::open(&settings.sink, state, Arc::clone(studio.witness()), identity.device.clone()).context("opening the sink")?;
+    let sink = Arc::new(sink);
     close_what_was_cut(&studio);
     warn_of_accounts(&settings);
     let clock = SystemClock::new();
@@ -50,10 +56,11 @@ pub async fn run(state: &Path, config: Option<&Path>, log_level: LogLevelHandle)
     let host = Host::new(
         PathBuf::from("/proc/self/exe"),
         Arc::clone(&identity),
-        settings.profiles.clone(),
+        Local { profiles: settings.profiles.clone(), limits: settings.limits },
         Arc::clone(&consents),
         Arc::clone(&sessions),
         studio,
+        Containment::find(),
     );
     let listener = control::bind(state)?;
     let agent = Arc::new(Agent {
@@ -69,6 +76,7 @@ pub async fn run(state: &Path, config: Option<&Path>, log_level: LogLevelHandle)
         consents,
         sessions,
         host,
+        sink: Arc::clone(&sink),
         log_level,
     });
     if let Err(error) = agent.tell_ended_consents() {
@@ -82,12 +90,17 @@ pub async fn run(state: &Path, config: Option<&Path>, log_level: LogLevelHandle)
     let link_stop = CancellationToken::new();
     loops.spawn(control::run(Arc::clone(&agent), listener));
     loops.spawn(Arc::clone(&agent).keep_time());
+    loops.spawn(Arc::clone(&agent.host.containment).wait_for_adopted(agent.stop.clone()));
     loops.spawn({
         let (agent, stop) = (Arc::clone(&agent), agent.stop.clone());
         async move { watch::run(checks, Arc::clone(&agent.outbox), &agent.nudges, stop).await }
     });
     let link = TaskTracker::new();
     link.spawn(link::run(Arc::clone(&agent), tls, link_stop.clone()));
+    link.spawn({
+        let (sink, stop) = (Arc::clone(&sink), link_stop.clone());
+        async move { sink.run(stop).await }
+    });
 
     let mut stopping = Signals::new()?;
     stopping.next().await;
@@ -99,6 +112,8 @@ pub async fn run(state: &Path, config: Option<&Path>, log_level: LogLevelHandle)
         agent.legs.wait().await;
         loops.close();
         loops.wait().await;
+        // What the journal says of these ends; the next start sends what can't be sent now.
+        let _ = sink.deliver_now(LAST_ENTRIES).await;
         // Last, so that the end records have a chance to be sent; what is not goes with the next start.
         link_stop.cancel();
         link.close();

@@ -3,8 +3,26 @@
 #![expect(clippy::unwrap_used, clippy::wildcard_enum_match_arm, reason = "a test fails where it stands")]
 
 mod device;
+#[path = "ssh/accounts.rs"]
+mod accounts;
+#[path = "ssh/contain.rs"]
+mod contain;
 #[path = "ssh/ends.rs"]
 mod ends;
+#[path = "ssh/forwards.rs"]
+mod forwards;
+#[path = "ssh/input.rs"]
+mod input;
+#[path = "ssh/keys.rs"]
+mod keys;
+#[path = "ssh/leftovers.rs"]
+mod leftovers;
+#[path = "ssh/orphans.rs"]
+mod orphans;
+#[path = "ssh/pace.rs"]
+mod pace;
+#[path = "ssh/orders.rs"]
+mod orders;
 #[path = "ssh/transfers.rs"]
 mod transfers;
 

@@ -5,17 +5,24 @@
 //! everything against what is pinned on its own machine, and what a person is shown comes from the very bytes that they
 //! sign.
 
+pub mod desk;
+pub mod findings;
+pub mod held;
+pub mod terms;
+
 use jiff::Timestamp;
 use lineman_common::api::{ChallengeReply, ConsentView};
-use lineman_common::name::PersonName;
+use lineman_common::link::DevicePolicy;
+use lineman_common::name::{NeName, PersonName};
 use lineman_common::session::{Doors, Grade};
-use lineman_common::statement::{CarrierSigners, Consent, DeviceStatement, Namespace, Request, Roster, Signed, sha256_hex};
+use lineman_common::statement::{CarrierSigners, Consent, DeviceStatement, Namespace, Refused, Request, Roster, Signed, sha256_hex};
 
 use crate::context::Env;
 use crate::exit::{Exit, Failure};
 use crate::keys::Signer;
 use crate::output::span;
 use crate::trust::{Believed, Trust};
+use findings::Finding;
 
 /// Longest reason in a request: it has to fit on an approver's screen.
 const MAX_REASON_CHARS: usize = 200;
@@ -24,6 +31,7 @@ const MAX_REASON_CHARS: usize = 200;
 #[derive(Clone, Debug)]
 pub struct Ask {
     pub engineer: PersonName,
+    pub grade: Grade,
     pub doors: Doors,
     pub account: String,
     pub duration_s: u32,
@@ -37,6 +45,30 @@ pub fn now() -> Timestamp {
 
 fn not_believed(what: impl Into<String>) -> Failure {
     Failure::new(Exit::CheckFailed, what)
+}
+
+/// Compares a question with what the device's owner lets it take: what would be refused there is not asked.
+pub fn check_policy(device: &NeName, policy: &DevicePolicy, ask: &Ask) -> Result<(), Failure> {
+    let refused = |what: String, hint: String| Err(Failure::new(Exit::Forbidden, what).hint(hint));
+    if !policy.grades.contains(&ask.grade) {
+        let takes = policy.grades.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+        return refused(
+            format!("you asked for grade {}; {device} takes {}", ask.grade, if takes.is_empty() { "none" } else { &takes }),
+            "ask for another with --grade; what a device takes is in its owner's local file".into(),
+        );
+    }
+    if !policy.accounts.contains(&ask.account) {
+        let has = policy.accounts.join(", ");
+        return refused(
+            format!("you asked for the account `{}`; {device} has {}", ask.account, if has.is_empty() { "none" } else { &has }),
+            "ask for another with --account".into(),
+        );
+    }
+    if ask.duration_s > policy.max_duration_s {
+        let (asked, longest) = (span(u64::from(ask.duration_s)), span(u64::from(policy.max_duration_s)));
+        return refused(format!("you asked for {asked}; {device} takes {longest} at most"), "ask for less with --for".into());
+    }
+    Ok(())
 }
 
 /// Builds and signs a request over a device's challenge, after checking that the device is the carrier's and that the
@@ -65,7 +97,7 @@ pub fn sign_request(challenge: &ChallengeReply, believed: &Believed, signer: &Si
         fault: challenge.fault.clone(),
         device: challenge.device.clone(),
         host_key: statement.host_key_fingerprint(),
-        grade: Grade::EndToEnd,
+        grade: ask.grade,
         engineer: ask.engineer.clone(),
         engineer_key: signer.fingerprint(),
         doors: ask.doors.clone(),
@@ -85,9 +117,16 @@ fn one_line(reason: &str) -> String {
     lineman_common::printable::escape(&line).chars().take(MAX_REASON_CHARS).collect()
 }
 
+/// How an approver narrows what was asked for; `None` leaves it.
+#[derive(Clone, Debug, Default)]
+pub struct Narrow {
+    pub doors: Option<Doors>,
+    pub duration_s: Option<u32>,
+}
+
 /// A request that holds: the vendor's root stands behind the roster, the roster behind the engineer, the carrier's own
 /// technician behind the device.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Checked {
     pub request: Request,
     /// Exactly as the engineer signed it.
@@ -95,6 +134,30 @@ pub struct Checked {
     pub roster: Roster,
     pub statement: DeviceStatement,
     pub signers: CarrierSigners,
+}
+
+impl Checked {
+    /// What was checked, for the person who decides.
+    pub fn findings(&self) -> Vec<Finding> {
+        let Self { request, roster, statement, .. } = self;
+        let mut found = vec![
+            Finding::Roster { counter: roster.head.counter, expiry: roster.head.expiry },
+            Finding::Engineer {
+                name: request.engineer.clone(),
+                level: roster.level(request.engineer.as_str()),
+                key: request.engineer_key.clone(),
+            },
+            Finding::Device {
+                device: statement.device.clone(),
+                host_key: statement.host_key_fingerprint(),
+                vouched_by: statement.vouched_by.clone(),
+            },
+        ];
+        if request.grade == Grade::Gateway {
+            found.push(Finding::Gateway);
+        }
+        found
+    }
 }
 
 /// Checks a request as the carrier's approver: against the carrier's own files, never against what the centre says.
@@ -119,7 +182,8 @@ pub fn check_request(view: &ConsentView, trust: &Trust, env: &Env, at: Timestamp
     }
 }
 
-/// Under which name a key may sign for `namespace`; the person's own name first, where they are listed.
+/// Under which name a key may sign for `namespace`, by itself or by its certificate; the person's own name first, where they are
+/// listed. An expired list still names those who may replace it.
 pub fn principal(
     signers: &CarrierSigners,
     signer: &Signer,
@@ -127,32 +191,67 @@ pub fn principal(
     own: Option<&PersonName>,
     at: Timestamp,
 ) -> Result<PersonName, Failure> {
-    let listed = signers.list().keys_for(namespace).filter(|line| line.key.key_data() == signer.public.key_data());
-    let names: Vec<PersonName> = listed.flat_map(|line| &line.principals).filter_map(|name| name.parse().ok()).collect();
-    let name = own.filter(|own| names.contains(own)).or(names.first()).cloned().ok_or_else(|| {
+    let by_key = signers.list().keys_for(namespace).filter(|line| line.key.key_data() == signer.public.key_data());
+    let names = |principals: &[String]| principals.iter().filter_map(|name| name.parse().ok()).collect::<Vec<PersonName>>();
+    let mut listed: Vec<PersonName> = by_key.flat_map(|line| names(&line.principals)).collect();
+    if let Some(certificate) = &signer.certificate {
+        let by_authority = signers.list().lines.iter().filter(|line| {
+            let for_this = line.namespaces.iter().any(|n| n == namespace.as_str());
+            line.cert_authority && for_this && line.key.key_data() == certificate.signature_key()
+        });
+        let certified = by_authority.flat_map(|line| names(&line.principals));
+        listed.extend(certified.filter(|name| certificate.valid_principals().iter().any(|p| p == name.as_str())));
+    }
+    let name = own.filter(|own| listed.contains(own)).or(listed.first()).cloned().ok_or_else(|| {
         not_believed(format!("the key {} ({}) is not in your signer list for {namespace}", signer.path.display(), signer.fingerprint()))
-            .hint("name the right key with --key, or the right list with --signers")
+            .hint("name the right key (or its certificate) with --key, or the right list with --signers")
     })?;
-    signers.list().check_expiry(at)?;
-    signers.list().authorise("consent", name.as_str(), &signer.public, namespace, at)?;
-    Ok(name)
+    if namespace != Namespace::Signers {
+        signers.list().check_expiry(at)?;
+    }
+    match signers.list().authorise("consent", name.as_str(), &signer.public, namespace, at) {
+        Ok(_) => Ok(name),
+        Err(refused) => check_certificate(signer, refused, at).map(|()| name),
+    }
+}
+
+/// The key itself does not count: does its certificate, at this time? (Whether it was made by the authority that it names shows
+/// when something is signed with it, before anything leaves this machine.)
+fn check_certificate(signer: &Signer, refused: Refused, at: Timestamp) -> Result<(), Failure> {
+    let certificate = signer.certificate.as_ref().ok_or(refused)?;
+    let seconds = u64::try_from(at.as_second()).unwrap_or(0);
+    if (certificate.valid_after()..certificate.valid_before()).contains(&seconds) {
+        return Ok(());
+    }
+    Err(not_believed(format!("the certificate of {} is not valid now", signer.path.display()))
+        .hint("get a new one from your authority; is this machine's clock right?"))
+}
+
+/// Signs in the form that the list takes: as the key itself where it is listed, else under its certificate. What the list would not
+/// believe is not handed out.
+pub fn sign_for(
+    signers: &CarrierSigners,
+    signer: &Signer,
+    name: &PersonName,
+    namespace: Namespace,
+    text: String,
+    at: Timestamp,
+) -> Result<Signed, Failure> {
+    let plain = signers.list().authorise("text", name.as_str(), &signer.public, namespace, at).is_ok();
+    let signed = if plain { signer.sign(namespace, text)? } else { signer.sign_certified(namespace, text)? };
+    signers.list().verify("text", &signed, name.as_str(), namespace, at)?;
+    Ok(signed)
 }
 
 /// The text of a consent: what will be shown and signed. Doors and time may only get narrower.
-pub fn write_consent(
-    checked: &Checked,
-    approver: &PersonName,
-    doors: Option<&Doors>,
-    duration_s: Option<u32>,
-    at: Timestamp,
-) -> Result<String, Failure> {
+pub fn write_consent(checked: &Checked, approver: &PersonName, narrow: &Narrow, at: Timestamp) -> Result<String, Failure> {
     let Checked { request, signed, roster, .. } = checked;
     let consent = Consent {
         id: request.id,
         request_sha256: sha256_hex(&signed.text),
         approver: approver.clone(),
-        doors: doors.cloned().unwrap_or_else(|| request.doors.clone()),
-        duration_s: duration_s.unwrap_or(request.duration_s),
+        doors: narrow.doors.clone().unwrap_or_else(|| request.doors.clone()),
+        duration_s: narrow.duration_s.unwrap_or(request.duration_s),
         roster: roster.head.counter,
         issued: at,
     };
@@ -186,7 +285,7 @@ mod tests {
         let checked = check_request(view, &carrier, &world.env(), now())?;
         let signer = Signer::open(Some(&world.approver_key_file()), &world.env())?;
         let approver = principal(&checked.signers, &signer, Namespace::Consent, None, now())?;
-        let text = write_consent(&checked, &approver, None, None, now())?;
+        let text = write_consent(&checked, &approver, &Narrow::default(), now())?;
         Ok(signer.sign(Namespace::Consent, text)?)
     }
 
@@ -209,7 +308,7 @@ mod tests {
         let approver = "approver-jw".parse().unwrap();
         let write = |doors: Option<&str>, duration| {
             let doors = doors.map(|doors| doors.parse::<Doors>().unwrap());
-            write_consent(&checked, &approver, doors.as_ref(), duration, now())
+            write_consent(&checked, &approver, &Narrow { doors, duration_s: duration }, now())
         };
         assert!(write(Some("shell"), Some(60)).unwrap().contains("doors: shell\nduration-s: 60\n"));
         assert_eq!(write(Some("shell,sftp-write"), None).unwrap_err().exit, Exit::Usage);

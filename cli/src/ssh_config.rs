@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 
 use lineman_common::name::{NeName, PersonName};
 use lineman_common::printable::escape;
+use lineman_common::session::Target;
 use lineman_common::statement::device::openssh;
 use ssh_key::PublicKey;
 
@@ -78,6 +79,7 @@ impl SshConfig<'_> {
         );
         Ok(format!(
             "# Made by lineman from verified statements; host keys are pinned. Make it again when equipment changes.\n\
+             # Under a consent of grade gateway: ssh -l ne-1.jw.ne {JUMP}\n\
              Host {JUMP}\n    HostName {host}\n    Port {port}\n    HostKeyAlias {JUMP}\n    User {user}\n{identity}{pinned}\n\
              Host *.ne\n    ProxyJump {JUMP}\n    User {user}\n{identity}{pinned}"
         ))
@@ -109,10 +111,52 @@ pub fn check_own_path(path: &Path) -> Result<(), SshConfigError> {
     if fits { Ok(()) } else { Err(SshConfigError::Path(escape(&path.display().to_string()))) }
 }
 
+/// Options of ssh(1) that take a value, as the next word when it isn't attached.
+const WITH_VALUE: &str = "BbcDEeFIiJLlmOoPpQRSWw";
+
+/// The forwards among `ssh`'s options: what a consent has to name.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Forwards {
+    /// Where `-L` leads.
+    pub to: Vec<Target>,
+    /// `-D`: wherever a program behind it wants to go.
+    pub any: bool,
+    /// `-R`.
+    pub remote: bool,
+}
+
+impl Forwards {
+    pub fn of(options: &[String]) -> Self {
+        let mut found = Self::default();
+        let mut words = options.iter();
+        while let Some(word) = words.next() {
+            let Some(letters) = word.strip_prefix('-') else { continue };
+            let Some(index) = letters.find(|letter| WITH_VALUE.contains(letter)) else { continue };
+            let (letter, attached) = (&letters[index..=index], &letters[index + 1..]);
+            let value = if attached.is_empty() { words.next().map_or("", String::as_str) } else { attached };
+            match letter {
+                "L" => found.to.extend(forward_target(value)),
+                "D" => found.any = true,
+                "R" => found.remote = true,
+                _ => {}
+            }
+        }
+        found
+    }
+}
+
+/// The place in `[ADDRESS:]PORT:HOST:HOSTPORT`; `None` for sockets, which ssh itself explains.
+fn forward_target(spec: &str) -> Option<Target> {
+    let (rest, port) = spec.rsplit_once(':')?;
+    let host = match rest.rfind('[').filter(|_| rest.ends_with(']')) {
+        Some(bracket) => &rest[bracket..],
+        None => rest.rsplit_once(':')?.1,
+    };
+    format!("{host}:{port}").parse().ok()
+}
+
 /// Splits the words after the device into `ssh`'s own options and the command to run there.
 pub fn split_options(words: &[String]) -> (&[String], &[String]) {
-    /// Options of ssh(1) that take a value, as the next word when it isn't attached.
-    const WITH_VALUE: &str = "BbcDEeFIiJLlmOoPpQRSWw";
     let mut at = 0;
     while let Some(word) = words.get(at) {
         if word == "--" {
@@ -209,6 +253,26 @@ mod tests {
         let (keys, device, user) = (keys(), "ne-1.jw.ne".parse().unwrap(), "engineer-a".parse().unwrap());
         let config = SshConfig { gateway_keys: Vec::new(), ..config(&keys, &device, &user, "/id") };
         assert_eq!(config.known_hosts_text(), Err(SshConfigError::NoGatewayKey));
+    }
+
+    #[test]
+    fn forwards_are_found_among_the_options() {
+        let of = |text: &str| Forwards::of(&text.split_whitespace().map(str::to_owned).collect::<Vec<_>>());
+        let to = |text: &str| of(text).to.iter().map(ToString::to_string).collect::<Vec<_>>();
+        for (text, target) in [
+            ("-L 8443:10.0.0.5:443", "10.0.0.5:443"),
+            ("-NL8443:10.0.0.5:443", "10.0.0.5:443"),
+            ("-N -L 127.0.0.1:8443:db.local:5432", "db.local:5432"),
+            ("-L 8443:[2001:db8::5]:443", "[2001:db8::5]:443"),
+            ("-L [::1]:8443:[2001:db8::5]:443 -v", "[2001:db8::5]:443"),
+        ] {
+            assert_eq!(to(text), [target], "{text}");
+        }
+        assert_eq!(to("-L 1:a:2 -L 2:b:3"), ["a:2", "b:3"]);
+        for text in ["", "-L", "-L x", "-L /run/a:/run/b", "-o LocalForward=x", "-l user", "-i -L"] {
+            assert!(to(text).is_empty(), "{text}");
+        }
+        assert!(of("-D 1080").any && of("-R 1:b:2").remote && !of("-o D").any);
     }
 
     #[test]

@@ -3,13 +3,13 @@
 use std::path::{Path, PathBuf};
 
 use jiff::{Timestamp, ToSpan};
-use lineman_common::api::{ChallengeReply, ConsentState, ConsentView, TrustBundle};
+use lineman_common::api::{ChallengeReply, ConsentState, ConsentView, DeviceReceipt, SignersView, TrustBundle};
 use lineman_common::id::ConsentId;
 use lineman_common::link::DevicePolicy;
 use lineman_common::name::{CustomerCode, FaultNumber, NeName};
 use lineman_common::session::Grade;
 use lineman_common::statement::device::openssh;
-use lineman_common::statement::{DeviceStatement, Namespace, Signed};
+use lineman_common::statement::{CarrierSigners, DeviceStatement, Namespace, Receipt, Signed, sha256_hex};
 use ssh_key::{Algorithm, LineEnding, PrivateKey, PublicKey};
 use tempfile::TempDir;
 
@@ -25,6 +25,10 @@ pub struct World {
     pub engineer: PrivateKey,
     pub gateway: PrivateKey,
     pub approver: PrivateKey,
+    /// A second person who may approve.
+    pub second: PrivateKey,
+    /// Whose keys may change the signer list.
+    pub officers: [PrivateKey; 2],
     pub technician: PrivateKey,
     pub host_key: PrivateKey,
     pub id: ConsentId,
@@ -54,6 +58,8 @@ impl World {
             engineer: key(),
             gateway: key(),
             approver: key(),
+            second: key(),
+            officers: [key(), key()],
             technician: key(),
             host_key: key(),
             id: ConsentId::new(),
@@ -64,9 +70,16 @@ impl World {
             std::fs::write(folder.join("vendor-root"), &root).unwrap();
         }
         std::fs::write(world.carrier_trust().join("signers"), world.signers()).unwrap();
-        for (name, key) in
-            [("engineer", &world.engineer), ("approver", &world.approver), ("technician", &world.technician), ("root", &world.vendor_root)]
-        {
+        let [officer, other] = &world.officers;
+        for (name, key) in [
+            ("engineer", &world.engineer),
+            ("approver", &world.approver),
+            ("second", &world.second),
+            ("officer", officer),
+            ("officer-2", other),
+            ("technician", &world.technician),
+            ("root", &world.vendor_root),
+        ] {
             key.write_openssh_file(world.path(name), LineEnding::LF).unwrap();
         }
         world
@@ -101,9 +114,53 @@ impl World {
     }
 
     pub fn signers(&self) -> String {
-        head("signers JW", 1)
-            + &line("approver-jw", "consent@lineman", &self.approver)
+        self.signers_numbered(1)
+    }
+
+    pub fn signers_numbered(&self, counter: u64) -> String {
+        let [officer, other] = &self.officers;
+        head("signers JW", counter)
+            + &line("approver-jw", "consent@lineman,standing@lineman", &self.approver)
+            + &line("second-jw", "consent@lineman,standing@lineman", &self.second)
             + &line("tech-jw", "device@lineman", &self.technician)
+            + &line("officer-jw", "signers@lineman", officer)
+            + &line("other-jw", "signers@lineman", other)
+    }
+
+    /// The list that is pinned on the carrier's machine, byte for byte.
+    pub fn pinned_signers(&self) -> String {
+        std::fs::read_to_string(self.carrier_trust().join("signers")).unwrap()
+    }
+
+    /// What the device says that it holds: `list` is the text of its signer list.
+    pub fn receipt(&self, list: &str, approvals: u8) -> Receipt {
+        let signers = CarrierSigners::parse(list, &self.customer).unwrap();
+        Receipt {
+            device: self.device.clone(),
+            signers: signers.counter(),
+            signers_sha256: sha256_hex(list),
+            signers_expiry: signers.list().head.as_ref().unwrap().expiry,
+            vendor_root_sha256: "0".repeat(64),
+            roster: 7,
+            grades: "end-to-end,role,gateway".into(),
+            approvals,
+            stopped: "no".into(),
+            at: Timestamp::now() - 1.hours(),
+        }
+    }
+
+    /// The centre's answer about signer lists, with a receipt that `key` signed.
+    pub fn signers_view(&self, receipt: &Receipt, key: &PrivateKey) -> SignersView {
+        SignersView {
+            signed: Vec::new(),
+            devices: vec![DeviceReceipt {
+                device: self.device.clone(),
+                receipt: Some(Signed::sign(key, Namespace::Receipt, receipt.write().unwrap()).unwrap()),
+                received_at: Some(Timestamp::now()),
+                refusal: None,
+                device_statement: Some(self.statement_for(self.host_key.public_key())),
+            }],
+        }
     }
 
     pub fn roster(&self, counter: u64) -> Signed {
@@ -119,7 +176,7 @@ impl World {
             device: self.device.clone(),
             host_key: host_key.clone(),
             link_key_sha256: "0".repeat(64),
-            signers_sha256: lineman_common::statement::sha256_hex(self.signers()),
+            signers_sha256: sha256_hex(self.signers()),
             vendor_root_sha256: "0".repeat(64),
             counter: 1,
             vouched_by: "tech-jw".parse().unwrap(),
@@ -185,6 +242,7 @@ impl World {
 pub fn ask() -> Ask {
     Ask {
         engineer: "engineer-a".parse().unwrap(),
+        grade: Grade::EndToEnd,
         doors: "shell".parse().unwrap(),
         account: "view".into(),
         duration_s: 7200,

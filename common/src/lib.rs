@@ -24,3 +24,7 @@ pub mod session;
 pub mod statement;
 
 pub use printable::Printable;
+/// For the macros: whoever uses them need not know it.
+#[cfg(feature = "api")]
+#[doc(hidden)]
+pub use utoipa;

@@ -26,13 +26,13 @@ macro_rules! travels_as_text {
 #[macro_export]
 macro_rules! described_as_text {
     ($name:ident, $method:ident($value:expr)) => {
-        impl utoipa::PartialSchema for $name {
-            fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::schema::Schema> {
-                utoipa::openapi::ObjectBuilder::new().schema_type(utoipa::openapi::schema::Type::String).$method($value).into()
+        impl $crate::utoipa::PartialSchema for $name {
+            fn schema() -> $crate::utoipa::openapi::RefOr<$crate::utoipa::openapi::schema::Schema> {
+                $crate::utoipa::openapi::ObjectBuilder::new().schema_type($crate::utoipa::openapi::schema::Type::String).$method($value).into()
             }
         }
 
-        impl utoipa::ToSchema for $name {
+        impl $crate::utoipa::ToSchema for $name {
             fn name() -> std::borrow::Cow<'static, str> {
                 std::borrow::Cow::Borrowed(stringify!($name))
             }

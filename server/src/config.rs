@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
+use crate::sessions::quota::{DEFAULT_QUOTA_BYTES, LEAST_QUOTA_BYTES};
+
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     #[error("{path}")]
@@ -13,6 +15,8 @@ pub enum ConfigError {
     Parse { path: PathBuf, source: Box<toml::de::Error> },
     #[error("{path}: `names` is empty: name the hosts by which agents and browsers reach this server")]
     NoNames { path: PathBuf },
+    #[error("{path}: `{key}` is {value:?}: {wanted}")]
+    Bad { path: PathBuf, key: &'static str, value: String, wanted: &'static str },
 }
 
 /// As written.
@@ -24,6 +28,54 @@ struct Config {
     names: Vec<String>,
     #[serde(default)]
     demo: bool,
+    recording_quota_bytes: Option<u64>,
+    mail: Option<MailConfig>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct MailConfig {
+    relay: String,
+    from: String,
+    #[serde(default)]
+    tls: MailTls,
+}
+
+/// How mail goes to its relay.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum MailTls {
+    /// In the clear: for a relay on the same machine or network.
+    #[default]
+    None,
+    /// Begun with STARTTLS, or not at all.
+    Starttls,
+    /// From the first byte.
+    Tls,
+}
+
+/// Where e-mail is handed in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mail {
+    pub host: String,
+    pub port: u16,
+    pub tls: MailTls,
+    pub from: String,
+}
+
+impl Mail {
+    fn of(config: MailConfig, path: &Path) -> Result<Self, ConfigError> {
+        let bad = |key, value: &str, wanted| ConfigError::Bad { path: path.to_owned(), key, value: value.to_owned(), wanted };
+        let relay = config.relay.rsplit_once(':').and_then(|(host, port)| Some((host, port.parse::<u16>().ok()?)));
+        let Some((host, port)) = relay.filter(|(host, port)| !host.is_empty() && *port > 0) else {
+            return Err(bad("mail.relay", &config.relay, "expected HOST:PORT, like \"localhost:25\""));
+        };
+        if config.from.parse::<lettre::message::Mailbox>().is_err() {
+            return Err(bad("mail.from", &config.from, "expected an e-mail address, like \"lineman@support.example.net\""));
+        }
+        let host = host.trim_start_matches('[').trim_end_matches(']').to_owned();
+        Ok(Self { host, port, tls: config.tls, from: config.from })
+    }
 }
 
 /// As used: checked, with every path known.
@@ -37,6 +89,10 @@ pub struct Settings {
     pub names: Vec<String>,
     /// Everything in here is demonstration data.
     pub demo: bool,
+    /// What the recordings of a customer may take, unless it has a quota of its own.
+    pub recording_quota_bytes: u64,
+    /// Without it, notices go to webhooks only.
+    pub mail: Option<Mail>,
     pub dir: PathBuf,
 }
 
@@ -52,8 +108,14 @@ impl Settings {
         if config.names.is_empty() {
             return Err(ConfigError::NoNames { path });
         }
+        let recording_quota_bytes = config.recording_quota_bytes.unwrap_or(DEFAULT_QUOTA_BYTES);
+        if recording_quota_bytes < LEAST_QUOTA_BYTES {
+            let (key, value) = ("recording_quota_bytes", recording_quota_bytes.to_string());
+            return Err(ConfigError::Bad { path, key, value, wanted: "at least 2097152 (2 MiB)" });
+        }
+        let mail = config.mail.map(|mail| Mail::of(mail, &path)).transpose()?;
         let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new(".")).to_owned();
-        Ok(Self { listen: config.listen, jump: config.jump, names: config.names, demo: config.demo, dir })
+        Ok(Self { listen: config.listen, jump: config.jump, names: config.names, demo: config.demo, recording_quota_bytes, mail, dir })
     }
 
     pub fn database(&self) -> PathBuf {
@@ -87,7 +149,8 @@ pub fn template(listen: SocketAddr, jump: SocketAddr, names: &[String], demo: bo
         .replace("\"0.0.0.0:2222\"", &format!("{:?}", jump.to_string()))
         .replace("[\"support.example.net\"]", &format!("[{names}]"));
     if demo {
-        text.push_str("\n# Everything in here is demonstration data.\ndemo = true\n");
+        // At the top: what follows a table's head would belong to that table.
+        text.insert_str(0, "# Everything in here is demonstration data.\ndemo = true\n\n");
     }
     text
 }
@@ -107,5 +170,28 @@ mod tests {
         assert_eq!(settings.address(7443), "[::1]:7443");
         let error = Settings::parse("listen = \"0.0.0.0:1\"\njump = \"0.0.0.0:2\"\nnames = [\"x\"]\nlissten = 1", path).unwrap_err();
         assert!(format!("{:#}", anyhow::Error::from(error)).contains("lissten"));
+    }
+
+    #[test]
+    fn mail_and_room_are_checked() {
+        let parse = |more: &str| {
+            let text = format!("listen = \"0.0.0.0:1\"\njump = \"0.0.0.0:2\"\nnames = [\"x\"]\n{more}");
+            Settings::parse(&text, PathBuf::from("/srv/server.toml")).map_err(|error| format!("{:#}", anyhow::Error::from(error)))
+        };
+        let settings = parse("[mail]\nrelay = \"[::1]:25\"\nfrom = \"Lineman <lineman@support.example.net>\"\ntls = \"starttls\"").unwrap();
+        let mail = settings.mail.unwrap();
+        assert_eq!((mail.host.as_str(), mail.port, mail.tls), ("::1", 25, MailTls::Starttls));
+        assert_eq!(settings.recording_quota_bytes, 100 << 30);
+        assert_eq!(parse("recording_quota_bytes = 5000000").unwrap().recording_quota_bytes, 5_000_000);
+        for (text, says) in [
+            ("[mail]\nrelay = \"localhost\"\nfrom = \"a@b.example\"", "HOST:PORT"),
+            ("[mail]\nrelay = \"localhost:25\"\nfrom = \"nobody\"", "mail.from"),
+            ("[mail]\nrelay = \"localhost:25\"\nfrom = \"a@b.example\\r\\nBcc: c@d.example\"", "mail.from"),
+            ("[mail]\nrelay = \"localhost:25\"\nfrom = \"a@b.example\"\ntls = \"yes\"", "starttls"),
+            ("recording_quota_bytes = 5", "2 MiB"),
+        ] {
+            let error = parse(text).unwrap_err();
+            assert!(error.contains(says), "{error}");
+        }
     }
 }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::Subcommand;
 
 use crate::config::Settings;
+use crate::gateway;
 use crate::store::{self, Store};
 
 #[derive(Debug, clap::Args)]
@@ -35,6 +36,9 @@ pub enum Data {
         #[arg(long)]
         from: PathBuf,
     },
+    /// Print the public key that the gateway signs in with on devices, for consents of grade gateway. The vendor root lists it in
+    /// the roster: `gateway namespaces="gateway@lineman" KEY`. Made when it is missing.
+    GatewayKey(Config),
     /// Print the API's description.
     Openapi,
 }
@@ -62,6 +66,10 @@ impl Data {
                 if let Some(aside) = aside {
                     println!("the database that was there is kept as {}", aside.display());
                 }
+            }
+            Self::GatewayKey(config) => {
+                let key = gateway::keys::client_key(&Settings::read(&config.config)?.dir)?;
+                println!("{}", key.public_key().to_openssh()?);
             }
             Self::Openapi => println!("{}", crate::api::description()),
         }

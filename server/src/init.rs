@@ -8,9 +8,9 @@ use lineman_common::api::{NewApiToken, NewPerson};
 use lineman_common::name::PersonName;
 use lineman_common::people::Role;
 use lineman_common::statement::SignerList;
-use ssh_key::{Algorithm, LineEnding, PrivateKey};
 
 use crate::config;
+use crate::gateway;
 use crate::people;
 use crate::store::{Store, files::write_new};
 use crate::trust::Authority;
@@ -49,7 +49,8 @@ pub async fn run(init: Init) -> anyhow::Result<()> {
     }
     make_private(&init.dir)?;
     Authority::create(&init.dir)?;
-    gateway_key(&init.dir)?;
+    gateway::keys::make_host_key(&init.dir)?;
+    gateway::keys::client_key(&init.dir)?;
     write_new(&init.dir.join("vendor-root"), root.as_bytes(), 0o644)?;
     let token = first_admin(&init.dir.join("lineman.db"), init.admin.clone()).await?;
     let token_file = init.admin_token_file.unwrap_or_else(|| init.dir.join("admin-token"));
@@ -65,14 +66,6 @@ pub async fn run(init: Init) -> anyhow::Result<()> {
 fn make_private(dir: &Path) -> anyhow::Result<()> {
     use std::os::unix::fs::DirBuilderExt;
     std::fs::DirBuilder::new().recursive(true).mode(0o700).create(dir).with_context(|| dir.display().to_string())
-}
-
-fn gateway_key(dir: &Path) -> anyhow::Result<()> {
-    let mut key = PrivateKey::random(&mut ssh_key::rand_core::UnwrapErr(ssh_key::getrandom::SysRng), Algorithm::Ed25519)?;
-    key.set_comment("lineman gateway");
-    write_new(&dir.join("gateway_key"), key.to_openssh(LineEnding::LF)?.as_bytes(), 0o600)?;
-    let public = key.public_key().to_openssh()? + "\n";
-    Ok(write_new(&dir.join("gateway_key.pub"), public.as_bytes(), 0o644)?)
 }
 
 async fn first_admin(database: &Path, name: PersonName) -> anyhow::Result<String> {

@@ -24,6 +24,7 @@ mod faults;
 mod consents;
 mod sessions;
 mod cases;
+mod notices;
 // Doors.
 mod link;
 mod gateway;
@@ -35,7 +36,7 @@ use std::process::ExitCode;
 use clap::Parser;
 
 /// Rooms that hear of every event, in its own transaction.
-pub const LISTENERS: &[events::Listener] = &[agents::hear, faults::hear, consents::hear];
+pub const LISTENERS: &[events::Listener] = &[agents::hear, faults::hear, consents::hear, notices::hear];
 
 /// The support centre's server.
 #[derive(Parser)]

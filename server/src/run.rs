@@ -18,7 +18,7 @@ use crate::health::Samples;
 use crate::store::Store;
 use crate::trust::{self, Authority, http::Addresses};
 use crate::web::ApiError;
-use crate::{agents, api, consents, link, people};
+use crate::{agents, api, consents, link, notices, people, sessions};
 
 /// How long connections may take to finish when the server stops.
 const DRAIN: Duration = Duration::from_secs(10);
@@ -37,10 +37,14 @@ pub async fn run(config: &Path) -> anyhow::Result<()> {
 
     let store = Store::open(&settings.database(), crate::LISTENERS)?;
     store.write(|tx| agents::all_offline(tx).map_err(ApiError::from)).await.map_err(|e| anyhow::anyhow!("{e:?}"))?;
+    let quota_bytes = settings.recording_quota_bytes;
+    store.write(move |tx| sessions::quota::set_default(tx, quota_bytes).map_err(ApiError::from)).await.map_err(|e| anyhow::anyhow!("{e:?}"))?;
+    let courier = notices::Courier::new(settings.mail.as_ref(), addresses.main.clone()).context("[mail]")?;
     let samples = Samples::open(&settings.health())?;
     let authority = Arc::new(Authority::open(&settings.dir).context("ca.pem, ca.key")?);
     let vendor_root = Arc::new(SignerList::parse("vendor root", &std::fs::read_to_string(settings.vendor_root())?)?);
     let gateway_key = ssh_key::PrivateKey::read_openssh_file(settings.gateway_key()).context("gateway_key")?;
+    let client_key = Arc::new(gateway::keys::client_key(&settings.dir)?);
 
     let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
     let (links, legs) = (agents::Links::default(), Legs::default());
@@ -52,6 +56,7 @@ pub async fn run(config: &Path) -> anyhow::Result<()> {
         vendor_root: Arc::clone(&vendor_root),
         addresses: Arc::new(addresses),
         throttle: Arc::new(people::Throttle::default()),
+        has_mail: notices::http::HasMail(settings.mail.is_some()),
         stop: stop.clone(),
     };
     let link = link::Door { store: store.clone(), samples, links: links.clone(), stop: stop.clone(), tasks: tasks.clone() };
@@ -59,11 +64,13 @@ pub async fn run(config: &Path) -> anyhow::Result<()> {
     let door = api::Door::new(router, legs.clone(), &authority, &settings.names, stop.clone(), tasks.clone())?;
     let unknown = Arc::new(tokio::sync::Semaphore::new(gateway::MOST_UNKNOWN));
     let roster_root = Arc::clone(&vendor_root);
-    let jump = Jump { unknown, store: store.clone(), links, legs, vendor_root, stop: stop.clone(), tasks: tasks.clone() };
+    let jump = Jump { unknown, store: store.clone(), links, legs, vendor_root, client_key, stop: stop.clone(), tasks: tasks.clone() };
     tasks.spawn(api::serve(door, listener));
     tasks.spawn(gateway::serve(jump, gateway_key, jump_listener));
     tasks.spawn(watch_roster(store.clone(), roster_root, stop.clone()));
     tasks.spawn(lapse(store.clone(), stop.clone()));
+    tasks.spawn(notices::run(store.clone(), courier, stop.clone()));
+    tasks.spawn(sessions::digest::run(store.clone(), stop.clone()));
 
     println!("ready {ready}");
     tracing::info!(%ready, demo = settings.demo, "ready");

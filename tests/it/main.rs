@@ -5,6 +5,7 @@
 
 #![expect(clippy::expect_used, reason = "tests fail loudly, where they stand")]
 
+mod adversary;
 mod bad_input;
 mod crash;
 mod doors;
@@ -16,6 +17,7 @@ mod rooms;
 mod statements;
 mod story;
 mod tenants;
+mod trust;
 
 use std::sync::Arc;
 
@@ -44,11 +46,71 @@ const ON_DEMO: &[(&str, OnDemo)] = &[
 ];
 
 const ALONE: &[(&str, fn())] = &[
+    ("adversary::table::every_cell_names_a_test_that_exists", adversary::table::every_cell_names_a_test_that_exists),
+    (
+        "adversary::centre::with_all_its_keys_and_its_database_it_enters_nowhere",
+        adversary::centre::with_all_its_keys_and_its_database_it_enters_nowhere,
+    ),
+    ("adversary::centre::it_can_not_widen_a_consent", adversary::centre::it_can_not_widen_a_consent),
+    ("adversary::centre::in_grade_gateway_it_can_enter_and_only_there", adversary::centre::in_grade_gateway_it_can_enter_and_only_there),
+    (
+        "adversary::centre::it_can_delay_a_revocation_and_not_the_local_kill",
+        adversary::centre::it_can_delay_a_revocation_and_not_the_local_kill,
+    ),
+    ("adversary::centre::it_can_not_forge_or_quietly_lose_evidence", adversary::centre::it_can_not_forge_or_quietly_lose_evidence),
+    (
+        "adversary::centre::a_centre_that_stores_nothing_stops_the_session",
+        adversary::centre::a_centre_that_stores_nothing_stops_the_session,
+    ),
+    ("adversary::centre::it_reads_recordings_and_nothing_else", adversary::centre::it_reads_recordings_and_nothing_else),
+    ("adversary::centre::invented_orders_do_no_harm", adversary::centre::invented_orders_do_no_harm),
+    (
+        "adversary::laptop::a_thief_enters_where_the_engineer_may_until_the_roster_says_otherwise",
+        adversary::laptop::a_thief_enters_where_the_engineer_may_until_the_roster_says_otherwise,
+    ),
+    (
+        "adversary::laptop::a_thief_can_not_approve_vouch_or_change_the_record",
+        adversary::laptop::a_thief_can_not_approve_vouch_or_change_the_record,
+    ),
+    ("adversary::laptop::a_thief_can_not_widen_what_was_allowed", adversary::laptop::a_thief_can_not_widen_what_was_allowed),
+    (
+        "adversary::engineer::it_reaches_neither_the_agents_keys_nor_its_controls",
+        adversary::engineer::it_reaches_neither_the_agents_keys_nor_its_controls,
+    ),
+    ("adversary::engineer::a_hidden_shell_is_recorded_line_by_line", adversary::engineer::a_hidden_shell_is_recorded_line_by_line),
+    (
+        "adversary::engineer::what_hides_from_the_session_dies_with_the_consent",
+        adversary::engineer::what_hides_from_the_session_dies_with_the_consent,
+    ),
+    ("adversary::engineer::side_doors_are_shut", adversary::engineer::side_doors_are_shut),
+    (
+        "adversary::engineer::a_forward_leads_where_the_carrier_said_and_nowhere_else",
+        adversary::engineer::a_forward_leads_where_the_carrier_said_and_nowhere_else,
+    ),
+    ("adversary::device::it_speaks_for_itself_only", adversary::device::it_speaks_for_itself_only),
+    ("adversary::device::nonsense_ends_its_own_link_and_nothing_else", adversary::device::nonsense_ends_its_own_link_and_nothing_else),
+    (
+        "adversary::network::agents_do_not_talk_to_a_centre_under_another_authority",
+        adversary::network::agents_do_not_talk_to_a_centre_under_another_authority,
+    ),
+    ("adversary::network::a_false_device_is_refused_by_stock_ssh", adversary::network::a_false_device_is_refused_by_stock_ssh),
+    ("trust::where_two_are_asked_for_one_is_not_enough", trust::where_two_are_asked_for_one_is_not_enough),
+    (
+        "trust::a_standing_statement_lets_a_level_in_until_it_is_taken_back",
+        trust::a_standing_statement_lets_a_level_in_until_it_is_taken_back,
+    ),
+    ("trust::consent_can_be_given_while_filing", trust::consent_can_be_given_while_filing),
+    ("trust::through_the_gateway_only_where_the_carrier_said_so", trust::through_the_gateway_only_where_the_carrier_said_so),
+    ("trust::the_stop_ends_everything_of_one_customer_and_of_no_other", trust::the_stop_ends_everything_of_one_customer_and_of_no_other),
+    ("trust::the_device_stops_and_lets_in_without_the_centre", trust::the_device_stops_and_lets_in_without_the_centre),
+    ("trust::a_signer_list_changes_by_its_own_signers_only", trust::a_signer_list_changes_by_its_own_signers_only),
+    ("trust::an_approver_sees_requests_as_they_come", trust::an_approver_sees_requests_as_they_come),
     ("rooms::calls_go_one_way", rooms::calls_go_one_way),
     ("rooms::sql_stays_in_its_files", rooms::sql_stays_in_its_files),
     ("crash::nothing_acknowledged_is_lost_or_doubled", crash::nothing_acknowledged_is_lost_or_doubled),
     ("processes::the_demo_leaves_nothing_behind", processes::the_demo_leaves_nothing_behind),
     ("processes::the_agents_bench_runs", processes::the_agents_bench_runs),
+    ("processes::the_kills_bench_runs", processes::the_kills_bench_runs),
 ];
 
 fn main() {

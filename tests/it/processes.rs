@@ -74,6 +74,14 @@ pub fn the_demo_leaves_nothing_behind() {
     assert!(!dir.exists(), "files are left");
 }
 
+pub fn the_kills_bench_runs() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let out = run(Command::new(bin("bench-kill")).env("SMOKE", "1").env("BENCH_DIR", dir.path()).stdin(Stdio::null())).ok();
+    let report: Value = serde_json::from_str(&std::fs::read_to_string(dir.path().join("kill.json")).expect("a report")).expect("JSON");
+    let metrics = report["metrics"].as_object().expect("metrics");
+    assert!(metrics.len() == 8 && metrics.values().all(|metric| metric["value"].as_f64().is_some_and(|s| s > 0.0)), "{report} {out:?}");
+}
+
 pub fn the_agents_bench_runs() {
     let dir = tempfile::tempdir().expect("a folder");
     let mut bench = Command::new(bin("bench-agent"));

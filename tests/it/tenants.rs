@@ -1,6 +1,9 @@
 //! A customer can't see, guess or count another customer's anything. Generated from the server's own list of routes.
 
-use lineman_tests::{Demo, Reply};
+use lineman_common::id::ConsentId;
+use lineman_common::statement::standing::{Devices, ForFault};
+use lineman_common::statement::{Namespace, Signed, Standing};
+use lineman_tests::{Demo, Http, Reply};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -20,16 +23,44 @@ fn belongings(demo: &Demo) -> Vec<(&'static str, Vec<String>)> {
         ("consent", vec![consent]),
         ("equipment", vec!["ne-4.jw.ne".into(), text(&equipment, "id")]),
         ("customer", vec!["JW".into()]),
+        ("standing", vec![standing(demo, &noc)]),
         // Made by other tests of this run, or not there yet: then an id of the right form that nobody has.
         ("alarm", vec![alarm.unwrap_or_else(|| "alm_01a20110d33674329e3cc56c92182820".into())]),
         ("session", vec![session.unwrap_or_else(|| "ses_01a2011227a477abb05d87ce9be94edd".into())]),
     ]
 }
 
+/// A standing statement of JW: the centre takes any sound signature, who signed is for the devices to believe.
+fn standing(demo: &Demo, noc: &Http) -> String {
+    let key = ssh_key::PrivateKey::read_openssh_file(std::path::Path::new(demo.consent_key())).expect("the approver's key");
+    let now = jiff::Timestamp::now();
+    let standing = Standing {
+        id: ConsentId::new(),
+        customer: "JW".parse().expect("a code"),
+        devices: Devices::Named(["ne-4.jw.ne".parse().expect("a name")].into()),
+        fault: ForFault::Any,
+        level: 9,
+        doors: "exec".parse().expect("doors"),
+        account: "view".into(),
+        duration_s: 60,
+        roster: 1,
+        approver: "approver-jw".parse().expect("a name"),
+        issued: now,
+        valid_before: now + jiff::SignedDuration::from_hours(1),
+    };
+    let signed = Signed::sign(&key, Namespace::Standing, standing.write().expect("a text")).expect("a signature");
+    noc.post("/api/v1/standing", &json!({"statements": [signed]})).ok();
+    standing.id.to_string()
+}
+
 /// A body that each route would take, so that a refusal is about the tenant and not about the body.
 fn body_of(path: &str) -> Value {
     let last = path.rsplit('/').next().unwrap_or_default();
     match last {
+        "{customer}" if path.contains("/trust/signers/") => json!({"signed": [{"text": "x", "signature": "y"}]}),
+        "resume" if path.contains("/customers/") => json!({"reason": "x"}),
+        "stop" => json!({"reason": "x"}),
+        "recordings" => json!({"quota_bytes": 1_000_000_000}),
         "notes" => json!({"text": "x"}),
         "assign" => json!({"to": "engineer-b"}),
         "pending" => json!({"reason": "customer"}),
@@ -72,7 +103,8 @@ pub fn a_customer_sees_nothing_of_another(demo: &Demo) {
             match parameter {
                 // The log streams for ever; its scope is the list's below.
                 None if method == Method::GET && path != "/api/v1/events" && path != "/api/v1/cases/suggest" => {
-                    let reply = stranger.get(path);
+                    let asked = if path == "/api/v1/sessions/grep" { format!("{path}?q=a") } else { path.clone() };
+                    let reply = stranger.get(&asked);
                     assert!(reply.status < 300, "{reply:?}");
                     clean(&reply);
                 }
@@ -105,7 +137,7 @@ pub fn a_customer_sees_nothing_of_another(demo: &Demo) {
     }
     assert!(asked > 40, "only {asked} questions were asked about JW's things");
     // Filters don't count another's things either.
-    for query in ["faults?customer=JW&status=all", "equipment?customer=JW"] {
+    for query in ["faults?customer=JW&status=all", "equipment?customer=JW", "standing?customer=JW", "sessions/grep?q=e&customer=JW"] {
         assert_eq!(stranger.get(&format!("/api/v1/{query}")).ok()["items"], json!([]), "{query}");
     }
     // Filing for another's equipment, or under its name.

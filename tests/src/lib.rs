@@ -5,6 +5,8 @@
 #![expect(clippy::expect_used, reason = "a testkit fails loudly, where the test stands")]
 #![expect(clippy::return_self_not_must_use, reason = "a check may be the last word")]
 
+mod centre;
+mod device;
 mod http;
 mod process;
 
@@ -15,8 +17,10 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
+pub use centre::HostileCentre;
+pub use device::HostileDevice;
 pub use http::{Http, Reply};
-pub use process::{Output, Process, bin, process_with_file, run};
+pub use process::{Output, Process, bin, process_with_file, run, run_with_input};
 
 /// How long a condition may take to come true. Generous: it decides, it doesn't measure.
 pub const PATIENCE: Duration = Duration::from_secs(60);
@@ -43,6 +47,11 @@ pub struct Demo {
 
 impl Demo {
     pub fn up(agents: u32) -> Self {
+        Self::up_with(agents, &[])
+    }
+
+    /// With TOML laid over some elements' agent.toml.
+    pub fn up_with(agents: u32, with: &[(&str, &str)]) -> Self {
         let root = tempfile::Builder::new().prefix("lineman-it-").tempdir().expect("a temporary folder");
         // Sessions run as another account, which must be able to walk to its element.
         std::fs::set_permissions(root.path(), std::os::unix::fs::PermissionsExt::from_mode(0o711)).expect("permissions");
@@ -50,7 +59,13 @@ impl Demo {
         let agents = agents.to_string();
         let dir = demo.dir().display().to_string();
         let up = ["demo", "up", "--dir", &dir, "--detach", "--json", "--port", "0", "--jump-port", "0", "--agents", &agents];
-        demo.facts = demo.lineman().args(up).output().json();
+        let with = with.iter().map(|(handle, toml)| {
+            let file = demo.scratch("with").join(handle);
+            std::fs::write(&file, toml).expect("a file");
+            format!("--with={handle}={}", file.display())
+        });
+        let with: Vec<_> = with.collect();
+        demo.facts = demo.lineman().args(up).args(with).output().json();
         demo
     }
 
@@ -127,6 +142,13 @@ impl Demo {
         let pids: Value = serde_json::from_str(&text).expect("JSON");
         let entry = pids.as_array().expect("a list").iter().find(|entry| entry["name"] == name).cloned();
         u32::try_from(entry.expect("a known name")["pid"].as_u64().expect("a pid")).expect("a pid")
+    }
+
+    /// As a power cut would.
+    pub fn kill(&self, name: &str) {
+        let pid = i32::try_from(self.pid_of(name)).ok().and_then(rustix::process::Pid::from_raw).expect("a pid");
+        // Gone already is what was wanted.
+        let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
     }
 
     /// An open fault on this equipment, when there is one.

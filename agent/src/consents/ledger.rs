@@ -1,13 +1,16 @@
-//! What the device remembers about consents, on disk: challenges it issued, consents that are live, and those that ended.
+//! What the device remembers about consents, on disk: challenges it issued, consents that are live, those that ended, and
+//! who stopped everything.
 
+use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 use lineman_common::id::{ConsentId, SessionId};
 use lineman_common::name::{FaultNumber, PersonName};
-use lineman_common::session::{Doors, EndReason};
-use lineman_common::statement::Signed;
+use lineman_common::printable::escape;
+use lineman_common::session::{Doors, EndReason, Grade};
+use lineman_common::statement::{Signed, sha256_hex};
 use serde::{Deserialize, Serialize};
 
 use super::clock::Moment;
@@ -17,6 +20,8 @@ use crate::durable;
 const MAX_CHALLENGES: usize = 64;
 /// Ended consents that are remembered by name. An older one is still refused: its challenge was used.
 const MAX_ENDED: usize = 256;
+/// Of who stopped a device, and why, this much is kept.
+const STOP_TEXT_CHARS: usize = 300;
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Challenge {
@@ -29,18 +34,29 @@ pub struct Challenge {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Live {
     pub id: ConsentId,
+    pub grade: Grade,
     pub request: Signed,
-    pub consent: Signed,
+    /// What the carrier signed: consents, or for grade `role` standing statements. None for a consent that was approved here.
+    pub papers: Vec<Signed>,
+    /// This device's own word for a consent that its administrator approved here.
+    #[serde(default)]
+    pub local: Option<Signed>,
+    /// The standing statement that it rests on.
+    #[serde(default)]
+    pub standing: Option<ConsentId>,
     pub fault: FaultNumber,
     pub engineer: PersonName,
-    /// Fingerprint of the one key that may enter.
+    /// Fingerprint of the engineer's key: the one that signed the request, and, except for grade `gateway`, the only one that may enter.
     pub engineer_key: String,
-    pub approver: PersonName,
+    /// Whose signatures the papers carry.
+    pub approvers: Vec<PersonName>,
     pub doors: Doors,
     /// The account profile of the local configuration.
     pub account: String,
     pub duration_s: u32,
     pub arrived: Timestamp,
+    /// The time that its papers were judged at: they are judged at that time again when the signer list changes.
+    pub judged: Timestamp,
     /// Seconds used up at `mark`.
     pub elapsed_s: f64,
     pub mark: Moment,
@@ -63,6 +79,11 @@ impl Live {
         self.elapsed_s = self.elapsed_s(now);
         self.mark = now.clone();
     }
+
+    /// Hashes of what lets the engineer in: the carrier's papers, or the local statement.
+    pub fn papers_sha256(&self) -> Vec<String> {
+        self.papers.iter().chain(&self.local).map(|paper| sha256_hex(&paper.text)).collect()
+    }
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -72,9 +93,58 @@ pub struct Ended {
     pub at: Timestamp,
     /// The centre need not be told: it was, or the consent never was live.
     pub told: bool,
+    /// It is in the journal.
+    #[serde(default)]
+    pub noted: bool,
     /// Its sessions that may have processes still.
     #[serde(default)]
     pub sessions: Vec<SessionId>,
+}
+
+/// Whose word a stop is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Whose {
+    /// It came over the link.
+    Centre,
+    /// Root on this device; only root here takes it back.
+    Device,
+}
+
+/// Everything was stopped.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stop {
+    pub whose: Whose,
+    pub by: String,
+    pub reason: String,
+    pub at: Timestamp,
+}
+
+impl Stop {
+    /// Made fit to show: the texts may come from the centre.
+    pub fn new(whose: Whose, by: &str, reason: &str, at: Timestamp) -> Self {
+        let fit = |text: &str| escape(&text.trim().chars().take(STOP_TEXT_CHARS).collect::<String>());
+        Self { whose, by: fit(by), reason: fit(reason), at }
+    }
+
+    /// Who, when and why, for a receipt.
+    pub fn who(&self) -> String {
+        let Self { whose, by, reason, at } = self;
+        match whose {
+            Whose::Centre => format!("{by}, through the centre, at {at}: {reason}"),
+            Whose::Device => format!("{by}, on the device, at {at}: {reason}"),
+        }
+    }
+}
+
+impl fmt::Display for Stop {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { whose, by, reason, at } = self;
+        match whose {
+            Whose::Centre => write!(f, "was stopped through the centre by {by} at {at}: {reason}"),
+            Whose::Device => write!(f, "was stopped on the device itself by {by} at {at}: {reason}"),
+        }
+    }
 }
 
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -84,6 +154,9 @@ pub struct Ledger {
     pub challenges: Vec<Challenge>,
     pub live: Vec<Live>,
     pub ended: Vec<Ended>,
+    /// In force now: at most one of each [`Whose`].
+    #[serde(default)]
+    pub stops: Vec<Stop>,
     #[serde(skip)]
     path: PathBuf,
 }
@@ -101,6 +174,10 @@ impl Ledger {
     pub fn save(&self) -> io::Result<()> {
         let json = serde_json::to_vec(self).map_err(io::Error::other)?;
         durable::write(&self.path, &json, durable::PRIVATE)
+    }
+
+    pub fn live(&self, id: ConsentId) -> Option<&Live> {
+        self.live.iter().find(|live| live.id == id)
     }
 
     pub fn add_challenge(&mut self, challenge: Challenge) {
@@ -122,6 +199,13 @@ impl Ledger {
             let done = self.ended.iter().position(|ended| ended.told && ended.sessions.is_empty());
             self.ended.remove(done.unwrap_or(0));
         }
+    }
+
+    /// Ends what is live.
+    pub fn end_live(&mut self, id: ConsentId, reason: EndReason, at: Timestamp) {
+        let live = self.live(id);
+        let (told, sessions) = (live.is_none(), live.map(|live| live.sessions.clone()).unwrap_or_default());
+        self.add_ended(Ended { id, reason, at, told, noted: false, sessions });
     }
 
     /// The sessions of a consent, whether it is live or ended.

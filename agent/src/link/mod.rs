@@ -216,6 +216,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Visit<'_, S> {
                 self.streams.welcome(&self.agent.outbox, &stored)?;
                 *welcomed = true;
                 self.agent.set_link(true, None);
+                self.agent.tell_receipt();
                 tracing::info!(server = %self.agent.identity.server, "the link is up");
             }
             ToAgent::Ack { stream, seq } => self.streams.acked(&self.agent.outbox, stream, seq)?,

@@ -98,6 +98,13 @@ impl Account {
         self.uid == getuid().as_raw()
     }
 
+    /// Where sessions begin, and where the system lets the account begin, if that is another place.
+    pub fn homes(&self) -> Vec<PathBuf> {
+        let passwd = fs::read_to_string("/etc/passwd").unwrap_or_default();
+        let systems = find(&passwd, |_, uid| uid == self.uid).map(|account| account.home).filter(|home| *home != self.home);
+        std::iter::once(self.home.clone()).chain(systems).collect()
+    }
+
     /// For people.
     pub fn shown(&self) -> &str {
         if self.is_own() { NOT_SEPARATED } else { &self.name }

@@ -36,6 +36,8 @@ pub struct Ask {
     pub start: Start,
     pub terminal: Option<TerminalRequest>,
     pub env: BTreeMap<String, String>,
+    /// What it asked for besides, and never gets.
+    pub refused: Vec<&'static str>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,7 +50,7 @@ pub enum Start {
 /// Reads a channel up to its start; `None` when it closed before.
 #[expect(clippy::wildcard_enum_match_arm, reason = "the enum is not ours and open; what isn't known here starts nothing")]
 pub async fn read(channel: &mut ChannelReadHalf) -> Option<Ask> {
-    let (mut terminal, mut env) = (None::<TerminalRequest>, BTreeMap::new());
+    let (mut terminal, mut env, mut refused) = (None::<TerminalRequest>, BTreeMap::new(), Vec::new());
     loop {
         let start = match channel.wait().await? {
             ChannelMsg::RequestPty { term, col_width, row_height, terminal_modes, .. } => {
@@ -70,6 +72,14 @@ pub async fn read(channel: &mut ChannelReadHalf) -> Option<Ask> {
                 }
                 continue;
             }
+            ChannelMsg::AgentForward { .. } => {
+                refuse(&mut refused, "forwarding of your SSH agent is refused: a consent opens no way from the device to your keys");
+                continue;
+            }
+            ChannelMsg::RequestX11 { .. } => {
+                refuse(&mut refused, "X11 forwarding is refused: a consent opens no way from the device to your screen");
+                continue;
+            }
             ChannelMsg::RequestShell { .. } => Start::Shell,
             ChannelMsg::Exec { command, .. } => Start::Command(command),
             ChannelMsg::RequestSubsystem { name, .. } if name == SFTP => Start::Sftp,
@@ -77,7 +87,14 @@ pub async fn read(channel: &mut ChannelReadHalf) -> Option<Ask> {
             // Data before the start, and requests that the handler has refused already.
             _ => continue,
         };
-        return Some(Ask { start, terminal, env });
+        return Some(Ask { start, terminal, env, refused });
+    }
+}
+
+/// Once, however often it is asked for.
+fn refuse(refused: &mut Vec<&'static str>, text: &'static str) {
+    if !refused.contains(&text) {
+        refused.push(text);
     }
 }
 
@@ -102,6 +119,11 @@ impl Ask {
             Start::Command(line) => Job::Command(line.clone()),
             Start::Sftp => Job::Sftp { write: doors.has(Door::SftpWrite) },
         }
+    }
+
+    /// What it asked for besides and doesn't get, in words.
+    pub fn refusals(&self) -> impl Iterator<Item = String> {
+        self.refused.iter().map(|text| (*text).to_owned())
     }
 
     pub fn command(&self) -> Option<String> {
@@ -146,7 +168,7 @@ mod tests {
     use super::*;
 
     fn ask(line: &[u8]) -> Ask {
-        Ask { start: Start::Command(line.to_vec()), terminal: None, env: BTreeMap::new() }
+        Ask { start: Start::Command(line.to_vec()), terminal: None, env: BTreeMap::new(), refused: Vec::new() }
     }
 
     #[test]

@@ -26,8 +26,9 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use ssh_key::PrivateKey;
 
-use super::heads::{Head, Heads};
+use super::pace::Pace;
 use crate::durable;
+use crate::journal::{self, Entry};
 use crate::outbox::{Outbox, OutboxError};
 use crate::spool::SpoolError;
 
@@ -48,8 +49,8 @@ pub enum ChainError {
     Outbox(#[from] OutboxError),
     #[error("the journal {}: {source}", path.display())]
     Journal { path: PathBuf, source: io::Error },
-    #[error("the log of chain heads: {0}")]
-    Heads(io::Error),
+    #[error("the device's journal: {0}")]
+    Witness(io::Error),
 }
 
 /// Where recordings go, and who signs them.
@@ -58,7 +59,8 @@ pub struct Studio {
     host_key: PrivateKey,
     /// The directory of journals.
     journals: PathBuf,
-    heads: Heads,
+    /// The log that the centre can't touch.
+    witness: Arc<journal::Journal>,
     /// Recordings without an end whose sessions are over: the agent was killed, or the end could not be written.
     unfinished: Mutex<Vec<Journal>>,
 }
@@ -69,7 +71,13 @@ impl Studio {
         let journals = state.join("sessions");
         fs::create_dir_all(&journals).map_err(|source| ChainError::Journal { path: journals.clone(), source })?;
         let unfinished = Mutex::new(read_journals(&journals)?);
-        Ok(Arc::new(Self { outbox, host_key, journals, heads: Heads::new(state), unfinished }))
+        let witness = Arc::new(journal::Journal::open(state).map_err(ChainError::Witness)?);
+        Ok(Arc::new(Self { outbox, host_key, journals, witness, unfinished }))
+    }
+
+    /// The device's own log, which everything else writes to as well.
+    pub fn witness(&self) -> &Arc<journal::Journal> {
+        &self.witness
     }
 
     /// The sessions whose recordings are still without an end.
@@ -144,11 +152,13 @@ pub fn summarised(entry: &str) -> String {
 pub struct Chain {
     studio: Arc<Studio>,
     journal: Journal,
+    /// `None` for what an earlier agent left: nobody is inside any more.
+    pace: Option<Arc<Pace>>,
 }
 
 impl Chain {
     /// Starts a recording. Its first chunk, which binds it to consent and keys, is on the disk when this returns.
-    pub fn begin(studio: Arc<Studio>, session: SessionId, bind: Bind) -> Result<Self, ChainError> {
+    pub fn begin(studio: Arc<Studio>, session: SessionId, bind: Bind, pace: Arc<Pace>) -> Result<Self, ChainError> {
         let journal = Journal {
             session,
             bind,
@@ -161,7 +171,7 @@ impl Chain {
             current: true,
             told: false,
         };
-        let mut chain = Self { studio, journal };
+        let mut chain = Self { studio, journal, pace: Some(pace) };
         chain.witness(None)?;
         chain.save()?;
         chain.append(&[])?;
@@ -265,7 +275,10 @@ impl Chain {
         let line = serde_json::to_vec(chunk)?;
         let outbox = Arc::clone(&self.studio.outbox);
         let mut spool = outbox.spool();
-        spool.append(Stream::Recording, &line)?;
+        let seq = spool.append(Stream::Recording, &line)?;
+        if let Some(pace) = &self.pace {
+            pace.spooled(&spool, seq, line.len());
+        }
         self.journal.next += 1;
         self.journal.prev = sha256_hex(&chunk.text);
         also(&mut self.journal);
@@ -278,9 +291,15 @@ impl Chain {
     /// Writes where the chain stands into the log that the centre can't touch.
     fn witness(&self, reason: Option<EndReason>) -> Result<(), ChainError> {
         let Journal { session, bind, next, prev, .. } = &self.journal;
-        let (consent, engineer) = (bind.consent, bind.engineer.clone());
-        let head = Head { at: Timestamp::now(), session: *session, consent, engineer, chunks: *next, head: prev.clone(), reason };
-        self.studio.heads.write(&head).map_err(ChainError::Heads)
+        let session = *session;
+        let entry = match reason {
+            None => Entry::SessionBegun { session, bind: Box::new(bind.clone()) },
+            Some(reason) => {
+                let (consent, engineer) = (bind.consent, bind.engineer.clone());
+                Entry::SessionEnded { session, consent, engineer, chunks: *next, head: prev.clone(), reason }
+            }
+        };
+        self.studio.witness.write(&entry).map_err(ChainError::Witness)
     }
 
     /// On this device and to the centre. It may be told twice, never not at all.
@@ -320,7 +339,7 @@ pub fn end_unfinished(studio: &Arc<Studio>) -> Vec<SessionId> {
     let journals = std::mem::take(&mut *studio.waiting());
     let mut ended = Vec::new();
     for journal in journals {
-        let mut chain = Chain { studio: Arc::clone(studio), journal };
+        let mut chain = Chain { studio: Arc::clone(studio), journal, pace: None };
         match chain.finish() {
             Ok(()) => ended.push(chain.session()),
             Err(error) => {

@@ -1,11 +1,10 @@
 //! One channel of a session: a shell, a command or SFTP, from its start to its exit status.
 //!
 //! Each channel is one task, so that a slow one keeps only itself waiting. Output waits for this channel's window before it
-//! enters SSH's common queue; input is taken off SSH at once and waits here, up to [`QUEUE_BYTES`].
+//! enters SSH's common queue; input is taken off SSH at once and waits in [`super::feed`].
 //!
 //! The order at the end is data, EOF, exit status, close: rsync and Ansible hang otherwise.
 
-use std::collections::VecDeque;
 use std::os::unix::process::ExitStatusExt;
 use std::pin::Pin;
 use std::process::ExitStatus;
@@ -14,24 +13,25 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use lineman_common::recording::{Flow, SftpOperation, What};
+use lineman_common::session::EndReason;
 use russh::server::{Handle, Msg};
 use russh::{Channel, ChannelId, ChannelMsg, ChannelReadHalf, ChannelWriteHalf, Sig};
 use rustix::process::{Pid, Signal};
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
 use tokio::process::Child as Process;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::account::Account;
 use super::ask::{self, Ask};
 use super::child::{ChildOrders, FAILED};
+use super::feed::{Feed, Sink};
 use super::pty::{Master, Size};
 use super::recorder::{EXEC_BYTES, FlowTape, PIECE_BYTES, Recorder, RecorderFailed};
-use super::spawn::{Child, Reader, Writer, signal, spawn};
+use super::signals::{signal_name, signal_of};
+use super::spawn::{Child, Reader, signal, spawn};
 use super::{Scope, registry, sftp};
 
-/// Input that waits for a command that doesn't read it. Then the connection waits: SSH gives no way to stop one channel.
-const QUEUE_BYTES: usize = 16 * 1024 * 1024;
 const BUFFER_BYTES: usize = PIECE_BYTES;
 /// A terminal whose shell has exited may be held open by something in the background: it ends when nothing came for this long.
 const TERMINAL_IDLE: Duration = Duration::from_millis(100);
@@ -44,18 +44,21 @@ const LAST_OPERATIONS: Duration = Duration::from_secs(1);
 /// One line of the SFTP child, which keeps its paths far below that; a longer one is recorded in pieces.
 const MAX_LINE_BYTES: u64 = 64 * 1024;
 
+/// A command that runs for so long is told what a terminal is told.
+const LONG: Duration = Duration::from_secs(10);
+
 /// The way to the client.
-struct Line {
-    id: ChannelId,
-    to: ChannelWriteHalf<Msg>,
-    handle: Handle,
-    recorder: Arc<Recorder>,
+pub struct Line {
+    pub id: ChannelId,
+    pub to: ChannelWriteHalf<Msg>,
+    pub handle: Handle,
+    pub recorder: Arc<Recorder>,
     /// Nothing is sent any more: nobody reads it.
-    gone: CancellationToken,
+    pub gone: CancellationToken,
 }
 
 impl Line {
-    async fn send(&self, flow: Flow, bytes: &[u8]) -> Result<(), russh::Error> {
+    pub async fn send(&self, flow: Flow, bytes: &[u8]) -> Result<(), russh::Error> {
         tokio::select! {
             biased;
             () = self.gone.cancelled() => Err(russh::Error::Disconnect),
@@ -70,6 +73,12 @@ impl Line {
         }
         self.recorder.sent(bytes.len());
         Ok(())
+    }
+
+    /// A line for the person, if the client takes it.
+    async fn say(&self, ask: &Ask, text: &str) {
+        let end = if ask.terminal.is_some() { "\r\n" } else { "\n" };
+        let _ = timeout(LAST_WORD, self.send(Flow::Stderr, format!("lineman: {text}{end}").as_bytes())).await;
     }
 
     /// Tells the end in the order that clients rely on. The client being gone is no error here.
@@ -123,13 +132,24 @@ pub async fn run(scope: Arc<Scope>, number: u32, channel: Channel<Msg>, handle: 
     if let Some(command) = ask.command() {
         recorder.command(&command);
     }
-    let exit = match start(&scope, &ask).await {
+    // SSH has no words for some refusals: they are said on the next channel that can show them.
+    for refusal in scope.unsaid().into_iter().chain(ask.refusals()) {
+        recorder.event(number, What::Note(refusal.clone())).await?;
+        line.say(&ask, &refusal).await;
+    }
+    if ask.start != ask::Start::Sftp && recorder.pace().watch().borrow().input_held {
+        line.say(&ask, "this waits until the centre has the recording of what was done so far; it goes on by itself").await;
+    }
+    let mut stop = scope.stop.clone();
+    let started = tokio::select! {
+        started = start(&scope, &ask) => started,
+        ending = registry::ending(&mut stop) => Err(ending.text),
+    };
+    let exit = match started {
         Ok(child) => converse(&scope, number, &line, &ask, child, &mut from).await?,
         Err(reason) => {
             recorder.event(number, What::Note(reason.clone())).await?;
-            let end = if ask.terminal.is_some() { "\r\n" } else { "\n" };
-            let text = format!("lineman: {reason}{end}");
-            let _ = timeout(LAST_WORD, line.send(Flow::Stderr, text.as_bytes())).await;
+            line.say(&ask, &reason).await;
             Exit::Status(u32::from(FAILED))
         }
     };
@@ -146,6 +166,8 @@ async fn start(scope: &Scope, ask: &Ask) -> Result<Child, String> {
     if let Some(refusal) = ask.refusal(&scope.live.doors) {
         return Err(refusal);
     }
+    // A command is input, too.
+    scope.input_open().await;
     let profile = scope.host.profiles.get(&scope.live.account);
     let profile = profile.ok_or_else(|| format!("the account profile `{}` is gone from this device", scope.live.account))?;
     let account = Account::of(profile).map_err(|e| e.to_string())?;
@@ -154,12 +176,13 @@ async fn start(scope: &Scope, ask: &Ask) -> Result<Child, String> {
     let terminal = ask.terminal.as_ref().filter(|_| ask.start != ask::Start::Sftp);
     let orders = ChildOrders {
         session: scope.id,
+        group: scope.group.as_ref().map(|group| group.dir().to_owned()),
         account,
         env,
         terminal: terminal.map(|terminal| terminal.term.clone()),
         job: ask.job(&scope.live.doors),
     };
-    spawn(&scope.host.program, &orders, terminal).await.map_err(|e| {
+    spawn(&scope.host.program, &orders, terminal, &scope.host.containment).await.map_err(|e| {
         tracing::error!(error = %e, session.id = %scope.id, "a session child can't be started");
         e.to_string()
     })
@@ -173,10 +196,14 @@ struct Conversation<'a> {
     group: Option<Pid>,
     terminal: Option<Master>,
     feed: Feed,
-    /// Terminals' input is not recorded: it holds passwords, and what matters is echoed.
+    /// A terminal's input is recorded only where the carrier wants it, and only what the terminal echoes: the rest holds passwords.
     input: Option<FlowTape>,
     /// All output has been passed on.
     drained: bool,
+    sftp: bool,
+    since: Instant,
+    /// The person was told that input waits.
+    told_held: bool,
 }
 
 /// How a conversation came to its end.
@@ -202,11 +229,15 @@ async fn converse(
     let limit = ask.terminal.is_none().then_some(EXEC_BYTES);
     let tape = |flow| scope.recorder.flow(number, flow, limit);
     let (mut output, mut errors) = (tape(Flow::Output), tape(Flow::Stderr));
-    let input = (ask.terminal.is_none() && !sftp).then(|| tape(Flow::Input));
-    let (mut process, group, stdin, stdout, stderr, terminal) = child.into_parts();
-    let feed = Feed { stdin, queue: VecDeque::new(), bytes: 0, ended: false };
-    let mut conversation = Conversation { scope, number, line, group, terminal, feed, input, drained: false };
-    let idle = AtomicU64::new(0);
+    let recorded = if ask.terminal.is_some() { scope.recorder.pace().limits().input } else { !sftp };
+    let input = recorded.then(|| tape(Flow::Input));
+    let Child { mut process, group, stdin, stdout, stderr, terminal, entry: _entry } = child;
+    let feed = Feed::new(terminal.clone().map(Sink::Terminal).or_else(|| stdin.map(Sink::Bytes)));
+    let since = Instant::now();
+    let mut conversation =
+        Conversation { scope, number, line, group, terminal, feed, input, drained: false, sftp, since, told_held: false };
+    let _counted = sftp.then(|| scope.sftp_begins());
+    let idle = AtomicU64::new(1);
     let over = {
         let outputs = async {
             let out = pump(stdout, Flow::Output, (!sftp).then_some(&mut output), line, &idle);
@@ -226,7 +257,8 @@ async fn converse(
         Ok(Over::Exited(status)) => status.map_or(Exit::Status(u32::from(FAILED)), Exit::of),
         Ok(Over::Left | Over::PutOut(_)) => {
             // Dropping its end of the terminal hangs up as well.
-            drop((conversation.feed.stdin.take(), conversation.terminal.take()));
+            conversation.feed.close();
+            drop(conversation.terminal.take());
             hang_up(&mut process, group).await;
             Exit::Signal("HUP".into())
         }
@@ -234,6 +266,7 @@ async fn converse(
             // Nothing may go on unrecorded.
             signal(group, Signal::KILL);
             let _ = process.kill().await;
+            conversation.last_word(&registry::Ending::new(EndReason::RecorderFailed).text).await;
             return Err(failed);
         }
     };
@@ -257,29 +290,38 @@ impl Conversation<'_> {
         let mut stop = self.scope.stop.clone();
         let mut notes = self.scope.notes.clone();
         notes.mark_unchanged();
+        let mut pace = self.scope.recorder.pace().watch();
         let failed = self.scope.recorder.failed().clone();
         let mut status = None;
         loop {
+            // A child that was killed with its session did not just exit.
+            if let Some(ending) = stop.borrow().clone() {
+                return Ok(Over::PutOut(ending.text));
+            }
             if self.drained
                 && let Some(status) = status.take()
             {
                 return Ok(Over::Exited(status));
             }
+            let held = pace.borrow_and_update().input_held;
+            self.tell_held(held).await;
             // Without `biased`: neither a flood of output nor one of input may keep the other, or Ctrl-C, waiting.
             tokio::select! {
                 done = &mut outputs, if !self.drained => { self.drained = true; done?; }
                 exited = process.wait(), if status.is_none() => status = Some(exited),
                 () = quiet(idle), if status.is_some() && self.terminal.is_some() => self.drained = true,
-                message = from.wait(), if self.feed.bytes < QUEUE_BYTES => {
-                    if !self.hear(message).await? {
+                message = from.wait(), if self.feed.has_room() => {
+                    if !self.hear(message, held).await? {
                         return Ok(Over::Left);
                     }
                 }
-                () = self.feed.write(), if self.feed.has_work() && !failed.is_cancelled() => {}
-                Ok(()) = notes.changed(), if self.terminal.is_some() => {
+                echoed = self.feed.write(), if self.feed.has_work(held) && !failed.is_cancelled() => self.typed(&echoed).await?,
+                Ok(()) = pace.changed() => {}
+                () = sleep_until(self.since + LONG), if !self.is_told() && !self.sftp => {}
+                Ok(()) = notes.changed(), if self.is_told() => {
                     let note = notes.borrow_and_update().clone().unwrap_or_default();
                     self.scope.recorder.event(self.number, What::Note(note.clone())).await?;
-                    let _ = timeout(LAST_WORD, self.line.send(Flow::Output, format!("\r\n*** {note}\r\n").as_bytes())).await;
+                    self.remark(&note).await;
                 }
                 () = failed.cancelled() => return Err(RecorderFailed),
                 ending = registry::ending(&mut stop) => return Ok(Over::PutOut(ending.text)),
@@ -296,7 +338,7 @@ impl Conversation<'_> {
         sftp: bool,
     ) -> Result<Over, RecorderFailed> {
         if sftp {
-            self.feed.stdin = None;
+            self.feed.close();
             self.line.gone.cancel();
         }
         let last_word = async {
@@ -311,17 +353,24 @@ impl Conversation<'_> {
     }
 
     /// Takes one message from the client; `false` when it has left.
-    async fn hear(&mut self, message: Option<ChannelMsg>) -> Result<bool, RecorderFailed> {
+    async fn hear(&mut self, message: Option<ChannelMsg>, held: bool) -> Result<bool, RecorderFailed> {
         match message {
             Some(ChannelMsg::Data { data }) => {
-                self.scope.recorder.received(data.len());
-                if let Some(tape) = &mut self.input {
-                    tape.record(&data).await?;
+                // Of what goes into a terminal it is known only there whether it may be told.
+                if self.terminal.is_none() {
+                    self.scope.recorder.received(data.len());
+                    if let Some(tape) = &mut self.input {
+                        tape.record(&data).await?;
+                    }
                 }
-                self.feed.push(data.to_vec());
+                if held { self.feed.push_held(data.to_vec()) } else { self.feed.push(data.to_vec()) }
             }
-            // A terminal has no end of input: the shell goes on, as with any SSH server.
-            Some(ChannelMsg::Eof) => self.feed.ended = self.terminal.is_none(),
+            Some(ChannelMsg::Eof) => {
+                // A terminal has no end of input: the shell goes on, as with any SSH server.
+                if self.terminal.is_none() {
+                    self.feed.end();
+                }
+            }
             Some(ChannelMsg::WindowChange { col_width, row_height, .. }) => {
                 self.resize(Size { cols: col_width, rows: row_height }).await?;
             }
@@ -335,6 +384,37 @@ impl Conversation<'_> {
             Some(_) => {}
         }
         Ok(true)
+    }
+
+    /// A terminal has taken this, and echoed it.
+    async fn typed(&mut self, echoed: &[u8]) -> Result<(), RecorderFailed> {
+        if echoed.is_empty() {
+            return Ok(());
+        }
+        self.scope.recorder.received(echoed.len());
+        match &mut self.input {
+            Some(tape) => tape.record(echoed).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Is there somebody who reads what the session has to say? Not behind SFTP, nor behind a short command.
+    fn is_told(&self) -> bool {
+        self.terminal.is_some() || (!self.sftp && self.since.elapsed() >= LONG)
+    }
+
+    async fn remark(&self, text: &str) {
+        let (flow, text) =
+            if self.terminal.is_some() { (Flow::Output, format!("\r\n*** {text}\r\n")) } else { (Flow::Stderr, format!("{text}\n")) };
+        let _ = timeout(LAST_WORD, self.line.send(flow, text.as_bytes())).await;
+    }
+
+    /// Says once that input waits, to a person at a terminal.
+    async fn tell_held(&mut self, held: bool) {
+        if held && !self.told_held && self.terminal.is_some() {
+            self.remark("lineman: your input waits until the centre has the recording of what was done so far; it goes on by itself").await;
+        }
+        self.told_held = held;
     }
 
     async fn resize(&self, size: Size) -> Result<(), RecorderFailed> {
@@ -355,54 +435,14 @@ impl Conversation<'_> {
     }
 }
 
-/// What the client sent, on its way to the child.
-struct Feed {
-    stdin: Option<Writer>,
-    queue: VecDeque<Vec<u8>>,
-    bytes: usize,
-    ended: bool,
-}
-
-impl Feed {
-    fn push(&mut self, data: Vec<u8>) {
-        // A child that closed its input is not asked again.
-        if self.stdin.is_some() {
-            self.bytes += data.len();
-            self.queue.push_back(data);
-        }
-    }
-
-    fn has_work(&self) -> bool {
-        self.stdin.is_some() && (self.ended || !self.queue.is_empty())
-    }
-
-    /// One step: writes some, or closes. Dropping it in the middle loses nothing: a write either happened or didn't.
-    async fn write(&mut self) {
-        let Some(stdin) = &mut self.stdin else { return };
-        let Some(front) = self.queue.front_mut() else {
-            self.stdin = None;
-            return;
-        };
-        if let Ok(n) = stdin.write(front).await {
-            self.bytes -= n;
-            if n == front.len() {
-                self.queue.pop_front();
-            } else {
-                front.drain(..n);
-            }
-        } else {
-            self.stdin = None;
-            self.queue.clear();
-            self.bytes = 0;
-        }
-    }
-}
-
 /// From the child to the recorder and the client. `idle` counts how often it waited for the child.
 async fn pump(mut from: Reader, flow: Flow, mut tape: Option<&mut FlowTape>, line: &Line, idle: &AtomicU64) -> Result<(), RecorderFailed> {
     let mut buffer = vec![0; BUFFER_BYTES];
     loop {
-        // Even while it waits, odd while it works.
+        if tape.as_ref().is_some_and(|tape| tape.keeps_bytes()) {
+            line.recorder.pace().output_open().await;
+        }
+        // Even while it waits for the child, odd while it works or must not go on.
         idle.fetch_and(!1, Ordering::Relaxed);
         let n = match from.read(&mut buffer).await {
             Ok(0) | Err(_) => return Ok(()),
@@ -434,6 +474,7 @@ async fn operations(from: Reader, line: &Line, number: u32) -> Result<(), Record
     let mut from = BufReader::new(from);
     let mut told = false;
     loop {
+        line.recorder.pace().output_open().await;
         let mut bytes = Vec::new();
         match (&mut from).take(MAX_LINE_BYTES).read_until(b'\n', &mut bytes).await {
             Ok(0) | Err(_) => return Ok(()),
@@ -465,45 +506,4 @@ async fn hang_up(process: &mut Process, group: Option<Pid>) {
     let _ = timeout(HANGUP_GRACE, process.wait()).await;
     signal(group, Signal::KILL);
     let _ = process.wait().await;
-}
-
-const SIGNALS: [(&str, Signal); 13] = [
-    ("ABRT", Signal::ABORT),
-    ("ALRM", Signal::ALARM),
-    ("FPE", Signal::FPE),
-    ("HUP", Signal::HUP),
-    ("ILL", Signal::ILL),
-    ("INT", Signal::INT),
-    ("KILL", Signal::KILL),
-    ("PIPE", Signal::PIPE),
-    ("QUIT", Signal::QUIT),
-    ("SEGV", Signal::SEGV),
-    ("TERM", Signal::TERM),
-    ("USR1", Signal::USR1),
-    ("USR2", Signal::USR2),
-];
-
-/// RFC 4254's name; others are named in its way for local names.
-fn signal_name(number: i32) -> String {
-    let known = SIGNALS.iter().find(|(_, signal)| signal.as_raw() == number).map(|(name, _)| (*name).to_owned());
-    known.unwrap_or_else(|| format!("{number}@lineman"))
-}
-
-fn signal_of(name: &Sig) -> Option<Signal> {
-    let name = match name {
-        Sig::ABRT => "ABRT",
-        Sig::ALRM => "ALRM",
-        Sig::FPE => "FPE",
-        Sig::HUP => "HUP",
-        Sig::ILL => "ILL",
-        Sig::INT => "INT",
-        Sig::KILL => "KILL",
-        Sig::PIPE => "PIPE",
-        Sig::QUIT => "QUIT",
-        Sig::SEGV => "SEGV",
-        Sig::TERM => "TERM",
-        Sig::USR1 => "USR1",
-        Sig::Custom(name) => name,
-    };
-    SIGNALS.iter().find(|(known, _)| *known == name).map(|(_, signal)| *signal)
 }

@@ -1,7 +1,8 @@
 //! The session child: `lineman-agent session-child`, the privilege boundary of every session.
 //!
 //! The agent runs itself again and writes [`ChildOrders`] into the child's standard input, so that nothing of them shows in
-//! `/proc/PID/cmdline` or an environment. The child makes itself a session of its own (with the terminal, if there is
+//! `/proc/PID/cmdline` or an environment. The child joins the session's control group before anything else, if the session has
+//! one: a child that can't join does nothing. It makes itself a Unix session of its own (with the terminal, if there is
 //! one), gives up all rights but the account's, makes sure that they are gone, and then becomes the shell or the command,
 //! or serves SFTP itself. It is single-threaded and starts before any runtime, which is what makes this sound: on Linux
 //! the identity calls count for one thread.
@@ -30,7 +31,7 @@ use serde::{Deserialize, Serialize};
 use signal_hook::consts::{SIGALRM, SIGCHLD, SIGHUP, SIGINT, SIGPIPE, SIGQUIT, SIGTERM, SIGTSTP, SIGTTIN, SIGTTOU, SIGUSR1, SIGUSR2};
 
 use super::account::Account;
-use super::sftp;
+use super::{cgroup, sftp};
 
 /// First argument of the re-executed agent.
 pub const ARGUMENT: &str = "session-child";
@@ -48,6 +49,9 @@ const MAX_ORDERS_BYTES: u32 = 1024 * 1024;
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ChildOrders {
     pub session: SessionId,
+    /// The session's control group.
+    #[serde(default)]
+    pub group: Option<PathBuf>,
     pub account: Account,
     /// From the profile and, for a few names, from the engineer's client.
     pub env: BTreeMap<String, String>,
@@ -70,6 +74,8 @@ pub enum Job {
 pub enum ChildError {
     #[error("the orders can't be read: {0}")]
     Orders(String),
+    #[error("the session's control group {} can't be joined: {source}; nothing runs outside of it", group.display())]
+    Group { group: PathBuf, source: io::Error },
     #[error("{doing}: {source}")]
     Call { doing: &'static str, source: Errno },
     #[error("the rights of the agent were not all given up: {0}")]
@@ -127,6 +133,9 @@ pub fn run() -> u8 {
 
 fn obey(orders: &ChildOrders) -> Result<(), ChildError> {
     let call = |doing| move |source| ChildError::Call { doing, source };
+    if let Some(group) = &orders.group {
+        cgroup::join(group).map_err(|source| ChildError::Group { group: group.clone(), source })?;
+    }
     setsid().map_err(call("making a session"))?;
     if orders.terminal.is_some() {
         ioctl_tiocsctty(stdout()).map_err(call("taking the terminal"))?;
@@ -250,6 +259,7 @@ mod tests {
     fn orders() -> ChildOrders {
         ChildOrders {
             session: SessionId::new(),
+            group: None,
             account: Account {
                 name: "view".into(),
                 uid: 1001,

@@ -1,4 +1,4 @@
-//! A pseudo-terminal: the master side as an asynchronous stream, and the client's terminal modes.
+//! A pseudo-terminal: the master side, read as an asynchronous stream and typed into, and the client's terminal modes.
 
 use std::io;
 use std::os::fd::OwnedFd;
@@ -14,7 +14,7 @@ use rustix::termios::{
     InputModes, LocalModes, OptionalActions, OutputModes, SpecialCodeIndex, Winsize, tcgetattr, tcsetattr, tcsetwinsize,
 };
 use tokio::io::unix::AsyncFd;
-use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
+use tokio::io::{AsyncRead, Interest, ReadBuf};
 
 /// What the client asked for with `pty-req`.
 #[derive(Clone, Debug)]
@@ -53,6 +53,35 @@ impl Master {
     pub fn resize(&self, size: Size) -> io::Result<()> {
         set_size(self.0.get_ref(), size)
     }
+
+    /// Writes some of what was typed, and says whether the terminal echoed it. Dropping it in the middle loses nothing.
+    pub async fn type_in(&self, bytes: &[u8]) -> io::Result<(usize, bool)> {
+        loop {
+            let mut guard = self.0.writable().await?;
+            let typed = guard.try_io(|fd| {
+                // On both sides of the write: a prompt may switch the echo off at any moment. When in doubt it counts as not echoed.
+                let before = echoes(fd.get_ref())?;
+                let n = rustix::io::write(fd.get_ref(), bytes)?;
+                Ok((n, before && echoes(fd.get_ref())?))
+            });
+            match typed {
+                Ok(Err(error)) if error.kind() == io::ErrorKind::Interrupted => {}
+                Ok(result) => return result,
+                Err(_would_block) => {}
+            }
+        }
+    }
+
+    /// The last key among these that the terminal turns into a signal, like Ctrl-C.
+    pub fn last_interrupt(&self, bytes: &[u8]) -> Option<u8> {
+        let termios = tcgetattr(self.0.get_ref()).ok().filter(|termios| termios.local_modes.contains(LocalModes::ISIG))?;
+        let codes = [SpecialCodeIndex::VINTR, SpecialCodeIndex::VQUIT, SpecialCodeIndex::VSUSP].map(|code| termios.special_codes[code]);
+        bytes.iter().rev().find(|byte| **byte != 0 && codes.contains(byte)).copied()
+    }
+}
+
+fn echoes(master: &OwnedFd) -> io::Result<bool> {
+    Ok(tcgetattr(master)?.local_modes.contains(LocalModes::ECHO))
 }
 
 fn set_size(master: &OwnedFd, size: Size) -> io::Result<()> {
@@ -78,27 +107,6 @@ impl AsyncRead for Master {
                 Err(_would_block) => {}
             }
         }
-    }
-}
-
-impl AsyncWrite for Master {
-    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        loop {
-            let mut guard = ready!(self.0.poll_write_ready(cx))?;
-            match guard.try_io(|fd| Ok(rustix::io::write(fd.get_ref(), bytes)?)) {
-                Ok(Err(error)) if error.kind() == io::ErrorKind::Interrupted => {}
-                Ok(result) => return Poll::Ready(result),
-                Err(_would_block) => {}
-            }
-        }
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
     }
 }
 
@@ -183,7 +191,7 @@ fn apply(master: &OwnedFd, modes: &[(Mode, u32)]) -> io::Result<()> {
 mod tests {
     use super::*;
     use rustix::termios::tcgetwinsize;
-    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::io::AsyncReadExt;
 
     fn request(modes: Vec<(Mode, u32)>) -> TerminalRequest {
         TerminalRequest { term: "xterm".into(), size: Size { cols: 100, rows: 30 }, modes }
@@ -201,13 +209,26 @@ mod tests {
     }
 
     #[tokio::test(flavor = "current_thread")]
+    async fn what_is_typed_tells_whether_it_was_echoed_and_which_key_interrupts() {
+        let (master, slave) = open(&request(vec![(Mode::VINTR, 3), (Mode::ECHO, 1), (Mode::ISIG, 1)])).unwrap();
+        assert_eq!(master.type_in(b"seen").await.unwrap(), (4, true));
+        assert_eq!(master.last_interrupt(b"ab\x03cd"), Some(3));
+        assert_eq!(master.last_interrupt(b"abcd\x00"), None);
+        let mut termios = tcgetattr(&slave).unwrap();
+        termios.local_modes.remove(LocalModes::ECHO | LocalModes::ISIG);
+        tcsetattr(&slave, OptionalActions::Now, &termios).unwrap();
+        assert_eq!(master.type_in(b"secret").await.unwrap(), (6, false));
+        assert_eq!(master.last_interrupt(b"\x03"), None, "in a full-screen program it is a key like any other");
+    }
+
+    #[tokio::test(flavor = "current_thread")]
     async fn bytes_go_through_and_the_end_is_an_end() {
         let (mut master, slave) = open(&request(vec![(Mode::OPOST, 0), (Mode::ECHO, 0)])).unwrap();
         rustix::io::write(&slave, "风扇".as_bytes()).unwrap();
         let mut buffer = [0; 64];
         let n = master.read(&mut buffer).await.unwrap();
         assert_eq!(&buffer[..n], "风扇".as_bytes());
-        master.write_all(b"in\n").await.unwrap();
+        assert_eq!(master.type_in(b"in\n").await.unwrap(), (3, false));
         let n = rustix::io::read(&slave, &mut buffer).unwrap();
         assert_eq!(&buffer[..n], b"in\n");
         drop(slave);

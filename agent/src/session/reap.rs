@@ -1,18 +1,19 @@
-//! Killing all of a session, also what has hidden from its process group.
+//! Looking through `/proc` for what belongs to a session, and killing it.
 //!
 //! Every process of a session inherits [`SESSION_VARIABLE`] in its environment, and its parents are known. A process
 //! belongs to the session when it carries the mark, or has an ancestor or a session leader that does. Processes are
 //! stopped before they are killed, so that none can fork away meanwhile.
 //!
-//! Said plainly: a process that wiped its environment, left the Unix session *and* lost its parents is not found this way.
-//! A cgroup per session will close that on systems where the agent may make one.
+//! A process that wiped its environment, left the Unix session *and* lost its parents is not found this way: that is what
+//! [`super::contain`] is for. This is the second net under it, and the one that needs no rights.
 
 use std::collections::{HashMap, HashSet};
 use std::fs;
 
 use lineman_common::id::SessionId;
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Signal, getpid, kill_process};
 
+use super::cgroup::Hierarchy;
 use super::child::SESSION_VARIABLE;
 
 /// Rounds of looking again for what was forked meanwhile.
@@ -26,9 +27,23 @@ pub fn kill_all(session: SessionId) -> usize {
 
 /// As [`kill_all`], for several sessions at once.
 pub fn kill_every(sessions: &[SessionId]) -> usize {
+    let groups = Hierarchy::look();
+    let groups = sessions.iter().filter_map(|session| groups.as_ref()?.group(*session));
+    let mut killed = 0;
+    for group in groups {
+        match group.kill() {
+            Ok(count) => killed += count,
+            Err(error) => tracing::error!(%error, "the processes in a session's control group live on"),
+        }
+    }
+    killed + kill_found(|| members_of(&Table::read(), sessions))
+}
+
+/// Kills what `find` finds, until it finds nothing.
+pub fn kill_found(find: impl Fn() -> Vec<Pid>) -> usize {
     let mut killed = HashSet::new();
     for _ in 0..ROUNDS {
-        let found = members_of(sessions);
+        let found = find();
         if found.is_empty() {
             break;
         }
@@ -45,23 +60,52 @@ pub fn kill_every(sessions: &[SessionId]) -> usize {
 
 /// The session's processes that are alive.
 pub fn members(session: SessionId) -> Vec<Pid> {
-    members_of(&[session])
+    let group = Hierarchy::look().and_then(|groups| groups.group(session));
+    let mut found = members_of(&Table::read(), &[session]);
+    found.extend(group.into_iter().flat_map(|group| group.members()));
+    found.sort_unstable_by_key(|pid| pid.as_raw_pid());
+    found.dedup();
+    found
 }
 
-fn members_of(sessions: &[SessionId]) -> Vec<Pid> {
-    let marks: HashSet<_> = sessions.iter().map(|session| format!("{SESSION_VARIABLE}={session}").into_bytes()).collect();
-    let own = rustix::process::getpid().as_raw_pid();
-    let processes: HashMap<i32, Process> = fs::read_dir("/proc")
-        .into_iter()
-        .flatten()
-        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
-        .filter(|pid| *pid != own)
-        .filter_map(|pid| Some((pid, Process::read(pid, &marks)?)))
-        .collect();
-    let belongs = |pid: i32| {
+fn members_of(table: &Table, sessions: &[SessionId]) -> Vec<Pid> {
+    let belonging = table.0.keys().filter(|pid| table.belongs(**pid, |mark| sessions.contains(&mark)));
+    belonging.filter_map(|pid| Pid::from_raw(*pid)).collect()
+}
+
+/// The processes of this machine, without this one and those that are dead.
+pub struct Table(HashMap<i32, Process>);
+
+pub struct Process {
+    pub parent: i32,
+    /// The Unix session's leader.
+    pub leader: i32,
+    /// Ticks since the machine's start.
+    pub started: u64,
+    /// The session's mark in its environment.
+    pub mark: Option<SessionId>,
+    /// The real user.
+    pub uid: u32,
+    pub name: String,
+}
+
+impl Table {
+    pub fn read() -> Self {
+        let own = getpid().as_raw_pid();
+        let pids = fs::read_dir("/proc").into_iter().flatten().filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
+        Self(pids.filter(|pid| *pid != own).filter_map(|pid| Some((pid, Process::read(pid)?))).collect())
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = (i32, &Process)> {
+        self.0.iter().map(|(pid, process)| (*pid, process))
+    }
+
+    /// Does the process, an ancestor, or the leader of one of their Unix sessions carry such a mark?
+    pub fn belongs(&self, pid: i32, wanted: impl Fn(SessionId) -> bool) -> bool {
+        let marked = |process: &Process| process.mark.is_some_and(&wanted);
         let (mut at, mut seen) = (pid, HashSet::new());
-        while let Some(process) = processes.get(&at) {
-            if process.marked || processes.get(&process.leader).is_some_and(|leader| leader.marked) {
+        while let Some(process) = self.0.get(&at) {
+            if marked(process) || self.0.get(&process.leader).is_some_and(marked) {
                 return true;
             }
             if !seen.insert(at) {
@@ -70,29 +114,55 @@ fn members_of(sessions: &[SessionId]) -> Vec<Pid> {
             at = process.parent;
         }
         false
-    };
-    processes.keys().filter(|pid| belongs(**pid)).filter_map(|pid| Pid::from_raw(*pid)).collect()
-}
+    }
 
-struct Process {
-    parent: i32,
-    leader: i32,
-    marked: bool,
+    /// Is it this process, or below it?
+    pub fn descends(&self, pid: i32, from: i32) -> bool {
+        let (mut at, mut seen) = (pid, HashSet::new());
+        while at != from {
+            match self.0.get(&at) {
+                Some(process) if seen.insert(at) => at = process.parent,
+                Some(_) | None => return false,
+            }
+        }
+        true
+    }
 }
 
 impl Process {
     /// `None` for one that is gone, or dead and only waited for.
-    fn read(pid: i32, marks: &HashSet<Vec<u8>>) -> Option<Self> {
+    fn read(pid: i32) -> Option<Self> {
+        let Stat { state, parent, leader, started, name } = Stat::read(pid)?;
+        let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+        let uid = status.lines().find_map(|line| line.strip_prefix("Uid:")?.split_ascii_whitespace().next()?.parse().ok())?;
+        let environ = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+        let mark = environ.split(|byte| *byte == 0).find_map(|variable| {
+            let value = variable.strip_prefix(SESSION_VARIABLE.as_bytes())?.strip_prefix(b"=")?;
+            std::str::from_utf8(value).ok()?.parse().ok()
+        });
+        (!matches!(state, 'Z' | 'X')).then_some(Self { parent, leader, started, mark, uid, name })
+    }
+}
+
+/// What `/proc/PID/stat` says.
+pub struct Stat {
+    pub state: char,
+    pub parent: i32,
+    pub leader: i32,
+    pub started: u64,
+    pub name: String,
+}
+
+impl Stat {
+    pub fn read(pid: i32) -> Option<Self> {
         let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
         // The name in parentheses may hold anything, also parentheses and spaces.
-        let (_, fields) = stat.rsplit_once(')')?;
-        let mut fields = fields.split_ascii_whitespace();
-        let state = fields.next()?;
-        let parent = fields.next()?.parse().ok()?;
-        let leader = fields.nth(1)?.parse().ok()?;
-        let environ = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
-        let marked = environ.split(|byte| *byte == 0).any(|variable| marks.contains(variable));
-        (!matches!(state, "Z" | "X")).then_some(Self { parent, leader, marked })
+        let (head, fields) = stat.rsplit_once(')')?;
+        let name = head.split_once('(')?.1.to_owned();
+        let fields: Vec<_> = fields.split_ascii_whitespace().collect();
+        let state = fields.first()?.chars().next()?;
+        let (parent, leader, started) = (fields.get(1)?.parse().ok()?, fields.get(3)?.parse().ok()?, fields.get(19)?.parse().ok()?);
+        Some(Self { state, parent, leader, started, name })
     }
 }
 

@@ -23,6 +23,7 @@ use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::chain::{Chain, ChainError, Lost, summarised};
+use super::pace::Pace;
 use crate::outbox::Outbox;
 
 /// A chunk is closed when it is this old or this long, whichever comes first.
@@ -50,7 +51,8 @@ pub struct RecorderFailed;
 enum Entry {
     /// With a word to who waits for it to be in the pending chunk.
     Event(Event, Option<oneshot::Sender<()>>),
-    End(EndReason, oneshot::Sender<()>),
+    /// With the lines of last notes, which are in the end record itself.
+    End(EndReason, Vec<String>, oneshot::Sender<()>),
 }
 
 pub struct Recorder {
@@ -61,11 +63,12 @@ pub struct Recorder {
     summary: Arc<Mutex<SessionSummary>>,
     first_byte: AtomicBool,
     outbox: Arc<Outbox>,
+    pace: Arc<Pace>,
 }
 
 impl Recorder {
     /// The recorder's two halves: a handle for the channels, and the task that writes.
-    pub fn new(chain: Chain, outbox: Arc<Outbox>) -> (Arc<Self>, impl Future<Output = ()> + Send + use<>) {
+    pub fn new(chain: Chain, outbox: Arc<Outbox>, pace: Arc<Pace>) -> (Arc<Self>, impl Future<Output = ()> + Send + use<>) {
         let (queue, entries) = mpsc::channel(QUEUE);
         let (failed, summary) = (CancellationToken::new(), Arc::new(Mutex::new(SessionSummary::default())));
         let recorder = Self {
@@ -76,9 +79,16 @@ impl Recorder {
             summary: Arc::clone(&summary),
             first_byte: AtomicBool::new(false),
             outbox,
+            pace: Arc::clone(&pace),
         };
         let lost = Lost::default();
-        (Arc::new(recorder), Writing { chain: Some(chain), lines: Vec::new(), bytes: 0, lost, due: None, summary, failed }.run(entries))
+        let writing = Writing { chain: Some(chain), lines: Vec::new(), bytes: 0, lost, due: None, summary, failed, pace, unsettled: 0 };
+        (Arc::new(recorder), writing.run(entries))
+    }
+
+    /// How far ahead of its recording the session may run.
+    pub fn pace(&self) -> &Arc<Pace> {
+        &self.pace
     }
 
     /// Fires when the recorder can't write any more.
@@ -87,14 +97,21 @@ impl Recorder {
     }
 
     pub async fn event(&self, channel: u32, what: What) -> Result<(), RecorderFailed> {
-        self.queue.send(Entry::Event(self.now(channel, what), None)).await.map_err(|_| RecorderFailed)
+        self.hand_over(channel, what, None).await
     }
 
     /// Returns when the event is in the pending chunk: for what must be recorded before it is done.
     pub async fn event_first(&self, channel: u32, what: What) -> Result<(), RecorderFailed> {
         let (taken, waits) = oneshot::channel();
-        self.queue.send(Entry::Event(self.now(channel, what), Some(taken))).await.map_err(|_| RecorderFailed)?;
+        self.hand_over(channel, what, Some(taken)).await?;
         waits.await.map_err(|_| RecorderFailed)
+    }
+
+    async fn hand_over(&self, channel: u32, what: What, taken: Option<oneshot::Sender<()>>) -> Result<(), RecorderFailed> {
+        let place = self.queue.reserve().await.map_err(|_| RecorderFailed)?;
+        self.pace.handed_over(weight(&what));
+        place.send(Entry::Event(self.now(channel, what), taken));
+        Ok(())
     }
 
     fn now(&self, channel: u32, what: What) -> Event {
@@ -133,14 +150,27 @@ impl Recorder {
         push_new(&mut self.summary().files, path);
     }
 
+    pub fn forward(&self, target: &str) {
+        push_new(&mut self.summary().forwards, target);
+    }
+
+    /// What the session left behind; said in the end record as well.
+    pub fn leftovers(&self, left: &[String]) {
+        let mut summary = self.summary();
+        for entry in left {
+            push_new(&mut summary.leftovers, entry);
+        }
+    }
+
     fn summary(&self) -> MutexGuard<'_, SessionSummary> {
         self.summary.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Writes the end record. Returns when it is on the disk, or can't be.
-    pub async fn end(&self, reason: EndReason) {
+    /// Writes the end record, with these notes. Returns when it is on the disk, or can't be.
+    pub async fn end(&self, reason: EndReason, notes: Vec<String>) {
         let (done, written) = oneshot::channel();
-        if self.queue.send(Entry::End(reason, done)).await.is_ok() {
+        let notes = notes.into_iter().map(|note| self.now(0, What::Note(note)).to_line()).collect();
+        if self.queue.send(Entry::End(reason, notes, done)).await.is_ok() {
             let _ = written.await;
         }
     }
@@ -150,6 +180,21 @@ fn push_new(list: &mut Vec<String>, entry: &str) {
     let entry = summarised(entry);
     if list.len() < SUMMARY_ENTRIES && !list.contains(&entry) {
         list.push(entry);
+    }
+}
+
+/// What counts as on its way: the bytes of a flow, which are all that can flood.
+fn weight(what: &What) -> usize {
+    match what {
+        What::Bytes(_, bytes) => bytes.len(),
+        What::Open(_)
+        | What::Resize { .. }
+        | What::Sftp(_)
+        | What::Truncated(_)
+        | What::Total { .. }
+        | What::Exit { .. }
+        | What::Note(_)
+        | What::Other(..) => 0,
     }
 }
 
@@ -164,6 +209,9 @@ struct Writing {
     due: Option<Instant>,
     summary: Arc<Mutex<SessionSummary>>,
     failed: CancellationToken,
+    pace: Arc<Pace>,
+    /// The weight of the lines that are pending.
+    unsettled: u64,
 }
 
 impl Writing {
@@ -185,13 +233,13 @@ impl Writing {
                             let _ = taken.send(());
                         }
                     }
-                    Some(Entry::End(reason, done)) => {
-                        self.end(reason).await;
+                    Some(Entry::End(reason, notes, done)) => {
+                        self.end(reason, notes).await;
                         let _ = done.send(());
                         return;
                     }
                     // Every handle is gone without an end: the agent is being torn down.
-                    None => return self.end(EndReason::AgentStopped).await,
+                    None => return self.end(EndReason::AgentStopped, Vec::new()).await,
                 },
                 () = due => self.flush().await,
             }
@@ -210,9 +258,11 @@ impl Writing {
             self.flush().await;
         }
         if self.failed.is_cancelled() && self.bytes + line.len() > KEPT_BYTES {
+            self.pace.settled(weight(&event.what) as u64);
             return self.lost.add(&line);
         }
         self.bytes += line.len();
+        self.unsettled += weight(&event.what) as u64;
         self.lines.push(line);
         self.due.get_or_insert_with(|| Instant::now() + CHUNK_AGE);
     }
@@ -230,12 +280,14 @@ impl Writing {
             (Some(chain), left, result)
         });
         self.lines = written.await;
+        self.pace.settled(std::mem::take(&mut self.unsettled));
         self.bytes = self.lines.iter().map(String::len).sum();
     }
 
-    async fn end(&mut self, reason: EndReason) {
+    async fn end(&mut self, reason: EndReason, notes: Vec<String>) {
         let mut lines = std::mem::take(&mut self.lines);
         lines.extend(self.lost.note());
+        lines.extend(notes);
         let summary = self.summary();
         let reason = if self.failed.is_cancelled() { EndReason::RecorderFailed } else { reason };
         self.on_chain(move |chain| (None, Vec::new(), chain.end(&lines, reason, summary))).await;
@@ -279,6 +331,16 @@ pub struct FlowTape {
 }
 
 impl FlowTape {
+    /// Is what comes now still kept, or only counted and hashed?
+    pub fn keeps_bytes(&self) -> bool {
+        !self.truncated
+    }
+
+    /// What has come so far, of a flow with a limit.
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
     pub async fn record(&mut self, bytes: &[u8]) -> Result<(), RecorderFailed> {
         let Some(limit) = self.limit else { return self.text(bytes).await };
         self.hash.update(bytes);

@@ -1,14 +1,17 @@
 //! The sessions that are live, and how to end them.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
 use lineman_common::id::{ConsentId, SessionId};
 use lineman_common::name::PersonName;
-use lineman_common::session::EndReason;
+use lineman_common::session::{Doors, EndReason};
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
+
+use super::contain::Hold;
 
 /// What `lineman-agent sessions` shows.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -17,7 +20,18 @@ pub struct SessionInfo {
     pub consent: ConsentId,
     pub engineer: PersonName,
     pub account: String,
+    pub doors: Doors,
+    /// What holds the session's processes together.
+    pub containment: Hold,
     pub started: Timestamp,
+}
+
+/// A line for people.
+impl fmt::Display for SessionInfo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { session, consent, engineer, account, doors, containment, started } = self;
+        write!(f, "{session}\t{engineer}\t{account}\t{started}\t{consent}\t{doors}\t{containment}")
+    }
 }
 
 /// Why the session must end, and by whose word, for the engineer's screen.

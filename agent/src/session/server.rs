@@ -1,6 +1,13 @@
 //! The SSH server's callbacks: stateless as far as SSH allows. Each one answers at once, as the protocol demands it, and
 //! hands what happened to the session's task as one message.
 //!
+//! Said plainly: of a FIDO key (`sk-`) it is checked that it signed, but not that somebody touched the token for it, because russh shows
+//! no flags of a signature. The engineer's *request* was signed with a touch ([`sig`]); signing in under it needs the token, and the
+//! touch only as far as the token itself insists on one.
+//!
+//! A key that is of a kind not taken anywhere (RSA) is refused, and stock `ssh` shows why: SSH has no words for a refused key, but after
+//! it a client may ask for `keyboard-interactive`, and gets an instruction without a prompt. Nobody is ever let in by that.
+//!
 //! Replies to channel requests are given here and not by the channel's task: SSH matches them by order, and russh remembers
 //! only the last request's wish for one. Whether the consent allows what was asked is told later, in words on stderr.
 
@@ -9,17 +16,18 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use lineman_common::id::ConsentId;
 use lineman_common::statement::{device, sig};
 use russh::keys::PublicKey;
-use russh::server::{Auth, ChannelOpenHandle, Config, Handler, Msg, PublicKeyOffer, Session, VerifiedPublicKey};
+use russh::server::{Auth, ChannelOpenHandle, Config, Handler, Msg, PublicKeyOffer, Response, Session, VerifiedPublicKey};
 use russh::{Channel, ChannelId, ChannelOpenFailure, Disconnect, MethodKind, MethodSet, Pty, SshId};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Semaphore, mpsc, oneshot};
 
-use super::Host;
-use super::ask;
+use super::forward::Asked;
+use super::{Host, ask};
 use crate::consents::Live;
 
-/// Channels at one time on one connection.
+/// Sessions' channels at one time on one connection, and as many forwards.
 const MAX_CHANNELS: usize = 128;
 /// SSH messages that wait for one channel's task, which takes them off at once.
 const CHANNEL_MESSAGES: usize = 64;
@@ -33,6 +41,9 @@ pub enum Heard {
         ready: oneshot::Sender<Result<(), String>>,
     },
     Channel(Channel<Msg>),
+    Forward(Asked),
+    /// Something was refused that SSH has no words for.
+    Refused(String),
 }
 
 pub fn config(host_key: ssh_key::PrivateKey) -> Arc<Config> {
@@ -64,16 +75,31 @@ pub struct Doorkeeper {
     /// Channels that have started something: a second start on one is refused.
     started: HashSet<ChannelId>,
     open: HashSet<ChannelId>,
+    forwards: Arc<Semaphore>,
+    /// Why the kind of key that was offered is not taken.
+    wrong_key: Option<String>,
 }
 
 impl Doorkeeper {
     pub fn new(host: Arc<Host>, heard: mpsc::Sender<Heard>) -> Self {
-        Self { host, heard, live: None, started: HashSet::new(), open: HashSet::new() }
+        let forwards = Arc::new(Semaphore::new(MAX_CHANNELS));
+        Self { host, heard, live: None, started: HashSet::new(), open: HashSet::new(), forwards, wrong_key: None }
     }
 
-    fn entry(&self, key: &PublicKey) -> Option<Live> {
-        sig::accepted(key).ok()?;
-        self.host.consents.entry(&sig::fingerprint(key).to_string())
+    /// A user name that is a consent's id names that consent: for grade `gateway`, where the key is the centre's, it must. Any other
+    /// will do: the account comes from the consent.
+    fn entry(&mut self, user: &str, key: &PublicKey) -> Option<Live> {
+        let fingerprint = sig::fingerprint(key).to_string();
+        if let Err(refused) = sig::accepted(key) {
+            tracing::info!(key = %fingerprint, %refused, "a key is not taken");
+            self.wrong_key = Some(refused.to_string());
+            return None;
+        }
+        self.host.consents.entry_for(&fingerprint, user.parse::<ConsentId>().ok())
+    }
+
+    async fn refused(&self, text: &str) -> Result<(), russh::Error> {
+        self.heard.send(Heard::Refused(text.to_owned())).await.map_err(|_| russh::Error::Disconnect)
     }
 
     /// Answers a start: once per channel.
@@ -82,9 +108,12 @@ impl Doorkeeper {
     }
 }
 
+const NO_REMOTE: &str = "remote forwarding (ssh -R) is refused: a consent opens no way from the device to you";
+
 /// RFC 4254's "administratively prohibited", with words that stock `ssh` prints.
-fn no_forwards() -> ChannelOpenFailure {
-    ChannelOpenFailure::Other { code: 1, reason: "refused: a consent opens no forwards".to_owned() }
+fn no_sockets() -> ChannelOpenFailure {
+    let reason = "lineman: forwarding to a Unix socket is refused: a consent names hosts and ports".to_owned();
+    ChannelOpenFailure::Other { code: 1, reason }
 }
 
 impl Handler for Doorkeeper {
@@ -96,13 +125,28 @@ impl Handler for Doorkeeper {
         Ok(none.then(|| format!("lineman: {}\r\n", self.host.consents.why_not(""))))
     }
 
-    async fn auth_publickey_offered(&mut self, _user: &str, offer: PublicKeyOffer<'_>) -> Result<Auth, Self::Error> {
-        Ok(if self.entry(offer.public_key).is_some() { Auth::Accept } else { Auth::reject() })
+    async fn auth_publickey_offered(&mut self, user: &str, offer: PublicKeyOffer<'_>) -> Result<Auth, Self::Error> {
+        let entry = self.entry(user, offer.public_key);
+        let more = self.wrong_key.is_some().then(|| MethodSet::from(&[MethodKind::PublicKey, MethodKind::KeyboardInteractive][..]));
+        Ok(if entry.is_some() { Auth::Accept } else { Auth::Reject { proceed_with_methods: more, partial_success: false } })
     }
 
-    /// Any user name will do: the account comes from the consent.
-    async fn auth_publickey(&mut self, _user: &str, key: VerifiedPublicKey<'_>) -> Result<Auth, Self::Error> {
-        let Some(live) = self.entry(key.public_key) else { return Ok(Auth::reject()) };
+    /// Never lets anybody in: it only says why a key was not taken, once.
+    async fn auth_keyboard_interactive<'a>(
+        &'a mut self,
+        _user: &str,
+        _submethods: &str,
+        _response: Option<Response<'a>>,
+    ) -> Result<Auth, Self::Error> {
+        let Some(why) = self.wrong_key.take() else {
+            let methods = MethodSet::from(&[MethodKind::PublicKey][..]);
+            return Ok(Auth::Reject { proceed_with_methods: Some(methods), partial_success: false });
+        };
+        Ok(Auth::Partial { name: Cow::Borrowed(""), instructions: Cow::Owned(format!("lineman: {why}")), prompts: Cow::Borrowed(&[]) })
+    }
+
+    async fn auth_publickey(&mut self, user: &str, key: VerifiedPublicKey<'_>) -> Result<Auth, Self::Error> {
+        let Some(live) = self.entry(user, key.public_key) else { return Ok(Auth::reject()) };
         self.live = Some((Box::new(live), device::openssh(key.public_key)));
         Ok(Auth::Accept)
     }
@@ -133,18 +177,31 @@ impl Handler for Doorkeeper {
         self.heard.send(Heard::Channel(channel)).await.map_err(|_| russh::Error::Disconnect)
     }
 
+    /// Answered by a task of its own: finding the place and connecting takes time.
     async fn channel_open_direct_tcpip(
         &mut self,
-        _channel: Channel<Msg>,
-        _host: &str,
-        _port: u32,
+        channel: Channel<Msg>,
+        host: &str,
+        port: u32,
         _from: &str,
         _from_port: u32,
         reply: ChannelOpenHandle,
         _session: &mut Session,
     ) -> Result<(), Self::Error> {
-        reply.reject(no_forwards()).await;
-        Ok(())
+        let Ok(place) = Arc::clone(&self.forwards).try_acquire_owned() else {
+            reply.reject(ChannelOpenFailure::ResourceShortage).await;
+            return Ok(());
+        };
+        let asked = Asked { channel, host: host.to_owned(), port, reply, place };
+        self.heard.send(Heard::Forward(asked)).await.map_err(|_| russh::Error::Disconnect)
+    }
+
+    async fn tcpip_forward(&mut self, _address: &str, _port: &mut u32, _session: &mut Session) -> Result<bool, Self::Error> {
+        self.refused(NO_REMOTE).await.map(|()| false)
+    }
+
+    async fn streamlocal_forward(&mut self, _path: &str, _session: &mut Session) -> Result<bool, Self::Error> {
+        self.refused(NO_REMOTE).await.map(|()| false)
     }
 
     async fn channel_open_direct_streamlocal(
@@ -154,7 +211,7 @@ impl Handler for Doorkeeper {
         reply: ChannelOpenHandle,
         _session: &mut Session,
     ) -> Result<(), Self::Error> {
-        reply.reject(no_forwards()).await;
+        reply.reject(no_sockets()).await;
         Ok(())
     }
 

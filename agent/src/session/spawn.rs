@@ -2,13 +2,15 @@
 
 use std::io;
 use std::path::Path;
-use std::process::{ExitStatus, Stdio};
+use std::process::Stdio;
+use std::sync::Arc;
 
 use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::process::{Child as Process, Command};
 
 use super::child::{ARGUMENT, ChildOrders, SESSION_VARIABLE};
+use super::contain::{ChildEntry, Containment};
 use super::pty::{self, Master, TerminalRequest};
 
 pub type Reader = Box<dyn AsyncRead + Send + Unpin>;
@@ -25,17 +27,25 @@ pub enum SpawnError {
 }
 
 pub struct Child {
-    process: Process,
+    pub process: Process,
     pub group: Option<Pid>,
+    /// A terminal is typed into instead.
     pub stdin: Option<Writer>,
     pub stdout: Reader,
     /// A terminal has no stderr of its own.
     pub stderr: Option<Reader>,
     pub terminal: Option<Master>,
+    /// On the list of the agent's own children, for as long as this lives.
+    pub entry: Option<ChildEntry>,
 }
 
 /// Runs `program` (the agent itself) as a session child. The child dies with the returned value.
-pub async fn spawn(program: &Path, orders: &ChildOrders, terminal: Option<&TerminalRequest>) -> Result<Child, SpawnError> {
+pub async fn spawn(
+    program: &Path,
+    orders: &ChildOrders,
+    terminal: Option<&TerminalRequest>,
+    containment: &Arc<Containment>,
+) -> Result<Child, SpawnError> {
     let mut command = Command::new(program);
     command.arg(ARGUMENT).env_clear().env(SESSION_VARIABLE, orders.session.to_string()).stdin(Stdio::piped()).kill_on_drop(true);
     let master = if let Some(request) = terminal {
@@ -47,6 +57,8 @@ pub async fn spawn(program: &Path, orders: &ChildOrders, terminal: Option<&Termi
         None
     };
     let mut process = command.spawn().map_err(SpawnError::Start)?;
+    // Before it has its orders, and does anything.
+    let entry = containment.child(process.id(), orders.session);
     // With it go our copies of the terminal's other side: while we held them, its end would never show.
     drop(command);
     let taken = || SpawnError::Start(io::Error::other("the child has no pipe"));
@@ -55,14 +67,9 @@ pub async fn spawn(program: &Path, orders: &ChildOrders, terminal: Option<&Termi
     stdin.write_all(&orders).await.map_err(SpawnError::Orders)?;
     let group = process.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
     Ok(match master {
-        Some(master) => Child {
-            process,
-            group,
-            stdin: Some(Box::new(master.clone())),
-            stdout: Box::new(master.clone()),
-            stderr: None,
-            terminal: Some(master),
-        },
+        Some(master) => {
+            Child { process, group, stdin: None, stdout: Box::new(master.clone()), stderr: None, terminal: Some(master), entry }
+        }
         None => Child {
             group,
             stdin: Some(Box::new(stdin)),
@@ -70,19 +77,9 @@ pub async fn spawn(program: &Path, orders: &ChildOrders, terminal: Option<&Termi
             stderr: Some(Box::new(process.stderr.take().ok_or_else(taken)?)),
             process,
             terminal: None,
+            entry,
         },
     })
-}
-
-impl Child {
-    /// Splits the process off, for waiting while its streams are used.
-    pub fn into_parts(self) -> (Process, Option<Pid>, Option<Writer>, Reader, Option<Reader>, Option<Master>) {
-        (self.process, self.group, self.stdin, self.stdout, self.stderr, self.terminal)
-    }
-
-    pub async fn wait(&mut self) -> io::Result<ExitStatus> {
-        self.process.wait().await
-    }
 }
 
 /// Signals the child's process group: the child leads one of its own.

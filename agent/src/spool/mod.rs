@@ -300,6 +300,11 @@ impl Spool {
         self.queues.iter().map(Queue::bytes).sum()
     }
 
+    /// What one stream takes on disk; what is acknowledged goes a segment at a time.
+    pub fn bytes_of(&self, stream: Stream) -> u64 {
+        self.queues[index(stream)].bytes()
+    }
+
     /// Reports that were dropped for room or lost to damage, and that the events stream does not tell about yet.
     pub fn dropped(&self) -> impl Iterator<Item = (Stream, u64)> + '_ {
         self.queues.iter().filter(|queue| queue.marks.dropped > 0).map(|queue| (queue.stream, queue.marks.dropped))

@@ -1,5 +1,7 @@
 //! A device with one live consent, serving SSH on a loopback socket.
 
+pub mod fido;
+
 use std::collections::BTreeMap;
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
@@ -20,16 +22,21 @@ use lineman_agent::log::LogLevelHandle;
 use lineman_agent::outbox::Outbox;
 use lineman_agent::session::account::{Account, OWN_ACCOUNT, Profile};
 use lineman_agent::session::chain::Studio;
-use lineman_agent::session::registry::Sessions;
-use lineman_agent::session::{Host, serve};
+use lineman_agent::session::contain::Containment;
+use lineman_agent::session::limits::Limits;
+use lineman_agent::session::registry::{SessionInfo, Sessions};
+use lineman_agent::session::{Host, Local, serve};
+use lineman_agent::sink::Sink;
 use lineman_agent::spool::Spool;
 use lineman_agent::watch::Nudges;
 use lineman_common::id::ConsentId;
 use lineman_common::link::{Report, SessionEnded, Stream};
 use lineman_common::recording::{Recording, SftpOperation, What, verify};
 use lineman_common::session::Grade;
-use lineman_common::statement::{CarrierSigners, Consent, Namespace, Request, Signed, SignerList, device, sha256_hex, sig};
-use ssh_key::{Algorithm, LineEnding, PrivateKey};
+use lineman_common::statement::standing::{Devices, ForFault};
+use lineman_common::statement::{CarrierSigners, Consent, Namespace, Request, Signed, SignerList, device, sha256_hex, sig, Standing};
+use ssh_key::public::KeyData;
+use ssh_key::{Algorithm, LineEnding, PrivateKey, PublicKey};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -47,6 +54,43 @@ impl Clock for Ahead {
     }
 }
 
+/// What a device is like.
+pub struct Setup {
+    /// Session child.
+    pub program: PathBuf,
+    pub grade: Grade,
+    /// What the roster and the request say of the engineer's key.
+    pub engineer: PrivateKey,
+    /// Its public half, where that is another kind of key.
+    pub engineer_public: Option<PublicKey>,
+    pub limits: Limits,
+    pub spool_bytes: u64,
+    /// Of sessions' processes.
+    pub containment: Arc<Containment>,
+    /// Account profiles and their Unix accounts; the consent is for the first.
+    pub accounts: Vec<(&'static str, &'static str)>,
+    /// Where the agent keeps its state; a directory of its own, if there is none.
+    pub inside: Option<PathBuf>,
+}
+
+impl Setup {
+    pub fn usual() -> Self {
+        let user = if rustix::process::geteuid().is_root() { "nobody" } else { OWN_ACCOUNT };
+        Self {
+            program: PathBuf::from(env!("CARGO_BIN_EXE_lineman-agent")),
+            grade: Grade::EndToEnd,
+            engineer: key(),
+            engineer_public: None,
+            // Nobody acknowledges here: a flood on a terminal is all kept, and must not fill the spool on a slow machine.
+            limits: Limits { input: false, unacknowledged: None, max_session_bytes: 1 << 30, backlog_bytes: 1 << 30 },
+            spool_bytes: 4 << 30,
+            containment: Containment::find(),
+            accounts: vec![("view", user)],
+            inside: None,
+        }
+    }
+}
+
 pub struct Device {
     dir: tempfile::TempDir,
     home: tempfile::TempDir,
@@ -56,18 +100,23 @@ pub struct Device {
     host_key: PrivateKey,
     clock: Arc<Ahead>,
     root: PrivateKey,
+    chief: PrivateKey,
+    /// What the carrier signed: a consent, or for grade `role` a standing statement.
+    pub paper: Signed,
     pub agent: Arc<Agent>,
     pub host: Arc<Host>,
     pub consent: ConsentId,
     served: Arc<AtomicUsize>,
     taken: Arc<AtomicUsize>,
+    /// Chunks that the centre has.
+    stored: Mutex<Vec<Vec<u8>>>,
 }
 
 pub fn text(bytes: &[u8]) -> &str {
     std::str::from_utf8(bytes).unwrap()
 }
 
-fn key() -> PrivateKey {
+pub fn key() -> PrivateKey {
     PrivateKey::random(&mut ssh_key::rand_core::UnwrapErr(ssh_key::getrandom::SysRng), Algorithm::Ed25519).unwrap()
 }
 
@@ -81,6 +130,24 @@ fn line(principal: &str, namespace: &str, key: &PrivateKey) -> String {
     format!("{principal} namespaces=\"{namespace}\" {}", device::openssh(key.public_key()))
 }
 
+/// For any engineer of level 2, for an hour at a time.
+fn standing(doors: &str) -> Standing {
+    Standing {
+        id: ConsentId::new(),
+        customer: "JW".parse().unwrap(),
+        devices: Devices::All,
+        fault: ForFault::Any,
+        level: 2,
+        doors: doors.parse().unwrap(),
+        account: "view".into(),
+        duration_s: 3600,
+        roster: 1,
+        approver: "approver-jw".parse().unwrap(),
+        issued: Timestamp::now(),
+        valid_before: Timestamp::now() + 24.hours(),
+    }
+}
+
 impl Device {
     /// With a consent for these doors.
     pub fn start(doors: &str) -> Self {
@@ -89,14 +156,22 @@ impl Device {
 
     /// With a program of the test's choice as session child.
     pub fn start_as(doors: &str, program: PathBuf) -> Self {
-        let dir = tempfile::tempdir().unwrap();
+        Self::set_up(doors, Setup { program, ..Setup::usual() })
+    }
+
+    pub fn set_up(doors: &str, setup: Setup) -> Self {
+        let inside = setup.inside.as_ref().map(tempfile::tempdir_in);
+        let dir = inside.unwrap_or_else(tempfile::tempdir).unwrap();
         let home = tempfile::tempdir().unwrap();
         std::fs::set_permissions(home.path(), std::fs::Permissions::from_mode(0o777)).unwrap();
-        let (root, approver, engineer, host_key) = (key(), key(), key(), key());
+        let (root, approver, chief, engineer, gateway, host_key) = (key(), key(), key(), setup.engineer, key(), key());
+        let engineer_public = setup.engineer_public.unwrap_or_else(|| engineer.public_key().clone());
+        write_key(&dir.path().join("gateway"), &gateway);
         write_key(&dir.path().join("engineer"), &engineer);
 
         let name: lineman_common::name::NeName = "ne-1.jw.ne".parse().unwrap();
-        let signers = list("signers JW", &line("approver-jw", "consent@lineman", &approver));
+        let approvers = line("approver-jw", "consent@lineman,standing@lineman", &approver);
+        let signers = list("signers JW", &format!("{approvers}\n{}", line("chief-jw", "signers@lineman", &chief)));
         let link_key = rcgen_key();
         let identity = Arc::new(Identity {
             dir: dir.path().to_owned(),
@@ -110,10 +185,18 @@ impl Device {
             host_key: host_key.clone(),
             device: name.clone(),
         });
-        let policy = Policy { grades: vec![Grade::EndToEnd], max_duration_s: 3600, challenge_ttl_s: 3600, accounts: vec!["view".into()] };
+        let policy = Policy {
+            grades: vec![setup.grade],
+            approvals: 1,
+            signers_approvals: 1,
+            max_duration_s: 3600,
+            challenge_ttl_s: 3600,
+            accounts: setup.accounts.iter().map(|(profile, _)| (*profile).to_owned()).collect(),
+        };
         let clock = Arc::new(Ahead { machine: SystemClock::new(), by: Mutex::default() });
         let consents = Consents::open(dir.path(), Pinned::of(&identity), policy, Arc::clone(&clock) as Arc<dyn Clock>).unwrap();
-        let roster = list("roster", &line("engineer-a,level-2", "request@lineman", &engineer));
+        let engineers = format!("engineer-a,level-2 namespaces=\"request@lineman\" {}", device::openssh(&engineer_public));
+        let roster = list("roster", &format!("{engineers}\n{}", line("gateway-a", "gateway@lineman", &gateway)));
         consents.take_roster(&Signed::sign(&root, Namespace::Roster, roster).unwrap()).unwrap();
         let id = ConsentId::new();
         let request = Request {
@@ -121,11 +204,11 @@ impl Device {
             fault: "F-JW-1".parse().unwrap(),
             device: name,
             host_key: identity.host_key_fingerprint.clone(),
-            grade: Grade::EndToEnd,
+            grade: setup.grade,
             engineer: "engineer-a".parse().unwrap(),
-            engineer_key: sig::fingerprint(engineer.public_key()).to_string(),
+            engineer_key: sig::fingerprint(&engineer_public).to_string(),
             doors: doors.parse().unwrap(),
-            account: "view".into(),
+            account: setup.accounts[0].0.into(),
             duration_s: 3600,
             challenge: consents.challenge(id).unwrap().0,
             reason: "test".into(),
@@ -141,25 +224,36 @@ impl Device {
             roster: 1,
             issued: Timestamp::now(),
         };
-        let request = Signed::sign(&engineer, Namespace::Request, request_text).unwrap();
-        let consent = Signed::sign(&approver, Namespace::Consent, consent.write().unwrap()).unwrap();
-        consents.admit(&request, &consent).unwrap();
+        let request = match &engineer_public.key_data() {
+            KeyData::SkEd25519(_) | KeyData::SkEcdsaSha2NistP256(_) => fido::signed(&engineer, &engineer_public, request_text),
+            _ => Signed::sign(&engineer, Namespace::Request, request_text).unwrap(),
+        };
+        let paper = match setup.grade {
+            Grade::EndToEnd | Grade::Gateway => Signed::sign(&approver, Namespace::Consent, consent.write().unwrap()),
+            Grade::Role => Signed::sign(&approver, Namespace::Standing, standing(doors).write().unwrap()),
+        };
+        let paper = paper.unwrap();
+        consents.admit(&request, std::slice::from_ref(&paper)).unwrap();
 
-        // Nobody acknowledges here: a flood on a terminal is all kept, and must not fill the spool on a slow machine.
-        let outbox = Outbox::new(Spool::open(&dir.path().join("spool"), 4 << 30).unwrap());
-        let user = if rustix::process::geteuid().is_root() { "nobody" } else { OWN_ACCOUNT };
-        let (shell, home_path) = (Some("/bin/bash".into()), Some(home.path().to_owned()));
-        let profile = Profile { user: user.into(), unsafe_self: true, shell, home: home_path, env: BTreeMap::new() };
+        let outbox = Outbox::new(Spool::open(&dir.path().join("spool"), setup.spool_bytes).unwrap());
+        let profile = |user: &str| {
+            let (shell, home) = (Some("/bin/bash".into()), Some(home.path().to_owned()));
+            Profile { user: user.into(), unsafe_self: true, shell, home, env: BTreeMap::new() }
+        };
+        let profiles: BTreeMap<_, _> = setup.accounts.iter().map(|(name, user)| ((*name).to_owned(), profile(user))).collect();
+        let profile = profile(setup.accounts[0].1);
         let (consents, sessions) = (Arc::new(consents), Arc::new(Sessions::default()));
         let host = Host::new(
-            program,
+            setup.program,
             Arc::clone(&identity),
-            BTreeMap::from([("view".to_owned(), profile.clone())]),
+            Local { profiles, limits: setup.limits },
             Arc::clone(&consents),
             Arc::clone(&sessions),
             Studio::open(dir.path(), Arc::clone(&outbox), host_key.clone()).unwrap(),
+            setup.containment,
         );
         let settings = Settings::find(None, dir.path()).unwrap();
+        let sink = Sink::open(&settings.sink, dir.path(), Arc::clone(host.studio().witness()), identity.device.clone()).unwrap();
         let agent = Arc::new(Agent {
             runner: Checks::open(settings.checks.clone(), Roots::default(), dir.path()).unwrap().runner(),
             nudges: Nudges::new(settings.interval),
@@ -170,6 +264,7 @@ impl Device {
             outbox: Arc::clone(&outbox),
             log_level: LogLevelHandle::none(),
             host: Arc::clone(&host),
+            sink: Arc::new(sink),
             settings,
             identity,
             consents,
@@ -182,7 +277,7 @@ impl Device {
         let (served, taken) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
         let server = (Arc::clone(&agent), Arc::clone(&served), Arc::clone(&taken));
         std::thread::spawn(move || serve_on(listener, &server.0, &server.1, &server.2));
-        Self { dir, home, port, profile, outbox, host_key, clock, root, agent, host, consent: id, served, taken }
+        Self { dir, home, port, profile, outbox, host_key, clock, root, chief, paper, agent, host, consent: id, served, taken, stored: Mutex::default() }
     }
 
     /// Lets time pass until the consent has this much left.
@@ -196,6 +291,13 @@ impl Device {
     pub fn roster_without_engineer(&self) -> Signed {
         let roster = list("roster", &line("engineer-b,level-2", "request@lineman", &key()));
         Signed::sign(&self.root, Namespace::Roster, roster.replace("# counter: 1", "# counter: 2")).unwrap()
+    }
+
+    /// The carrier's next signer list, without this approver.
+    pub fn signers_without_approver(&self) -> Vec<Signed> {
+        let lines = format!("{}\n{}", line("approver-x", "consent@lineman", &key()), line("chief-jw", "signers@lineman", &self.chief));
+        let next = list("signers JW", &lines).replace("# counter: 1", "# counter: 2");
+        vec![Signed::sign(&self.chief, Namespace::Signers, next).unwrap()]
     }
 
     /// Where the agent keeps its state.
@@ -262,12 +364,13 @@ impl Device {
     /// Options come before the host, a command after it; the first that doesn't begin with a dash or follow one begins the command.
     pub fn ssh_with(&self, key: &Path, arguments: &[&str]) -> Command {
         let mut command = Command::new("ssh");
-        let takes_value = ["-o", "-S", "-W", "-R", "-L", "-O"];
+        let takes_value = ["-o", "-S", "-W", "-R", "-L", "-O", "-D", "-l", "-i"];
         let mut split = 0;
         while split < arguments.len() && arguments[split].starts_with('-') {
             split += if takes_value.contains(&arguments[split]) { 2 } else { 1 };
         }
-        command.args(self.options(key)).args(&arguments[..split]).args(["-l", "x", "127.0.0.1"]).args(&arguments[split..]);
+        // The first word on an option counts: a test's own.
+        command.args(&arguments[..split]).args(self.options(key)).args(["-l", "x", "127.0.0.1"]).args(&arguments[split..]);
         command.stdin(Stdio::null());
         command
     }
@@ -289,12 +392,42 @@ impl Device {
         }
     }
 
+    /// The centre stores all chunks that there are, and says so.
+    pub fn acknowledge(&self) {
+        let mut stored = self.stored.lock().unwrap();
+        let mut spool = self.outbox.spool();
+        let chunks = spool.read_from(Stream::Recording, 0, usize::MAX).unwrap();
+        if let Some((newest, _)) = chunks.last() {
+            let newest = *newest;
+            stored.extend(chunks.into_iter().map(|(_, line)| line));
+            spool.ack(Stream::Recording, newest).unwrap();
+        }
+    }
+
+    /// What recordings take in the spool.
+    pub fn spooled_bytes(&self) -> u64 {
+        self.outbox.spool().bytes_of(Stream::Recording)
+    }
+
+    /// The one session that is live.
+    pub fn session(&self) -> SessionInfo {
+        let deadline = Instant::now() + Duration::from_secs(30);
+        loop {
+            if let [session] = &self.host.sessions.list()[..] {
+                return session.clone();
+            }
+            assert!(Instant::now() < deadline, "there is no session, or more than one");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
     /// All recordings, verified.
     pub fn recordings(&self) -> Vec<Recording> {
         self.settled();
-        let chunks = self.outbox.spool().read_from(Stream::Recording, 0, usize::MAX).unwrap();
+        let mut chunks = self.stored.lock().unwrap().clone();
+        chunks.extend(self.outbox.spool().read_from(Stream::Recording, 0, usize::MAX).unwrap().into_iter().map(|(_, line)| line));
         let mut files: BTreeMap<String, String> = BTreeMap::new();
-        for (_, line) in chunks {
+        for line in chunks {
             let line = String::from_utf8(line).unwrap();
             let chunk: Signed = serde_json::from_str(&line).unwrap();
             let header: serde_json::Value = serde_json::from_str(chunk.text.lines().next().unwrap()).unwrap();
@@ -315,6 +448,12 @@ impl Device {
         recordings.remove(0)
     }
 
+    /// What the recordings say beside bytes.
+    pub fn notes(&self) -> Vec<String> {
+        let events = self.recordings().into_iter().flat_map(|recording| recording.events);
+        events.filter_map(|event| if let What::Note(note) = event.what { Some(note) } else { None }).collect()
+    }
+
     pub fn sftp_operations(&self) -> Vec<SftpOperation> {
         let events = self.recordings().into_iter().flat_map(|recording| recording.events);
         let sftp = events.filter_map(|event| match event.what {
@@ -326,13 +465,18 @@ impl Device {
 
     /// What was told about the last session's end.
     pub fn ended(&self) -> SessionEnded {
+        self.all_ended().pop().unwrap()
+    }
+
+    /// What was told about the sessions' ends.
+    pub fn all_ended(&self) -> Vec<SessionEnded> {
         self.settled();
         let events = self.outbox.spool().read_from(Stream::Events, 0, usize::MAX).unwrap();
-        let ended = events.iter().rev().find_map(|(_, body)| match serde_json::from_slice(body).unwrap() {
+        let ended = events.iter().filter_map(|(_, body)| match serde_json::from_slice(body).unwrap() {
             Report::SessionEnded(ended) => Some(ended),
             _ => None,
         });
-        ended.unwrap()
+        ended.collect()
     }
 }
 

@@ -1,11 +1,13 @@
 //! How a consent ends: by its time, by an order on a busy device, and with it all that was started under it.
 
+use std::process::Stdio;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use lineman_agent::control::{self, Question, Reply};
+use lineman_agent::journal;
 use lineman_agent::orders::{self, MAX_ORDERS};
-use lineman_agent::session::{heads, reap};
+use lineman_agent::session::reap;
 use lineman_common::id::SessionId;
 use lineman_common::link::{Order, Outcome};
 use lineman_common::recording::What;
@@ -13,7 +15,7 @@ use lineman_common::session::EndReason;
 use tokio::task::JoinSet;
 
 use super::OnTerminal;
-use super::device::Device;
+use super::device::{Device, text};
 
 fn dies(session: SessionId) {
     let deadline = Instant::now() + Duration::from_secs(20);
@@ -59,8 +61,19 @@ fn terminals_are_warned_and_put_out_when_the_time_is_up() {
     let notes = device.recordings().into_iter().flat_map(|recording| recording.events);
     let notes: Vec<_> = notes.filter_map(|event| if let What::Note(note) = event.what { Some(note) } else { None }).collect();
     assert!(notes.iter().any(|note| note.contains("5 minutes")) && notes.iter().any(|note| note.contains("1 minute")), "{notes:?}");
-    let heads = heads::read(device.state()).unwrap();
+    let heads = journal::sessions(device.state()).unwrap();
     assert_eq!(heads.iter().map(|head| head.reason).collect::<Vec<_>>(), [None, Some(EndReason::Client), None, Some(EndReason::TimeUp)]);
+}
+
+#[test]
+fn a_command_that_runs_long_is_warned_on_stderr_and_a_short_one_is_not() {
+    let device = Device::start("exec");
+    device.pass_until_left(Duration::from_secs(65));
+    let long = device.ssh(&["sleep 15; echo out"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let short = device.ssh(&["sleep 7; echo out"]).output().unwrap();
+    assert_eq!((text(&short.stdout), text(&short.stderr)), ("out\n", ""));
+    let long = long.wait_with_output().unwrap();
+    assert_eq!((text(&long.stdout), text(&long.stderr)), ("out\n", "lineman: 1 minute left: the session will be closed\n"));
 }
 
 #[test]

@@ -4,11 +4,15 @@
 //! centre makes its own at its first start. It follows no redirect, because a redirect would carry the token somewhere
 //! else. Errors that the server reports arrive as [`Problem`]s; everything else says what to check.
 
+mod carrier;
 mod events;
 mod routes;
+mod sessions;
+mod sse;
 
 pub use events::Events;
 pub use routes::{Filter, Page};
+pub use sessions::{GrepQuery, Watched, Watching};
 
 use std::time::Duration;
 

@@ -287,9 +287,23 @@ impl Client {
         self.get(&["sessions", id], &[]).await
     }
 
-    /// The recording may be long: only silence ends the wait, not its length.
+    /// The whole recording, page by page.
     pub async fn recording(&self, id: &str) -> Result<RecordingReply> {
-        let response = self.reply(self.http.get(self.url(&["sessions", id, "recording"]))).await?;
+        let mut whole = self.recording_page(id, 0).await?;
+        while let Some(from) = whole.next {
+            let page = self.recording_page(id, from).await?;
+            if page.next.is_some_and(|next| next <= from) {
+                return Err(ClientError::NotLineman { status: 200, body: "a recording without an end".into() });
+            }
+            whole.recording.push_str(&page.recording);
+            (whole.session, whole.next) = (page.session, page.next);
+        }
+        Ok(whole)
+    }
+
+    /// A page may be long: only silence ends the wait, not its length.
+    async fn recording_page(&self, id: &str, from: u64) -> Result<RecordingReply> {
+        let response = self.reply(self.http.get(self.url(&["sessions", id, "recording"])).query(&[("from", from)])).await?;
         let body = response.bytes().await.map_err(|e| self.unreachable(&e))?;
         Ok(serde_json::from_slice(&body)?)
     }

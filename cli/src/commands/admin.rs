@@ -419,11 +419,15 @@ fn tiers_table<'a>(tiers: impl IntoIterator<Item = &'a Tier>) -> Table {
     Table::new(head, tiers.into_iter().map(row))
 }
 
-fn customers_table<'a>(customers: impl IntoIterator<Item = &'a Customer>) -> Table {
+pub fn customers_table<'a>(customers: impl IntoIterator<Item = &'a Customer>) -> Table {
     let row = |customer: &'a Customer| {
-        [text(&customer.code), text(&customer.name), text(&customer.tier), customer.created_at.into(), text(customer.id)]
+        let stopped = customer
+            .stopped
+            .as_ref()
+            .map_or_else(|| text(""), |stopped| Cell::toned(format!("by {}: {}", stopped.by, stopped.reason), Tone::Bad));
+        [text(&customer.code), text(&customer.name), text(&customer.tier), stopped, customer.created_at.into(), text(customer.id)]
     };
-    Table::new(["code", "name", "tier", "since", "id"], customers.into_iter().map(row))
+    Table::new(["code", "name", "tier", "stopped", "since", "id"], customers.into_iter().map(row))
 }
 
 fn sites_table<'a>(sites: impl IntoIterator<Item = &'a Site>) -> Table {

@@ -12,7 +12,7 @@ use lineman_common::statement::{DeviceStatement, Namespace, device::openssh, sha
 
 use super::{App, Limit};
 use crate::client::{Client, Filter};
-use crate::consents::{now, principal};
+use crate::consents::{now, principal, sign_for};
 use crate::context::write_private;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::keys::Signer;
@@ -357,7 +357,8 @@ impl Vouch {
         } else if !self.yes && self.key.is_none() {
             return Err(Failure::usage("not signed: without a terminal, the key must be named").hint("add --key FILE (or --yes)"));
         }
-        client.put_statement(&self.equipment.to_string(), &signer.sign(Namespace::Device, text)?).await?;
+        let signed = sign_for(&signers, &signer, &name, Namespace::Device, text, at)?;
+        client.put_statement(&self.equipment.to_string(), &signed).await?;
         app.say(format!("{} is vouched for until {}", statement.device, app.out.moment(statement.valid_before)));
         Ok(())
     }

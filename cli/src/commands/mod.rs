@@ -6,14 +6,19 @@
 mod admin;
 mod alarm;
 mod api;
+mod approver;
 mod case;
 mod consent;
+mod customer;
 mod equipment;
 mod events;
 mod fault;
+mod notices;
 mod session;
 mod sign_in;
+mod signers;
 mod ssh;
+mod standing;
 
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -82,6 +87,15 @@ pub enum Command {
     Alarm(alarm::Command),
     #[command(subcommand)]
     Consent(consent::Command),
+    Approver(approver::Approver),
+    #[command(subcommand)]
+    Standing(standing::Command),
+    #[command(subcommand)]
+    Signers(signers::Command),
+    #[command(subcommand)]
+    Customer(customer::Command),
+    #[command(subcommand)]
+    Notices(notices::Command),
     Ssh(ssh::Ssh),
     SshConfig(ssh::SshConfig),
     #[command(subcommand)]
@@ -167,6 +181,11 @@ async fn dispatch(app: App, command: Command) -> Outcome {
         Command::Fault(command) => command.run(&app).await,
         Command::Alarm(command) => command.run(&app).await,
         Command::Consent(command) => command.run(&app).await,
+        Command::Approver(approver) => approver.run(&app).await,
+        Command::Standing(command) => command.run(&app).await,
+        Command::Signers(command) => command.run(&app).await,
+        Command::Customer(command) => command.run(&app).await,
+        Command::Notices(command) => command.run(&app).await,
         Command::Ssh(ssh) => ssh.run(&app).await,
         Command::SshConfig(config) => config.run(&app).await,
         Command::Session(command) => command.run(&app).await,

@@ -8,24 +8,30 @@ use clap::Args;
 use jiff::Timestamp;
 use lineman_common::api::{ConsentState, ConsentView};
 use lineman_common::name::{CustomerCode, FaultNumber, NeName, PersonName};
+use lineman_common::session::{Doors, Grade};
 use lineman_common::statement::sha256_hex;
+use ssh_key::{PrivateKey, PublicKey};
 
 use super::App;
 use crate::client::{Client, Filter};
 use crate::context::{self, Settings};
 use crate::exit::{Exit, Failure, Outcome};
+use crate::keys::KeyError;
 use crate::output::write_out;
-use crate::ssh_config::{Jump, SshConfig as Text, SshConfigError, check_own_path, split_options};
+use crate::ssh_config::{Forwards, JUMP, Jump, SshConfig as Text, SshConfigError, check_own_path, split_options};
 use crate::trust::{Believed, Trust};
 
 /// Open a shell on the device, or run a command there, with stock ssh
 ///
 /// The device's and the gateway's keys are pinned from statements that were verified on this machine. Whether you get in is the
-/// device's decision; its reason shows. Words after the fault or device go to ssh: options first, then the command.
+/// device's decision; its reason shows. Words after the fault or device go to ssh: options first, then the command. Forwards (-L, -D)
+/// lead where the consent names the place: `--doors forward:10.0.0.5:443`. Under a consent of grade gateway the way leads through the
+/// support centre's own SSH client, as `ssh -p PORT ne-1.jw.ne@centre` does; of the other grades SSH runs end to end.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   lineman ssh F-JW-1
   lineman ssh F-JW-1 ne show alarm
+  lineman ssh ne-1.jw.ne -- -N -L 8443:10.0.0.5:443
   lineman ssh --key ~/.ssh/id_ed25519 ne-1.jw.ne -- -t ne reset fan-2")]
 pub struct Ssh {
     /// The key to sign in with; before the target [default: LINEMAN_KEY, the context's, ~/.ssh/id_ed25519]
@@ -85,6 +91,9 @@ impl Person {
         let client = Client::new(&settings.connect()?)?;
         // ssh takes absolute paths only as they are meant, whatever directory it runs in.
         let key = settings.key(key).map(std::path::absolute).transpose().map_err(|e| Failure::usage(e.to_string()))?;
+        if let Some(key) = &key {
+            refuse_rsa(key)?;
+        }
         let trust = Trust::open(&settings.trust(key.as_deref()), None, None)?;
         Ok(Self { name: client.whoami().await?.name, client, key, trust })
     }
@@ -135,13 +144,23 @@ impl Ssh {
         context::write_private(&config, text.as_bytes()).map_err(|e| Failure::failed(format!("can't write {}: {e}", config.display())))?;
 
         let (options, command) = split_options(&self.words);
+        let entry = Entry::of(&consents, &device, &person.name);
+        for note in entry.notes(&device, options) {
+            app.say(note);
+        }
         let mut ssh = Command::new("ssh");
+        ssh.arg("-F").arg(&config);
         // `--` ends the options: a device's name can't become one. What follows the host is the command.
-        ssh.arg("-F").arg(&config).args(options).arg("--").arg(device.to_string()).args(command);
-        let Some(missing) = no_consent(&self.target, &device, &person.name, &consents, app) else {
+        match entry.consent.and_then(|consent| consent.grade) {
+            Some(Grade::Gateway) => ssh.arg("-l").arg(device.to_string()).args(options).arg("--").arg(JUMP),
+            Some(Grade::EndToEnd | Grade::Role) | None => ssh.args(options).arg("--").arg(device.to_string()),
+        };
+        ssh.args(command);
+        if entry.consent.is_some() {
             // Only fails if ssh can't be started at all.
             return Err(no_ssh(&ssh.exec()));
-        };
+        }
+        let missing = no_consent(&self.target, &device, &person.name, &consents, app);
         // The centre knows of no consent, but the device decides: let it speak, then say what to do.
         let status = ssh.status().map_err(|e| no_ssh(&e))?;
         match status.code() {
@@ -172,27 +191,98 @@ fn no_ssh(error: &std::io::Error) -> Failure {
     Failure::failed(format!("can't start ssh: {error}")).hint("the OpenSSH client must be installed")
 }
 
-/// What to say when the centre is certain that there is no consent: none that is live, nor on its way to the device.
-fn no_consent(target: &str, device: &NeName, engineer: &PersonName, consents: &[ConsentView], app: &App) -> Option<Failure> {
-    let own: Vec<_> = consents.iter().filter(|consent| consent.device == *device && consent.engineer == *engineer).collect();
-    if own.iter().any(|consent| matches!(consent.state, ConsentState::Live | ConsentState::Approved)) {
-        return None;
+/// RSA keys sign nothing in this system: said here, before ssh tries and a server answers with a bare "permission denied".
+fn refuse_rsa(path: &Path) -> Result<(), Failure> {
+    // What can't be read is ssh's to complain about: it may know keys that this program doesn't.
+    let Ok(text) = std::fs::read_to_string(path) else { return Ok(()) };
+    let public = || PublicKey::from_openssh(text.lines().next()?).ok().map(|key| key.algorithm());
+    let algorithm = PrivateKey::from_openssh(&text).ok().map(|key| key.algorithm()).or_else(public);
+    if text.contains("BEGIN RSA PRIVATE KEY") || algorithm.is_some_and(ssh_key::Algorithm::is_rsa) {
+        return Err(KeyError::Rsa { path: path.to_owned() }.into());
     }
-    let newest = own.iter().max_by_key(|consent| consent.requested_at);
-    let state = match newest {
-        Some(consent) if consent.state == ConsentState::Requested => {
-            let asked = consent.requested_at.map(|at| format!("asked {}, ", app.out.moment(at))).unwrap_or_default();
-            format!(" ({asked}waiting for the carrier)")
+    Ok(())
+}
+
+/// Under which consent the engineer goes in, as far as the centre knows.
+struct Entry<'a> {
+    consent: Option<&'a ConsentView>,
+}
+
+impl<'a> Entry<'a> {
+    /// One that is live, or on its way to the device; end to end is better than through the gateway.
+    fn of(consents: &'a [ConsentView], device: &NeName, engineer: &PersonName) -> Self {
+        let open = |consent: &&ConsentView| {
+            let own = consent.device == *device && consent.engineer == *engineer;
+            own && matches!(consent.state, ConsentState::Live | ConsentState::Approved)
+        };
+        let rank = |consent: &&ConsentView| (consent.grade != Some(Grade::Gateway), consent.state == ConsentState::Live);
+        Self { consent: consents.iter().filter(open).max_by_key(rank) }
+    }
+
+    /// What is good to know before ssh takes over the terminal.
+    fn notes(&self, device: &NeName, options: &[String]) -> Vec<String> {
+        let mut notes = Vec::new();
+        let Some(consent) = self.consent else { return notes };
+        let gateway = consent.grade == Some(Grade::Gateway);
+        if gateway {
+            notes.push(format!(
+                "grade gateway: the support centre's own SSH client goes to {device} for you, and could act in this session"
+            ));
         }
-        Some(consent) => format!(" (the last one is {})", consent.state),
-        None => String::new(),
-    };
+        let Forwards { to, any, remote } = Forwards::of(options);
+        if gateway && (any || !to.is_empty()) {
+            notes.push("forwards don't lead through the gateway: they need a consent of grade end-to-end or role".to_owned());
+            return notes;
+        }
+        if remote {
+            notes.push("-R is refused by every device: nothing listens there for somebody outside".to_owned());
+        }
+        let opened = consent.doors.as_ref().map(Doors::targets);
+        for target in to.iter().filter(|target| opened.is_none_or(|opened| !opened.contains(target))) {
+            let hint = format!("lineman consent request {} --doors exec,forward:{target} --for 1h", consent.fault);
+            notes.push(format!("{} does not open {target}: {device} will refuse that forward. ask for it: {hint}", consent.id));
+        }
+        if any {
+            let places = opened.into_iter().flatten().map(ToString::to_string).collect::<Vec<_>>();
+            let places = if places.is_empty() { "nowhere".to_owned() } else { format!("to {} only", places.join(", ")) };
+            notes.push(format!("-D leads {places}: what the consent names"));
+        }
+        notes
+    }
+}
+
+/// What to say when the centre is certain that there is no consent: none that is live, nor on its way to the device.
+fn no_consent(target: &str, device: &NeName, engineer: &PersonName, consents: &[ConsentView], app: &App) -> Failure {
+    let own = consents.iter().filter(|consent| consent.device == *device && consent.engineer == *engineer);
+    let newest = own.max_by_key(|consent| consent.requested_at);
+    let state = newest.map(|consent| format!(" ({})", why_not(consent, app))).unwrap_or_default();
     let asked_for = target.parse::<FaultNumber>().ok().or_else(|| newest.map(|consent| consent.fault.clone()));
     let fault = asked_for.map_or_else(|| "FAULT".to_owned(), |fault| fault.to_string());
-    Some(
-        Failure::new(Exit::Forbidden, format!("{device} has no consent for {engineer}{state}"))
-            .hint(format!("lineman consent request {fault} --doors shell,exec,sftp-read --for 2h")),
-    )
+    Failure::new(Exit::Forbidden, format!("{device} has no consent for {engineer}{state}"))
+        .hint(format!("lineman consent request {fault} --doors shell,exec,sftp-read --for 2h"))
+}
+
+/// How far a request came, in the words of those who decided.
+fn why_not(consent: &ConsentView, app: &App) -> String {
+    let said = |reason: &Option<lineman_common::Printable>| reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
+    let by = consent.decided_by.as_ref().map(|by| format!(" by {by}")).unwrap_or_default();
+    match consent.state {
+        ConsentState::Requested => {
+            let asked = consent.requested_at.map(|at| format!("asked {}, ", app.out.moment(at))).unwrap_or_default();
+            let (have, need) = (consent.consents.len(), usize::from(consent.approvals_needed));
+            let approvals = if need > 1 { format!(", {have} of {need} approvals") } else { String::new() };
+            format!("{asked}waiting for the carrier{approvals}")
+        }
+        ConsentState::Refused => format!("the last one was refused{by}{}", said(&consent.refusal)),
+        ConsentState::RefusedByDevice => format!("the device refused the last one{}", said(&consent.device_says)),
+        ConsentState::Ended => {
+            let why = consent.end_reason.map(|reason| format!(": {reason}")).unwrap_or_default();
+            format!("the last one has ended{why}")
+        }
+        state @ (ConsentState::Challenged | ConsentState::Approved | ConsentState::Live | ConsentState::Lapsed) => {
+            format!("the last one is {state}")
+        }
+    }
 }
 
 impl SshConfig {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use lineman_common::session::Grade;
 use serde::Serialize;
 
 use super::Error;
@@ -17,9 +18,15 @@ struct Config {
     interval_bounds_s: [u32; 2],
     /// The host's own load, memory and disks are reported, but raise nothing: the demo's alarms are the element's.
     default_rules: bool,
+    policy: Policy,
     account: BTreeMap<&'static str, Profile>,
     sensor: Vec<Sensor>,
     rule: Vec<Rule>,
+}
+
+#[derive(Serialize)]
+struct Policy {
+    grades: &'static [Grade],
 }
 
 #[derive(Serialize)]
@@ -122,27 +129,44 @@ const RULES: [Rule; 4] = [
     },
 ];
 
-/// The configuration of the agent of the element in `dir`.
-pub fn agent_toml(handle: &str, dir: &Path, account: &Account) -> Result<String, Error> {
-    let env = [
-        ("PATH", format!("{}:/usr/local/bin:/usr/bin:/bin", dir.join("bin").display())),
-        ("LANG", "C.UTF-8".to_owned()),
-        // What an interactive `sh` reads; `bash` reads `.bashrc`, which says the same.
-        ("ENV", dir.join(".profile").display().to_string()),
-        ("PS1", format!("{handle}$ ")),
-    ];
+/// The configuration of the agent of the element in `dir`. `grades` is what its owner lets in; `extra` is TOML that is laid over it.
+pub fn agent_toml(handle: &str, dir: &Path, account: &Account, grades: &'static [Grade], extra: &str) -> Result<String, Error> {
+    let env = |home: &Path| -> BTreeMap<&'static str, String> {
+        [
+            ("PATH", format!("{}:/usr/local/bin:/usr/bin:/bin", dir.join("bin").display())),
+            ("LANG", "C.UTF-8".to_owned()),
+            // What an interactive `sh` reads; `bash` reads `.bashrc`, which says the same.
+            ("ENV", home.join(".profile").display().to_string()),
+            ("PS1", format!("{handle}$ ")),
+        ]
+        .into()
+    };
     let shell = if Path::new("/bin/bash").exists() { "/bin/bash" } else { "/bin/sh" };
+    let unsafe_self = matches!(account, Account::Own);
     let profile =
-        Profile { user: account.user(), unsafe_self: matches!(account, Account::Own), shell, home: dir.to_owned(), env: env.into() };
+        |(name, user, home): (&'static str, &'static str, PathBuf)| (name, Profile { user, unsafe_self, shell, env: env(&home), home });
     let config = Config {
         interval_s: INTERVAL_S,
         interval_bounds_s: [1, 3600],
         default_rules: false,
-        account: [("view", profile)].into(),
+        policy: Policy { grades },
+        account: account.profiles(dir).map(profile).into(),
         sensor: sensors().map(|metric| Sensor { metric, file: dir.join("sensors").join(metric) }).collect(),
         rule: RULES.to_vec(),
     };
-    toml::to_string(&config).map_err(Error::trust)
+    let mut table = toml::Table::try_from(&config).map_err(Error::trust)?;
+    lay_over(&mut table, extra.parse::<toml::Table>().map_err(|e| Error::Data(format!("what --with adds for {handle}: {e}")))?);
+    toml::to_string(&table).map_err(Error::trust)
+}
+
+/// Tables are joined; any other value takes the place of the one that was there.
+fn lay_over(under: &mut toml::Table, over: toml::Table) {
+    for (key, value) in over {
+        match (under.get_mut(&key), value) {
+            (Some(toml::Value::Table(under)), toml::Value::Table(over)) => lay_over(under, over),
+            (_, value) => drop(under.insert(key, value)),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -152,11 +176,21 @@ mod tests {
 
     #[test]
     fn the_file_is_as_the_agent_reads_it() {
-        let text = agent_toml("ne-1", Path::new("/d/with space/ne-1"), &Account::Own).unwrap();
+        let text = agent_toml(
+            "ne-1",
+            Path::new("/d/with space/ne-1"),
+            &Account::Own,
+            Grade::ALL,
+            "[policy]\napprovals = 2\n[recording]\ninput = true",
+        )
+        .unwrap();
         let toml: toml::Table = toml::from_str(&text).unwrap();
         assert_eq!(toml["interval_s"].as_integer(), Some(2));
         assert_eq!(toml["account"]["view"]["user"].as_str(), Some("@self"));
         assert_eq!(toml["account"]["view"]["unsafe_self"].as_bool(), Some(true));
+        assert_eq!(toml["account"]["operate"]["home"].as_str(), Some("/d/with space/ne-1/operator"));
+        assert_eq!((toml["policy"]["approvals"].as_integer(), toml["recording"]["input"].as_bool()), (Some(2), Some(true)));
+        assert_eq!(toml["policy"]["grades"].as_array().unwrap().len(), 3);
         assert_eq!(toml["account"]["view"]["env"]["PS1"].as_str(), Some("ne-1$ "));
         assert!(toml["account"]["view"]["env"]["PATH"].as_str().unwrap().starts_with("/d/with space/ne-1/bin:"));
         let sensors = toml["sensor"].as_array().unwrap();

@@ -3,8 +3,8 @@
 //! The agent reads the values as it would read `/sys/class/hwmon`, so breaking the element means writing a bad value, and
 //! everything after that is real: the check, the alarm, the fault, the session that runs `ne reset fan-2`, the clearing.
 //!
-//! Sessions run in this directory as an unprivileged account. When the demo runs as root that account is `nobody`, which
-//! must be able to walk to the directory; where it can't (a home directory with mode 0700), the elements are put under the
+//! Sessions run in this directory as an unprivileged account. When the demo runs as root that account is `nobody` (or
+//! `daemon`, for the profile `operate`), which must be able to walk to the directory; where it can't (a home directory with mode 0700), the elements are put under the
 //! system's directory for temporary files instead, and go with the demo all the same.
 
 use std::fs;
@@ -72,16 +72,25 @@ const SENSORS: [(&str, &str); 14] = [
     ("log.used_percent", "21"),
 ];
 
-/// The account that sessions on the elements run as.
+/// The accounts that sessions on the elements run as: one for each profile.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Account {
     /// The agent's own: it is not root, so it can't become anybody else.
     Own,
-    Nobody {
-        uid: u32,
-        gid: u32,
-    },
+    /// Two that every Debian has and that own nothing: `nobody` looks and resets, `daemon` may also change the configuration.
+    Others { view: Owner, operate: Owner },
 }
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Owner {
+    uid: u32,
+    gid: u32,
+}
+
+const VIEW: &str = "nobody";
+const OPERATE: &str = "daemon";
+/// What of an element the operator's sessions start in.
+const OPERATORS_HOME: &str = "operator";
 
 impl Account {
     pub fn choose() -> Result<Self, Error> {
@@ -89,31 +98,52 @@ impl Account {
             return Ok(Self::Own);
         }
         let passwd = fs::read_to_string("/etc/passwd").map_err(|source| Error::file("read", Path::new("/etc/passwd"), source))?;
-        nobody(&passwd).ok_or(Error::NoNobody)
+        let find = |name| owner(&passwd, name).ok_or(Error::NoAccount(name));
+        Ok(Self::Others { view: find(VIEW)?, operate: find(OPERATE)? })
     }
 
-    /// As the agent's configuration names it.
-    pub const fn user(&self) -> &'static str {
-        match self {
-            Self::Own => "@self",
-            Self::Nobody { .. } => "nobody",
-        }
+    /// The profiles, each with its Unix account as the agent's configuration names it, and its home in the element's folder.
+    pub fn profiles(&self, dir: &Path) -> [(&'static str, &'static str, PathBuf); 2] {
+        let (view, operate) = match self {
+            Self::Own => ("@self", "@self"),
+            Self::Others { .. } => (VIEW, OPERATE),
+        };
+        [("view", view, dir.to_owned()), ("operate", operate, dir.join(OPERATORS_HOME))]
     }
 
+    /// To those who look.
     fn give(&self, path: &Path) -> Result<(), Error> {
         match self {
             Self::Own => Ok(()),
-            Self::Nobody { uid, gid } => {
-                chown(path, Some(*uid), Some(*gid)).map_err(|source| Error::file("change the owner of", path, source))
-            }
+            Self::Others { view, .. } => own(path, view.uid, view.gid),
         }
+    }
+
+    /// To those who operate alone.
+    fn give_operators(&self, path: &Path) -> Result<(), Error> {
+        match self {
+            Self::Own => Ok(()),
+            Self::Others { operate, .. } => own(path, operate.uid, operate.gid),
+        }
+    }
+
+    /// To both: the operators' group may write, and what is made in a folder stays that group's.
+    fn share(&self, path: &Path) -> Result<(), Error> {
+        let Self::Others { view, operate } = self else { return Ok(()) };
+        own(path, view.uid, operate.gid)?;
+        let mode = if path.is_dir() { 0o2775 } else { 0o664 };
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).map_err(|source| Error::file("change the mode of", path, source))
     }
 }
 
-fn nobody(passwd: &str) -> Option<Account> {
-    let line = passwd.lines().find(|line| line.starts_with("nobody:"))?;
+fn own(path: &Path, uid: u32, gid: u32) -> Result<(), Error> {
+    chown(path, Some(uid), Some(gid)).map_err(|source| Error::file("change the owner of", path, source))
+}
+
+fn owner(passwd: &str, name: &str) -> Option<Owner> {
+    let line = passwd.lines().find(|line| line.strip_prefix(name).is_some_and(|rest| rest.starts_with(':')))?;
     let mut fields = line.split(':').skip(2).map(str::parse);
-    Some(Account::Nobody { uid: fields.next()?.ok()?, gid: fields.next()?.ok()? })
+    Some(Owner { uid: fields.next()?.ok()?, gid: fields.next()?.ok()? })
 }
 
 /// The directory that will hold all elements: in the demo's own, if the account can get there.
@@ -159,7 +189,7 @@ fn passable(dir: &Path) -> bool {
 /// Makes one element, sound. `dir` is its home.
 pub fn make(dir: &Path, name: &NeName, equipment: &plan::Equipment, account: &Account) -> Result<(), Error> {
     make_dir(dir, 0o755)?;
-    for folder in ["sensors", "logs", "config", "etc", "bin"] {
+    for folder in ["sensors", "logs", "config", "etc", "bin", OPERATORS_HOME] {
         make_dir(&dir.join(folder), 0o755)?;
     }
     for (sensor, value) in SENSORS {
@@ -177,11 +207,22 @@ pub fn make(dir: &Path, name: &NeName, equipment: &plan::Equipment, account: &Ac
     let profile = format!("PS1='{}$ '\nPATH='{}':$PATH\nexport PATH\n", name.handle, shell_quoted(&dir.join("bin")));
     write(&dir.join(".profile"), 0o644, &profile)?;
     write(&dir.join(".bashrc"), 0o644, &profile)?;
+    for file in [".profile", ".bashrc"] {
+        let path = dir.join(OPERATORS_HOME).join(file);
+        write(&path, 0o644, &profile)?;
+        account.give_operators(&path)?;
+    }
     // Not bin and etc: a session may change values and files of its own, not the element's command.
-    for path in ["", "sensors", "logs", "logs/ne.log", "config", "config/running.cfg", ".profile", ".bashrc"] {
+    for path in ["", ".profile", ".bashrc"] {
         account.give(&dir.join(path))?;
     }
-    SENSORS.iter().try_for_each(|(sensor, _)| account.give(&dir.join("sensors").join(sensor)))
+    for path in ["config", "config/running.cfg", OPERATORS_HOME] {
+        account.give_operators(&dir.join(path))?;
+    }
+    for path in ["sensors", "logs", "logs/ne.log"] {
+        account.share(&dir.join(path))?;
+    }
+    SENSORS.iter().try_for_each(|(sensor, _)| account.share(&dir.join("sensors").join(sensor)))
 }
 
 /// For between single quotes.
@@ -358,10 +399,10 @@ mod tests {
     }
 
     #[test]
-    fn nobody_is_found_by_name() {
-        let passwd = "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65533:nobody:/:/usr/sbin/nologin\n";
-        assert_eq!(nobody(passwd), Some(Account::Nobody { uid: 65534, gid: 65533 }));
-        assert_eq!(nobody("root:x:0:0::/:/bin/sh\n"), None);
+    fn an_account_is_found_by_its_whole_name() {
+        let passwd = "root:x:0:0:root:/root:/bin/sh\nnobody2:x:7:7::/:/bin/sh\nnobody:x:65534:65533:nobody:/:/usr/sbin/nologin\n";
+        assert_eq!(owner(passwd, "nobody"), Some(Owner { uid: 65534, gid: 65533 }));
+        assert_eq!(owner("root:x:0:0::/:/bin/sh\n", "nobody"), None);
     }
 
     #[test]

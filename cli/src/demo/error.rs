@@ -21,9 +21,9 @@ pub enum Error {
     Running { dir: PathBuf },
     #[error("no demo runs in {}", dir.display())]
     NotRunning { dir: PathBuf },
-    #[error("this host has no account `nobody` for the elements' sessions, and sessions never run as root")]
-    NoNobody,
-    #[error("the account `nobody` can't get to {}, nor to a directory for temporary files", dir.display())]
+    #[error("this host has no account `{0}` for the elements' sessions, and sessions never run as root")]
+    NoAccount(&'static str),
+    #[error("the elements' accounts can't get to {}, nor to a directory for temporary files", dir.display())]
     Unreachable { dir: PathBuf },
     #[error("can't find {name}: it is neither beside this program ({}) nor in PATH", beside.display())]
     NoProgram { name: &'static str, beside: PathBuf },
@@ -83,7 +83,7 @@ impl From<Error> for Failure {
             }
             Error::File { .. }
             | Error::NoHome
-            | Error::NoNobody
+            | Error::NoAccount(_)
             | Error::Unreachable { .. }
             | Error::Step { .. }
             | Error::StillThere { .. }

@@ -4,7 +4,7 @@
 //! |---|---|---|
 //! | `keys/root` | the vendor root, which would rest in a safe | |
 //! | `keys/vendor` | the engineers | `vendor-root` |
-//! | `keys/jw`, `keys/yw` | the carrier's approver and technician | `vendor-root`, `signers` |
+//! | `keys/jw`, `keys/yw` | the carrier's approver, security officer and technician | `vendor-root`, `signers` |
 //!
 //! A side's folder is also its trust directory. All keys are Ed25519 in OpenSSH's format, without a passphrase.
 
@@ -61,17 +61,20 @@ impl Keys {
     fn carrier(&self, customer: &Customer) -> Result<(), Error> {
         let dir = self.side(&customer.side())?;
         let approver = make_key(&dir, &customer.approver())?;
+        let officer = make_key(&dir, &customer.officer())?;
         let technician = make_key(&dir, &customer.technician())?;
+        let both = |one: Namespace, two: Namespace| format!("{one},{two}");
         let text = self.head(&format!("signers {}", customer.code), LIST_LIFE_DAYS)
-            + &signer(&customer.approver(), Namespace::Consent.as_str(), approver.public_key())
+            + &signer(&customer.approver(), &both(Namespace::Consent, Namespace::Standing), approver.public_key())
+            + &signer(&customer.officer(), &both(Namespace::Consent, Namespace::Signers), officer.public_key())
             + &signer(&customer.technician(), Namespace::Device.as_str(), technician.public_key());
         // Read back as a device will read it.
         CarrierSigners::parse(&text, &code(customer)?).map_err(Error::trust)?;
         write(&dir.join("signers"), 0o644, text)
     }
 
-    /// The engineers, and the key by which the centre's gateway is known; signed by the vendor root.
-    pub fn roster(&self, gateway: &PublicKey) -> Result<Signed, Error> {
+    /// The engineers, and the gateway's keys: the one it is known by, and the one it enters with in grade `gateway`. Signed by the vendor root.
+    pub fn roster(&self, gateway: &[PublicKey; 2]) -> Result<Signed, Error> {
         let mut text = self.head("roster", ROSTER_LIFE_DAYS);
         for person in &PEOPLE {
             if let Some(level) = person.level {
@@ -79,7 +82,9 @@ impl Keys {
                 text += &signer(&format!("{},level-{level}", person.name), Namespace::Request.as_str(), &key);
             }
         }
-        text += &signer("gateway", Namespace::Gateway.as_str(), gateway);
+        for key in gateway {
+            text += &signer("gateway", Namespace::Gateway.as_str(), key);
+        }
         let signed = Signed::sign(&self.root, Namespace::Roster, text).map_err(Error::trust)?;
         Roster::verify(&signed, &self.vendor_root()?, self.now).map_err(Error::trust)?;
         Ok(signed)
@@ -173,11 +178,11 @@ mod tests {
     #[test]
     fn the_roster_knows_engineers_with_their_levels_and_the_gateway() {
         let (_guard, place, keys) = keys();
-        let gateway = public_key(&place.keys("root").join("vendor-root-key")).unwrap();
+        let gateway = ["root/vendor-root-key", "vendor/engineer-b"].map(|key| public_key(&place.keys("").join(key)).unwrap());
         let root = keys.vendor_root().unwrap();
         let roster = Roster::verify(&keys.roster(&gateway).unwrap(), &root, keys.now).unwrap();
         assert_eq!((roster.level("engineer-a"), roster.level("engineer-b")), (Some(2), Some(1)));
-        assert_eq!(roster.gateway_keys().count(), 1);
+        assert_eq!(roster.gateway_keys().count(), 2);
         let engineer = public_key(&place.keys("vendor").join("engineer-a")).unwrap();
         assert_eq!(roster.engineer_of(&engineer), Some("engineer-a"));
     }

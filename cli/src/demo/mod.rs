@@ -92,9 +92,30 @@ pub struct Up {
     /// How many elements, each with its agent
     #[arg(long, value_name = "N", default_value_t = 6, value_parser = clap::value_parser!(u16).range(1..=50))]
     pub agents: u16,
+    /// Add a file's text to the agent.toml of an element, like `ne-2=sink.toml`: to try a policy, a sink, a limit
+    #[arg(long, value_name = "ELEMENT=FILE")]
+    pub with: Vec<With>,
     /// End a demo that runs in the same directory first
     #[arg(long)]
     pub fresh: bool,
+}
+
+/// `ELEMENT=FILE`.
+#[derive(Clone, Debug)]
+pub struct With {
+    pub handle: String,
+    pub file: PathBuf,
+}
+
+impl std::str::FromStr for With {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (handle, file) = text
+            .split_once('=')
+            .filter(|(handle, file)| !handle.is_empty() && !file.is_empty())
+            .ok_or("expected ELEMENT=FILE, like ne-2=sink.toml")?;
+        Ok(Self { handle: handle.to_owned(), file: file.into() })
+    }
 }
 
 #[derive(Debug, Args)]

@@ -2,6 +2,7 @@
 
 use lineman_common::api::Tier;
 use lineman_common::people::Role;
+use lineman_common::session::Grade;
 
 pub struct Customer {
     pub code: &'static str,
@@ -21,9 +22,14 @@ impl Customer {
         format!("tech-{}", self.side())
     }
 
-    /// Who signs the customer's consents.
+    /// Who signs the customer's consents and standing statements.
     pub fn approver(&self) -> String {
         format!("approver-{}", self.side())
+    }
+
+    /// The security officer: the second signature where two are wanted, and the changes of the signer list.
+    pub fn officer(&self) -> String {
+        format!("officer-{}", self.side())
     }
 }
 
@@ -118,15 +124,17 @@ const fn person(name: &'static str, role: Role, customer: Option<&'static str>, 
     Person { name, role, customer, level }
 }
 
-pub const PEOPLE: [Person; 8] = [
+pub const PEOPLE: [Person; 10] = [
     person("engineer-a", Role::Engineer, None, Some(2)),
     person("engineer-b", Role::Engineer, None, Some(1)),
     person("manager-d", Role::DutyManager, None, None),
     person(ADMIN, Role::Admin, None, None),
     person("noc-jw", Role::Noc, Some("JW"), None),
     person("approver-jw", Role::Approver, Some("JW"), None),
+    person("officer-jw", Role::Approver, Some("JW"), None),
     person("noc-yw", Role::Noc, Some("YW"), None),
     person("approver-yw", Role::Approver, Some("YW"), None),
+    person("officer-yw", Role::Approver, Some("YW"), None),
 ];
 
 /// One network element of the demo.
@@ -143,6 +151,8 @@ pub struct Equipment {
     pub software: &'static str,
     /// What sits in slots 1 to 4.
     pub cards: [&'static str; 4],
+    /// What its owner's policy takes: the normal case alone, and on each customer's last element every grade.
+    pub grades: &'static [Grade],
 }
 
 /// Products that don't exist, made to be recognised as such.
@@ -167,6 +177,7 @@ pub fn equipment(count: u16) -> Vec<Equipment> {
             serial: format!("DEMO-{:04}", index + 1),
             software,
             cards,
+            grades: if index + 1 == half || index + 1 == count { Grade::ALL } else { &[Grade::EndToEnd] },
         }
     };
     (0..count).map(element).collect()
@@ -203,7 +214,7 @@ mod tests {
         let names: BTreeSet<_> = PEOPLE.iter().map(|person| person.name).collect();
         assert_eq!(names.len(), PEOPLE.len());
         for customer in &CUSTOMERS {
-            assert!(names.contains(customer.approver().as_str()));
+            assert!(names.contains(customer.approver().as_str()) && names.contains(customer.officer().as_str()));
         }
         assert!([ADMIN, AUTHOR, REVIEWER, FIRST].iter().all(|name| names.contains(name)));
     }

@@ -79,9 +79,9 @@ async fn people(admin: &Client, admin_token: &str) -> Result<Tokens, Error> {
     Ok(tokens)
 }
 
-/// The roster with the gateway's key, and who may vouch for each customer's devices.
-pub async fn trust(admin: &Client, keys: &Keys, gateway_key: &Path) -> Result<(), Error> {
-    let gateway = read_public_key(gateway_key)?;
+/// The roster with the gateway's keys, and who may vouch for each customer's devices. `server` is the server's folder.
+pub async fn trust(admin: &Client, keys: &Keys, server: &Path) -> Result<(), Error> {
+    let gateway = [read_public_key(&server.join("gateway_key.pub"))?, read_public_key(&server.join("gateway_client_key.pub"))?];
     admin.put_roster(&keys.roster(&gateway)?).await.map_err(Error::seed("the roster"))?;
     for customer in &CUSTOMERS {
         let anchors = keys.anchors(customer)?;

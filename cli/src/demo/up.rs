@@ -22,7 +22,7 @@ use super::keys::Keys;
 use super::place::{Place, read, write};
 use super::plan::{self, ADMIN, AUTHOR, CUSTOMERS, REVIEWER};
 use super::seed::{self, Centre, Tokens};
-use super::{Description, Device, Error, PersonEntry, Up, contexts, report};
+use super::{Description, Device, Error, PersonEntry, Up, With, contexts, report};
 use crate::client::{Client, Filter, Page};
 use crate::output::Out;
 
@@ -131,7 +131,7 @@ async fn build(args: &Up, place: &Place, fleet: &mut Fleet, out: &Out) -> Result
     for (person, token) in &tokens {
         write(&place.token(person), 0o600, format!("{token}\n"))?;
     }
-    seed::trust(&admin, &keys, &place.server().join("gateway_key.pub")).await?;
+    seed::trust(&admin, &keys, &place.server()).await?;
     out.say(format!(
         "  ✔ {} customers {}, {} sites, {} tiers, {} people",
         CUSTOMERS.len(),
@@ -148,7 +148,7 @@ async fn build(args: &Up, place: &Place, fleet: &mut Fleet, out: &Out) -> Result
         let (name, token) = seed::equipment(&admin, &sites, equipment).await?;
         let element = elements.join(&equipment.handle);
         element::make(&element, &name, equipment, &account)?;
-        let agent = Agent { equipment, name: &name, element: &element, account: &account };
+        let agent = Agent { equipment, name: &name, element: &element, account: &account, with: &args.with };
         agent.enrol(place, fleet, &programs, &keys, &admin, &token).await?;
         devices.push(agent.describe(place));
     }
@@ -251,6 +251,7 @@ struct Agent<'a> {
     name: &'a NeName,
     element: &'a Path,
     account: &'a Account,
+    with: &'a [With],
 }
 
 impl Agent<'_> {
@@ -282,13 +283,19 @@ impl Agent<'_> {
             state.clone().into_os_string(),
         ];
         fleet.step(&format!("{handle}-enrol"), &programs.agent, &enrol, &format!("{token}\n")).await?;
-        write(&state.join("agent.toml"), 0o600, agent_toml(handle, self.element, self.account)?)?;
+        write(&state.join("agent.toml"), 0o600, agent_toml(handle, self.element, self.account, self.equipment.grades, &self.extra()?)?)?;
         let statement = keys.vouch(customer, read(&state.join("device-statement"))?)?;
         admin
             .put_statement(&self.name.to_string(), &statement)
             .await
             .map_err(Error::seed(format!("the device statement of {}", self.name)))?;
         fleet.start(handle, &programs.agent, &["run".into(), "--state".into(), state.into_os_string()])
+    }
+
+    /// What `--with` adds to this element's configuration.
+    fn extra(&self) -> Result<String, Error> {
+        let files = self.with.iter().filter(|with| with.handle == self.equipment.handle);
+        files.map(|with| read(&with.file)).collect()
     }
 
     fn describe(&self, place: &Place) -> Device {

@@ -4,16 +4,24 @@
 
 use lineman::{consents, context};
 
+mod approve;
+mod approver;
+mod bundle;
+mod carrier;
 mod consent;
+mod desk;
 mod fault;
+mod live;
+mod pty;
+mod recorded;
 mod server;
 mod session;
 mod sign_in;
 mod ssh;
-#[expect(dead_code, reason = "the unit tests use the rest of it")]
 #[path = "../../src/testing.rs"]
 mod testing;
 mod tls;
+mod watch;
 
 use std::io::Write;
 use std::path::Path;

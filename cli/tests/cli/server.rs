@@ -3,12 +3,15 @@
 use std::sync::{Arc, Mutex};
 
 use axum::Router;
-use axum::body::Bytes;
+use axum::body::{Body, Bytes};
 use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
+use futures_util::StreamExt;
+use lineman_common::api::Event;
 use lineman_common::error::{ErrorCode, Problem};
 use serde::Serialize;
 use serde_json::Value;
+use tokio::sync::broadcast;
 
 #[derive(Clone, Debug)]
 pub struct Asked {
@@ -27,6 +30,14 @@ impl Asked {
 
 pub struct Answer(pub StatusCode, pub &'static str, pub String);
 
+/// The kind of an answer that stays open, for what [`Server::tell`] says; another event stream ends at once.
+pub const STREAM: &str = "text/event-stream; open=true";
+
+/// An event stream that stays open.
+pub fn stream() -> Answer {
+    Answer(StatusCode::OK, STREAM, ": open\n\n".to_owned())
+}
+
 /// An answer in JSON.
 pub fn json(value: impl Serialize) -> Answer {
     Answer(StatusCode::OK, "application/json", serde_json::to_string(&value).unwrap())
@@ -40,6 +51,7 @@ pub fn problem(code: ErrorCode, title: &str) -> Answer {
 pub struct Server {
     pub url: String,
     asked: Arc<Mutex<Vec<Asked>>>,
+    told: broadcast::Sender<String>,
     stop: Option<tokio::sync::oneshot::Sender<()>>,
     thread: Option<std::thread::JoinHandle<()>>,
 }
@@ -52,19 +64,41 @@ impl Server {
         let url = format!("http://{}", listener.local_addr().unwrap());
         let asked = Arc::new(Mutex::new(Vec::new()));
         let (stop, stopped) = tokio::sync::oneshot::channel();
-        let (all, answer) = (asked.clone(), Arc::new(answer));
+        let (told, _) = broadcast::channel(64);
+        let (all, answer, tell) = (asked.clone(), Arc::new(answer), told.clone());
         let thread = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             runtime.block_on(async move {
                 let listener = tokio::net::TcpListener::from_std(listener).unwrap();
                 let app = Router::new().fallback(move |method: Method, uri: Uri, headers: HeaderMap, body: Bytes| {
-                    let (all, answer) = (all.clone(), answer.clone());
-                    async move { reply(&all, &*answer, method, uri, headers, body) }
+                    let (all, answer, tell) = (all.clone(), answer.clone(), tell.clone());
+                    async move { reply(&all, &*answer, &tell, method, uri, headers, body) }
                 });
                 axum::serve(listener, app).with_graceful_shutdown(async { drop(stopped.await) }).await.unwrap();
             });
         });
-        Self { url, asked, stop: Some(stop), thread: Some(thread) }
+        Self { url, asked, told, stop: Some(stop), thread: Some(thread) }
+    }
+
+    /// Says that something changed, to every stream that is open.
+    pub fn tell(&self, kind: &str) {
+        let event = Event {
+            seq: 1,
+            kind: kind.to_owned(),
+            fault: None,
+            equipment: None,
+            actor: "system".into(),
+            occurred_at: jiff::Timestamp::now(),
+            recorded_at: jiff::Timestamp::now(),
+            text: "something changed".into(),
+            data: Value::Null,
+        };
+        let _ = self.told.send(format!("id: 1\nevent: {kind}\ndata: {}\n\n", serde_json::to_string(&event).unwrap()));
+    }
+
+    /// Ends every stream that is open.
+    pub fn cut(&self) {
+        let _ = self.told.send(String::new());
     }
 
     pub fn asked(&self) -> Vec<Asked> {
@@ -82,6 +116,7 @@ impl Server {
 fn reply(
     all: &Mutex<Vec<Asked>>,
     answer: &(impl Fn(&str, &Asked) -> Answer + ?Sized),
+    tell: &broadcast::Sender<String>,
     method: Method,
     uri: Uri,
     headers: HeaderMap,
@@ -96,12 +131,21 @@ fn reply(
     };
     all.lock().unwrap().push(asked.clone());
     let Answer(status, kind, text) = answer(&format!("{} {}", asked.method, asked.path), &asked);
-    (status, [("content-type", kind)], text).into_response()
+    if kind != STREAM {
+        return (status, [("content-type", kind)], text).into_response();
+    }
+    let news = futures_util::stream::unfold(tell.subscribe(), async |mut told| {
+        let text = told.recv().await.ok().filter(|text| !text.is_empty())?;
+        Some((Ok::<_, std::convert::Infallible>(text), told))
+    });
+    let first = futures_util::stream::once(async { Ok(text) });
+    (status, [("content-type", kind)], Body::from_stream(first.chain(news))).into_response()
 }
 
 impl Drop for Server {
     fn drop(&mut self) {
         drop(self.stop.take());
+        self.cut();
         if let Some(thread) = self.thread.take() {
             let ended = thread.join();
             assert!(ended.is_ok() || std::thread::panicking(), "the server panicked");

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use lineman_common::api::{ConsentState, ConsentView, List};
+use lineman_common::session::{EndReason, Grade};
 use serde_json::json;
 
 use super::server::{Answer, Server, json as answer};
@@ -102,4 +103,94 @@ fn a_device_that_nobody_vouches_for_is_not_reached() {
     let output = run(engineer(&server, &world).env("PATH", path), &["ssh", "ne-2.jw.ne"]);
     ends(&output, 8);
     assert!(stdout(&output).is_empty() && stderr(&output).contains("vouch"), "{}", stderr(&output));
+}
+
+#[test]
+fn under_grade_gateway_the_way_leads_through_the_gateways_own_client() {
+    let world = Arc::new(World::new());
+    let server = centre(&world, vec![ConsentView { grade: Some(Grade::Gateway), ..live(&world) }]);
+    let path = fake_ssh(&world, 0);
+    let output = run(engineer(&server, &world).env("PATH", &path), &["ssh", "ne-1.jw.ne", "-t", "ne", "show"]);
+    ends(&output, 0);
+    let text = stdout(&output);
+    let words: Vec<_> = text.lines().collect();
+    assert_eq!(&words[2..], ["-l", "ne-1.jw.ne", "-t", "--", "centre", "ne", "show"]);
+    assert!(stderr(&output).contains("could act in this session"), "{}", stderr(&output));
+    // Stock ssh understands it so, and knows the gateway's key only.
+    let shown = Command::new("ssh").args(["-G", "-F", words[1], "-l", "ne-1.jw.ne", "--", "centre"]).output().unwrap();
+    let shown = stdout(&shown);
+    assert!(shown.contains("user ne-1.jw.ne\n") && shown.contains("hostkeyalias centre\n") && shown.contains("port 2222\n"), "{shown}");
+    // End to end is better, where there is a consent for it.
+    for grade in [Grade::EndToEnd, Grade::Role] {
+        let both = vec![ConsentView { grade: Some(Grade::Gateway), ..live(&world) }, ConsentView { grade: Some(grade), ..live(&world) }];
+        let server = centre(&world, both);
+        let output = run(engineer(&server, &world).env("PATH", &path), &["ssh", "ne-1.jw.ne"]);
+        assert_eq!(stdout(&output).lines().skip(2).collect::<Vec<_>>(), ["--", "ne-1.jw.ne"], "{grade}");
+    }
+}
+
+#[test]
+fn forwards_that_the_consent_does_not_open_are_said_beforehand() {
+    let world = Arc::new(World::new());
+    let doors = Some("exec,forward:10.0.0.5:443".parse().unwrap());
+    let server = centre(&world, vec![ConsentView { doors, ..live(&world) }]);
+    let path = fake_ssh(&world, 0);
+    let ssh = |forward: &[&str]| {
+        let output = run(engineer(&server, &world).env("PATH", &path), &[&["ssh", "ne-1.jw.ne", "--", "-N"], forward].concat());
+        ends(&output, 0);
+        let words = stdout(&output).lines().skip(2).map(str::to_owned).collect::<Vec<_>>();
+        assert_eq!(words, [&["-N"], forward, &["--", "ne-1.jw.ne"]].concat());
+        stderr(&output)
+    };
+    assert_eq!(ssh(&["-L", "8443:10.0.0.5:443"]), "");
+    let said = ssh(&["-L", "8443:10.0.0.6:443"]);
+    assert!(said.contains("does not open 10.0.0.6:443") && said.contains("--doors exec,forward:10.0.0.6:443"), "{said}");
+    assert!(ssh(&["-D", "1080"]).contains("-D leads to 10.0.0.5:443 only"));
+    assert!(ssh(&["-R", "1:a:2"]).contains("-R is refused"));
+}
+
+#[test]
+fn what_was_decided_reaches_the_engineer() {
+    let world = Arc::new(World::new());
+    let request = lineman_common::statement::Signed { text: String::new(), signature: String::new() };
+    let one_of_two = ConsentView { approvals_needed: 2, consents: vec![request.clone()], ..world.view(request.clone()) };
+    let refused = ConsentView {
+        state: ConsentState::Refused,
+        decided_by: Some("approver-jw".parse().unwrap()),
+        refusal: Some("not during the day".into()),
+        ..world.view(request.clone())
+    };
+    let by_device =
+        ConsentView { state: ConsentState::RefusedByDevice, device_says: Some("level 3 is wanted".into()), ..world.view(request.clone()) };
+    let ended = ConsentView { state: ConsentState::Ended, end_reason: Some(EndReason::Stopped), ..world.view(request) };
+    for (consent, said) in [
+        (one_of_two, "waiting for the carrier, 1 of 2 approvals"),
+        (refused, "the last one was refused by approver-jw: not during the day"),
+        (by_device, "the device refused the last one: level 3 is wanted"),
+        (ended, "the last one has ended: stopped"),
+    ] {
+        let server = centre(&world, vec![consent]);
+        let path = fake_ssh(&world, 255);
+        let output = run(engineer(&server, &world).env("PATH", path), &["ssh", "ne-1.jw.ne"]);
+        ends(&output, 5);
+        assert!(stderr(&output).contains(said), "`{said}` is not in {}", stderr(&output));
+    }
+}
+
+#[test]
+fn an_rsa_key_is_refused_before_anything_is_asked() {
+    let world = Arc::new(World::new());
+    let server = centre(&world, vec![live(&world)]);
+    let path = fake_ssh(&world, 0);
+    for (name, passphrase) in [("rsa", ""), ("rsa-locked", "secret")] {
+        let key = world.path(name);
+        let made = Command::new("ssh-keygen").args(["-q", "-t", "rsa", "-b", "2048", "-N", passphrase, "-f"]).arg(&key).status().unwrap();
+        assert!(made.success());
+        let mut command = engineer(&server, &world);
+        let output = run(command.env("PATH", &path).env("LINEMAN_KEY", &key), &["ssh", "ne-1.jw.ne"]);
+        ends(&output, 1);
+        assert!(stdout(&output).is_empty() && stderr(&output).contains("RSA keys are not accepted"), "{}", stderr(&output));
+        assert!(stderr(&output).contains("ssh-keygen -t ed25519"), "{}", stderr(&output));
+    }
+    assert!(server.asked().is_empty(), "the centre was asked");
 }

@@ -47,8 +47,28 @@ pub struct RecordingReply {
     pub session: Session,
     /// The recording's lines, as the device signed them.
     pub recording: String,
+    /// There is more: pass it as `from` to get the chunks from this number on. Absent on the last page.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<u64>,
     /// Proves the host key that signs.
     pub device_statement: crate::statement::Signed,
+}
+
+/// `GET /api/v1/customers/{code}/recordings`: the room that a customer's recordings take, and may take.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct RecordingUse {
+    pub stored_bytes: u64,
+    pub quota_bytes: u64,
+    /// Since when devices wait with their recordings, because there is no room for them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub full_since: Option<Timestamp>,
+}
+
+/// `PUT /api/v1/customers/{code}/recordings`.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewRecordingQuota {
+    pub quota_bytes: u64,
 }
 
 /// A line of a recording's transcript that `GET /api/v1/sessions/grep` found.

@@ -46,7 +46,7 @@ impl Consent {
 
     fn read(text: &str) -> Result<Self, LineError> {
         let [_, id, request_sha256, approver, doors, duration, roster, issued] = lines::read(text.as_bytes(), KEYS)?;
-        Ok(Self {
+        let read = Self {
             id: value(&id, &KEYS, "id")?,
             request_sha256,
             approver: value(&approver, &KEYS, "approver")?,
@@ -54,7 +54,9 @@ impl Consent {
             duration_s: value(&duration, &KEYS, "duration-s")?,
             roster: value(&roster, &KEYS, "roster")?,
             issued: value(&issued, &KEYS, "issued")?,
-        })
+        };
+        lines::check_form(text, &read.write()?)?;
+        Ok(read)
     }
 
     /// Reads a consent without believing it: for showing, and for the centre, which does not hold the carrier's signers.

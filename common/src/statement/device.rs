@@ -6,7 +6,7 @@ use ssh_key::PublicKey;
 use super::Refused;
 use super::lines::{self, LineError, value};
 use super::list::SignerList;
-use super::sig::{self, Namespace, Signed};
+use super::sig::{self, Namespace, Signatory, Signed};
 use crate::name::{NeName, PersonName};
 
 const KEYS: [&str; 10] = [
@@ -66,7 +66,7 @@ impl DeviceStatement {
     fn read(text: &str) -> Result<Self, LineError> {
         let [_, device, host_key, link_key_sha256, signers_sha256, vendor_root_sha256, counter, vouched_by, issued, valid_before] =
             lines::read(text.as_bytes(), KEYS)?;
-        Ok(Self {
+        let read = Self {
             device: value(&device, &KEYS, "device")?,
             host_key: value(&host_key, &KEYS, "host-key")?,
             link_key_sha256,
@@ -76,7 +76,9 @@ impl DeviceStatement {
             vouched_by: value(&vouched_by, &KEYS, "vouched-by")?,
             issued: value(&issued, &KEYS, "issued")?,
             valid_before: value(&valid_before, &KEYS, "valid-before")?,
-        })
+        };
+        lines::check_form(text, &read.write()?)?;
+        Ok(read)
     }
 
     /// Checks that a technician listed in `list` (anchors, or the carrier's own signers) vouches for this device, still.
@@ -101,8 +103,9 @@ pub fn openssh(key: &PublicKey) -> String {
 
 /// Checks that the device whose host key this is signed a text.
 pub fn check_signed_by(what: &'static str, signed: &Signed, namespace: Namespace, host_key: &PublicKey) -> Result<(), Refused> {
-    let key = signed.signing_key(what, namespace)?;
-    if key.key_data() == host_key.key_data() {
+    let Signatory { key, certificate } = signed.signatory(what, namespace)?;
+    // A device has no certificate, and OpenSSH would not take one in the place of the key that it was told.
+    if key.key_data() == host_key.key_data() && certificate.is_none() {
         return Ok(());
     }
     Err(Refused::Mismatch(format!("the {what} is signed with {}, which is not the device's key", sig::fingerprint(&key))))

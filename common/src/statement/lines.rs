@@ -22,6 +22,8 @@ pub enum LineError {
     Trailing { line: usize },
     #[error("its last line has no line end")]
     NoLineEnd,
+    #[error("line {line}: expected it to be written as `{expected}`")]
+    Form { line: usize, expected: String },
 }
 
 /// No statement is longer than a screenful; a longer text is an attack or a mistake.
@@ -64,6 +66,15 @@ pub fn write<const N: usize>(pairs: [(&'static str, String); N]) -> Result<Strin
     let text = pairs.iter().fold(String::new(), |text, (key, value)| text + key + ": " + value + "\n");
     read(text.as_bytes(), keys)?;
     Ok(text)
+}
+
+/// Checks that a statement is written in the one way that this program writes it: a number with a sign, a time in another zone, doors in
+/// another order would be something else to the eye than to the machine.
+pub fn check_form(text: &str, written: &str) -> Result<(), LineError> {
+    match text.lines().zip(written.lines()).position(|(found, expected)| found != expected) {
+        Some(index) => Err(LineError::Form { line: index + 1, expected: written.lines().nth(index).unwrap_or_default().to_owned() }),
+        None => Ok(()),
+    }
 }
 
 /// Parses one value, naming its line when it is wrong.

@@ -4,14 +4,38 @@
 //! devices, published to engineers), and the **carrier's signers**, which live on the device and come from nobody but the
 //! carrier. Their counter, issue and expiry are `#` lines, which OpenSSH skips, so each file works as it is with
 //! `ssh-keygen -Y verify -f`.
+//!
+//! # Where this is stricter than OpenSSH
+//!
+//! Whatever counts here, counts with stock `ssh-keygen -Y verify` too. The other way round there are differences, all on purpose; the
+//! tests in `statement/tests` hold both sides to them:
+//!
+//! | | OpenSSH | here |
+//! |---|---|---|
+//! | a line that can't be read | the other lines count | the whole list is refused |
+//! | a line without `namespaces=` | signs for everything | refused |
+//! | patterns (`*`, `?`, `!`) in principals or namespaces | obeyed | refused: each name is written out |
+//! | a time without `Z` | the machine's own time zone | refused |
+//! | the very second of `valid-before` | still valid | over |
+//! | RSA and DSA keys, also as authorities | taken | refused |
+//! | a FIDO signature without a touch | taken | refused |
+//! | a certificate with critical options | the options are ignored | refused |
+//! | `cert-authority` in a roster, certificates for `signers@lineman` | obeyed | refused |
+//! | `# expiry:` of the list | a comment | counts |
+//! | control or invisible characters, repeated `#` lines | taken | refused |
 
 use jiff::{Timestamp, ToSpan};
 use ssh_key::certificate::CertType;
+use ssh_key::public::KeyData;
 use ssh_key::{Certificate, PublicKey};
 
 use super::sig::{self, Namespace, Signatory, Signed};
 use super::{Refused, sha256_hex};
 use crate::name::CustomerCode;
+use crate::printable::{escape, is_invisible};
+
+/// What OpenSSH takes for space between words.
+const BLANKS: [char; 2] = [' ', '\t'];
 
 /// A roster lives at most this long, so that a withheld newer one is noticed.
 pub const ROSTER_LIFE_DAYS: i64 = 35;
@@ -74,8 +98,11 @@ impl SignerList {
         let broken = |line: usize, why: String| Refused::BadList { list: name, why: format!("line {line}: {why}") };
         let mut head = Vec::new();
         let mut lines = Vec::new();
-        for (index, line) in text.lines().enumerate() {
-            let line = line.trim();
+        for (index, line) in text.split('\n').enumerate() {
+            if let Some(c) = line.chars().find(|c| (c.is_control() && *c != '\t') || is_invisible(*c)) {
+                return Err(broken(index + 1, format!("it holds the invisible character {}", escape(&c.to_string()))));
+            }
+            let line = line.trim_matches(BLANKS);
             if let Some(comment) = line.strip_prefix('#') {
                 head.extend(comment.split_once(':').map(|(key, value)| (key.trim(), value.trim())));
             } else if !line.is_empty() {
@@ -190,9 +217,13 @@ impl SignerList {
 }
 
 fn list_head(pairs: &[(&str, &str)]) -> Result<Option<ListHead>, String> {
-    let get = |key: &str| pairs.iter().find(|(k, _)| *k == key).map(|(_, value)| *value);
-    let Some(kind) = get("lineman-list") else { return Ok(None) };
-    let need = |key: &str| get(key).ok_or_else(|| format!("`# {key}: ...` is missing"));
+    let get = |key: &str| {
+        let mut found = pairs.iter().filter(|(k, _)| *k == key).map(|(_, value)| *value);
+        let first = found.next();
+        if found.next().is_some() { Err(format!("`# {key}:` is there twice")) } else { Ok(first) }
+    };
+    let Some(kind) = get("lineman-list")? else { return Ok(None) };
+    let need = |key: &str| get(key)?.ok_or_else(|| format!("`# {key}: ...` is missing"));
     let time = |key: &str| need(key)?.parse::<Timestamp>().map_err(|e| format!("`# {key}:` is not a time like 2026-11-22T00:00:00Z ({e})"));
     let counter = need("counter")?.parse().map_err(|_| "`# counter:` is not a number".to_owned())?;
     Ok(Some(ListHead { kind: kind.to_owned(), counter, issued: time("issued")?, expiry: time("expiry")? }))
@@ -200,59 +231,78 @@ fn list_head(pairs: &[(&str, &str)]) -> Result<Option<ListHead>, String> {
 
 /// `principals [options] keytype base64 [comment]`
 fn signer_line(line: &str) -> Result<SignerLine, String> {
-    let (principals, rest) = line.split_once(char::is_whitespace).ok_or("expected `principal options key`")?;
-    let (options, key) = split_options(rest.trim_start())?;
-    if principals.contains(['*', '?', '!', '"']) {
+    let (principals, rest) = line.split_once(BLANKS).ok_or("expected `principal options key`")?;
+    let (options, key) = split_options(rest.trim_start_matches(BLANKS))?;
+    if principals.contains(['*', '?', '!', '"', '\\']) {
         return Err("patterns in principals are not accepted: name each signer".into());
     }
     let key = PublicKey::from_openssh(key).map_err(|e| format!("the key can't be read ({e})"))?;
+    if matches!(key.key_data(), KeyData::Certificate(_)) {
+        return Err("a certificate stands where a key is expected: name its authority, with `cert-authority`".into());
+    }
     sig::accepted(&key).map_err(|e| e.to_string())?;
-    let mut out = SignerLine {
-        principals: principals.split(',').map(str::to_owned).collect(),
-        namespaces: Vec::new(),
-        valid_after: None,
-        valid_before: None,
-        cert_authority: false,
-        key,
+    let get = |name: &str| {
+        let mut found = options.iter().filter(|option| option.name == name);
+        let first = found.next();
+        if found.next().is_some() { Err(format!("option `{name}` is there twice")) } else { Ok(first) }
     };
-    for option in options {
-        match option.split_once('=') {
-            Some(("namespaces", value)) => out.namespaces = value.split(',').map(str::to_owned).collect(),
-            Some(("valid-after", value)) => out.valid_after = Some(openssh_time(value)?),
-            Some(("valid-before", value)) => out.valid_before = Some(openssh_time(value)?),
-            None if option == "cert-authority" => out.cert_authority = true,
-            _ => return Err(format!("option `{}` is not known", crate::printable::escape(&option))),
-        }
+    if let Some(Opt { name, .. }) = options.iter().find(|option| !OPTIONS.contains(&(option.name, option.value.is_some()))) {
+        return Err(format!("option `{}` is not known", escape(name)));
     }
-    if out.namespaces.is_empty() {
-        return Err("`namespaces=\"...\"` is missing: a key without a purpose would sign for every purpose".into());
+    let value = |name: &str| Ok::<_, String>(get(name)?.and_then(|option| option.value));
+    let namespaces = value("namespaces")?.ok_or("`namespaces=\"...\"` is missing: a key without a purpose would sign for every purpose")?;
+    if namespaces.contains(['*', '?', '!']) || namespaces.split(',').any(str::is_empty) {
+        return Err("patterns in namespaces are not accepted: name each purpose".into());
     }
-    Ok(out)
+    Ok(SignerLine {
+        principals: principals.split(',').map(str::to_owned).collect(),
+        namespaces: namespaces.split(',').map(str::to_owned).collect(),
+        valid_after: value("valid-after")?.map(openssh_time).transpose()?,
+        valid_before: value("valid-before")?.map(openssh_time).transpose()?,
+        cert_authority: get("cert-authority")?.is_some(),
+        key,
+    })
 }
 
-/// Splits `a="x,y",b=z KEY` into its options (quotes removed) and the key.
-fn split_options(text: &str) -> Result<(Vec<String>, &str), String> {
+/// The options that are known, and whether they have a value.
+const OPTIONS: [(&str, bool); 4] = [("namespaces", true), ("valid-after", true), ("valid-before", true), ("cert-authority", false)];
+
+struct Opt<'a> {
+    name: &'a str,
+    value: Option<&'a str>,
+}
+
+/// Splits `a="x,y",b KEY` into its options and the key. As in OpenSSH, values stand in quotes.
+fn split_options(text: &str) -> Result<(Vec<Opt<'_>>, &str), String> {
     if text.starts_with("ssh-") || text.starts_with("ecdsa-") || text.starts_with("sk-") {
         return Ok((Vec::new(), text));
     }
-    let (mut options, mut option, mut quoted) = (Vec::new(), String::new(), false);
-    for (index, c) in text.char_indices() {
-        match c {
-            '"' => quoted = !quoted,
-            ',' if !quoted => options.push(std::mem::take(&mut option)),
-            c if c.is_whitespace() && !quoted => {
-                options.push(option);
-                return Ok((options, text[index..].trim_start()));
+    let (mut options, mut rest) = (Vec::new(), text);
+    loop {
+        let end = rest.find(['=', ',', ' ', '\t']).ok_or("the key is missing")?;
+        let name = &rest[..end];
+        let unquoted = || format!("the value of option `{}` must stand in quotes, and hold none", escape(name));
+        let (value, after) = match rest[end..].strip_prefix('=') {
+            None => (None, &rest[end..]),
+            Some(quoted) => {
+                let (value, after) = quoted.strip_prefix('"').and_then(|open| open.split_once('"')).ok_or_else(unquoted)?;
+                if value.contains('\\') || !after.starts_with([',', ' ', '\t']) {
+                    return Err(unquoted());
+                }
+                (Some(value), after)
             }
-            c => option.push(c),
+        };
+        options.push(Opt { name, value });
+        match after.strip_prefix(',') {
+            Some(more) => rest = more,
+            None => return Ok((options, after.trim_start_matches(BLANKS))),
         }
     }
-    Err("the key is missing".into())
 }
 
 /// OpenSSH's `YYYYMMDD[HHMM[SS]]Z`. The `Z` is required: without it the time would mean another thing on every machine.
 fn openssh_time(text: &str) -> Result<Timestamp, String> {
-    let wrong = || format!("`{}` is not a time like 20270101Z or 202701011200Z", crate::printable::escape(text));
+    let wrong = || format!("`{}` is not a time like 20270101Z or 202701011200Z", escape(text));
     let digits = text.strip_suffix('Z').filter(|d| d.bytes().all(|b| b.is_ascii_digit())).ok_or_else(wrong)?;
     let padded = match digits.len() {
         8 => format!("{digits}000000"),
@@ -260,6 +310,10 @@ fn openssh_time(text: &str) -> Result<Timestamp, String> {
         14 => digits.to_owned(),
         _ => return Err(wrong()),
     };
+    // OpenSSH has no times before its epoch, and counts a 61st second as the next minute's first.
+    if padded[..4] < *"1970" || padded[12..] > *"59" {
+        return Err(wrong());
+    }
     let iso = format!("{}-{}-{}T{}:{}:{}Z", &padded[..4], &padded[4..6], &padded[6..8], &padded[8..10], &padded[10..12], &padded[12..]);
     iso.parse().map_err(|_| wrong())
 }
@@ -277,7 +331,7 @@ fn vendor_list(
     let list = SignerList::parse(name, &signed.text)?;
     let head = list.head.clone().ok_or(Refused::BadList { list: name, why: "`# lineman-list:` is missing".into() })?;
     if head.kind != kind {
-        let why = format!("it is a `{}`, not a `{kind}`", crate::printable::escape(&head.kind));
+        let why = format!("it is a `{}`, not a `{kind}`", escape(&head.kind));
         return Err(Refused::BadList { list: name, why });
     }
     Ok((list, head))
@@ -322,21 +376,32 @@ impl Roster {
         &self.list
     }
 
-    /// The engineer's level: the `level-N` among the principals of their line.
+    /// The engineer's level: the `level-N` among the principals of their line; of several lines the lowest, whichever key signed.
     pub fn level(&self, engineer: &str) -> Option<u8> {
-        let line = self.list.lines.iter().find(|line| line.principals.iter().any(|p| p == engineer))?;
-        line.principals.iter().find_map(|p| p.strip_prefix("level-")?.parse().ok())
+        if is_level(engineer) {
+            return None;
+        }
+        let lines = self.list.keys_for(Namespace::Request).filter(|line| line.principals.iter().any(|p| p == engineer));
+        let levels = lines.map(|line| line.principals.iter().find_map(|p| p.strip_prefix(LEVEL)?.parse().ok()));
+        levels.collect::<Option<Vec<u8>>>()?.into_iter().min()
     }
 
     /// The engineer to whom a key belongs.
     pub fn engineer_of(&self, key: &PublicKey) -> Option<&str> {
         let line = self.list.keys_for(Namespace::Request).find(|line| line.key.key_data() == key.key_data())?;
-        line.principals.iter().find(|p| !p.starts_with("level-")).map(String::as_str)
+        line.principals.iter().find(|p| !is_level(p)).map(String::as_str)
     }
 
     pub fn gateway_keys(&self) -> impl Iterator<Item = &PublicKey> {
         self.list.keys_for(Namespace::Gateway).map(|line| &line.key)
     }
+}
+
+const LEVEL: &str = "level-";
+
+/// Is this principal a level, and not a person's name?
+pub fn is_level(principal: &str) -> bool {
+    principal.strip_prefix(LEVEL).is_some_and(|rest| rest.parse::<u8>().is_ok())
 }
 
 /// Who may vouch for a customer's devices: what an engineer's machine believes.
@@ -363,10 +428,9 @@ impl CarrierSigners {
         let kind = format!("signers {customer}");
         match &list.head {
             Some(head) if head.kind == kind => Ok(Self(list)),
-            Some(head) => Err(Refused::BadList {
-                list: "signer list",
-                why: format!("it is for `{}`, not for `{kind}`", crate::printable::escape(&head.kind)),
-            }),
+            Some(head) => {
+                Err(Refused::BadList { list: "signer list", why: format!("it is for `{}`, not for `{kind}`", escape(&head.kind)) })
+            }
             None => Err(Refused::BadList { list: "signer list", why: format!("its first line must be `# lineman-list: {kind}`") }),
         }
     }
@@ -377,6 +441,18 @@ impl CarrierSigners {
 
     pub fn counter(&self) -> u64 {
         self.0.head.as_ref().map_or(0, |head| head.counter)
+    }
+
+    /// How many people with keys of their own may sign a list in this one's place.
+    fn who_can_replace(&self, at: Timestamp) -> usize {
+        let (mut keys, mut people): (Vec<&PublicKey>, Vec<&str>) = (Vec::new(), Vec::new());
+        for line in self.0.keys_for(Namespace::Signers).filter(|line| line.check_time("", at).is_ok()) {
+            people.extend(line.principals.iter().map(String::as_str).filter(|name| !people.contains(name)).collect::<Vec<_>>());
+            if !keys.iter().any(|key| key.key_data() == line.key.key_data()) {
+                keys.push(&line.key);
+            }
+        }
+        keys.len().min(people.len())
     }
 
     /// The list that takes this one's place: signed by this one's own `signers@lineman` keys, by as many different people
@@ -393,8 +469,10 @@ impl CarrierSigners {
             return Err(Refused::OlderList { list: "signer list", found: next.counter(), known: self.counter() });
         }
         next.0.check_expiry(at)?;
-        if next.0.keys_for(Namespace::Signers).next().is_none() {
-            return Err(bad(format!("nobody in it may sign for `{}`: it could never be changed again", Namespace::Signers)));
+        let able = next.who_can_replace(at);
+        if able < usize::from(needed.max(1)) {
+            let purpose = Namespace::Signers;
+            return Err(bad(format!("{able} people in it may sign for `{purpose}`, and {needed} must: it could never be changed again")));
         }
         let mut keys: Vec<PublicKey> = Vec::new();
         let mut people: Vec<&str> = Vec::new();
@@ -410,7 +488,7 @@ impl CarrierSigners {
                 principal: "any".into(),
                 namespace: Namespace::Signers,
             })?;
-            if !keys.contains(&key) && !people.contains(&owner.as_str()) {
+            if !keys.iter().any(|known| known.key_data() == key.key_data()) && !people.contains(&owner.as_str()) {
                 keys.push(key);
                 people.push(owner);
             }
@@ -438,6 +516,7 @@ mod tests {
         let list = parse(&format!("a,level-2 namespaces=\"request@lineman,x\",valid-before=\"20270101Z\" {KEY} comment\n")).unwrap();
         let line = &list.lines[0];
         assert_eq!(line.principals, ["a", "level-2"]);
+        assert!(is_level("level-2") && !is_level("level-headed") && !is_level("a"));
         assert_eq!(line.namespaces, ["request@lineman", "x"]);
         assert_eq!(line.valid_before.unwrap().to_string(), "2027-01-01T00:00:00Z");
     }

@@ -51,14 +51,16 @@ impl LocalStatement {
 
     fn read(text: &str) -> Result<Self, LineError> {
         let [_, device, act, subject, by, detail, at] = lines::read(text.as_bytes(), KEYS)?;
-        Ok(Self {
+        let read = Self {
             device: value(&device, &KEYS, "device")?,
             act: value(&act, &KEYS, "act")?,
             subject,
             by,
             detail,
             at: value(&at, &KEYS, "at")?,
-        })
+        };
+        lines::check_form(text, &read.write()?)?;
+        Ok(read)
     }
 
     /// Reads a statement without believing it.

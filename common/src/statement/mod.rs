@@ -14,6 +14,8 @@ pub mod receipt;
 pub mod request;
 pub mod sig;
 pub mod standing;
+#[cfg(test)]
+mod tests;
 
 pub use consent::Consent;
 pub use device::DeviceStatement;

@@ -68,7 +68,7 @@ impl Receipt {
     fn read(text: &str) -> Result<Self, LineError> {
         let [_, device, signers, signers_sha256, signers_expiry, vendor_root_sha256, roster, grades, approvals, stopped, at] =
             lines::read(text.as_bytes(), KEYS)?;
-        Ok(Self {
+        let read = Self {
             device: value(&device, &KEYS, "device")?,
             signers: value(&signers, &KEYS, "signers")?,
             signers_sha256,
@@ -79,7 +79,9 @@ impl Receipt {
             approvals: value(&approvals, &KEYS, "approvals")?,
             stopped,
             at: value(&at, &KEYS, "at")?,
-        })
+        };
+        lines::check_form(text, &read.write()?)?;
+        Ok(read)
     }
 
     /// Reads a receipt without believing it.

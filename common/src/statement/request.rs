@@ -75,7 +75,7 @@ impl Request {
     fn read(text: &str) -> Result<Self, LineError> {
         let [_, id, fault, device, host_key, grade, engineer, engineer_key, doors, account, duration, challenge, reason, issued] =
             lines::read(text.as_bytes(), KEYS)?;
-        Ok(Self {
+        let read = Self {
             id: value(&id, &KEYS, "id")?,
             fault: value(&fault, &KEYS, "fault")?,
             device: value(&device, &KEYS, "device")?,
@@ -89,7 +89,9 @@ impl Request {
             challenge,
             reason,
             issued: value(&issued, &KEYS, "issued")?,
-        })
+        };
+        lines::check_form(text, &read.write()?)?;
+        Ok(read)
     }
 
     /// Reads a request without believing it.
@@ -100,6 +102,10 @@ impl Request {
     /// Reads a request and checks that the engineer it names, by the roster, signed it.
     pub fn verify(signed: &Signed, roster: &Roster, at: Timestamp) -> Result<Self, Refused> {
         let request = Self::read_unverified(signed)?;
+        // A level is a principal of many lines: a request in its name would hide who made it.
+        if super::list::is_level(request.engineer.as_str()) {
+            return Err(Refused::Mismatch(format!("`{}` is a level of the roster, not a person: a request is signed by one engineer", request.engineer)));
+        }
         let key = roster.list().verify("request", signed, request.engineer.as_str(), Namespace::Request, at)?;
         if sig::fingerprint(&key).to_string() != request.engineer_key {
             return Err(Refused::Mismatch(format!(

@@ -68,19 +68,23 @@ impl Signed {
     /// A sound signature says nothing about whose key it is: ask a [`super::SignerList`].
     pub fn signatory(&self, what: &'static str, namespace: Namespace) -> Result<Signatory, Refused> {
         let signature = SshSig::from_pem(&self.signature).map_err(|_| Refused::BadSignature { what })?;
+        // OpenSSH leaves the reserved field out of what it checks; a signature that needs it would be good here and bad there.
+        if signature.version() != SshSig::VERSION || !signature.reserved().is_empty() {
+            return Err(Refused::BadSignature { what });
+        }
         if signature.namespace() != namespace.as_str() {
             let found = signature.namespace().chars().take(64).collect::<String>();
             return Err(Refused::WrongNamespace { what, found: crate::printable::escape(&found), wanted: namespace });
         }
         let wrong = || Refused::WrongSignature { what };
         // A certificate stands in the key's place; what signed is the key in it, and the signature does not cover the certificate.
-        let (key, certificate, signature) = match signature.public_key() {
-            KeyData::Certificate(certificate) => {
-                let key = certificate.public_key().clone();
-                let plain = SshSig::new(key.clone(), namespace.as_str(), signature.hash_alg(), signature.signature().clone());
-                (key, Some(certificate.clone()), plain.map_err(|_| wrong())?)
-            }
-            key => (key.clone(), None, signature.clone()),
+        let shown = signature.public_key().clone();
+        let (key, certificate, signature) = if let KeyData::Certificate(certificate) = shown {
+            let key = certificate.public_key().clone();
+            let plain = SshSig::new(key.clone(), namespace.as_str(), signature.hash_alg(), signature.signature().clone());
+            (key, Some(certificate), plain.map_err(|_| wrong())?)
+        } else {
+            (shown, None, signature)
         };
         let key = PublicKey::from(key);
         accepted(&key)?;

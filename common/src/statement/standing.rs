@@ -93,7 +93,7 @@ impl Standing {
     fn read(text: &str) -> Result<Self, LineError> {
         let [_, id, customer, devices, fault, level, doors, account, duration, roster, approver, issued, valid_before] =
             lines::read(text.as_bytes(), KEYS)?;
-        Ok(Self {
+        let read = Self {
             id: value(&id, &KEYS, "id")?,
             customer: value(&customer, &KEYS, "customer")?,
             devices: value(&devices, &KEYS, "devices")?,
@@ -106,7 +106,9 @@ impl Standing {
             approver: value(&approver, &KEYS, "approver")?,
             issued: value(&issued, &KEYS, "issued")?,
             valid_before: value(&valid_before, &KEYS, "valid-before")?,
-        })
+        };
+        lines::check_form(text, &read.write()?)?;
+        Ok(read)
     }
 
     /// Reads a standing statement without believing it.

@@ -15,7 +15,7 @@ use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa::openapi::{ContentBuilder, PathItem, Ref, ResponseBuilder};
 use utoipa_axum::router::OpenApiRouter;
 
-use crate::{agents, alarms, cases, consents, customers, equipment, events, faults, health, people, sessions, trust};
+use crate::{agents, alarms, cases, consents, customers, equipment, events, faults, health, notices, people, sessions, trust};
 
 pub use door::{Door, serve};
 
@@ -32,6 +32,7 @@ pub struct Handles {
     pub vendor_root: Arc<trust::VendorRoot>,
     pub addresses: Arc<trust::http::Addresses>,
     pub throttle: Arc<people::Throttle>,
+    pub has_mail: notices::http::HasMail,
     pub stop: tokio_util::sync::CancellationToken,
 }
 
@@ -47,7 +48,7 @@ struct Description;
 
 /// All routes of the API, with their description.
 fn described(handles: &Handles) -> OpenApiRouter {
-    let Handles { store, samples, links, authority, vendor_root, addresses, throttle, stop } = handles.clone();
+    let Handles { store, samples, links, authority, vendor_root, addresses, throttle, has_mail, stop } = handles.clone();
     OpenApiRouter::with_openapi(Description::openapi())
         .merge(people::http::routes().with_state(people::http::Handles { store: store.clone(), throttle }))
         .merge(customers::http::routes().with_state(store.clone()))
@@ -62,9 +63,11 @@ fn described(handles: &Handles) -> OpenApiRouter {
         }))
         .merge(alarms::http::routes().with_state(store.clone()))
         .merge(faults::http::routes().with_state(store.clone()))
+        .merge(consents::standing::http::routes().with_state(store.clone()))
         .merge(consents::http::routes().with_state(consents::http::Handles { store: store.clone(), links: links.clone(), vendor_root }))
-        .merge(sessions::http::routes().with_state(store.clone()))
+        .merge(sessions::http::routes().with_state(sessions::http::Handles { store: store.clone(), stop: stop.clone() }))
         .merge(cases::http::routes().with_state(store.clone()))
+        .merge(notices::http::routes().with_state(notices::http::Handles { store: store.clone(), has_mail }))
         .merge(events::http::routes().with_state(events::http::Handles { store: store.clone(), stop }))
         .merge(pages::routes().with_state(pages::Handles { store, links }))
 }
@@ -88,7 +91,8 @@ pub fn router(handles: &Handles) -> Router {
 /// The API's description without a server, as `lineman-server openapi` prints it. (An end-to-end test holds it against what a
 /// running server says of its own routes.)
 pub fn description() -> String {
-    let rooms = [
+    // On the heap: a description is large.
+    let rooms = vec![
         people::http::routes().into_openapi(),
         customers::http::routes().into_openapi(),
         equipment::http::routes().into_openapi(),
@@ -98,8 +102,10 @@ pub fn description() -> String {
         alarms::http::routes().into_openapi(),
         faults::http::routes().into_openapi(),
         consents::http::routes().into_openapi(),
+        consents::standing::http::routes().into_openapi(),
         sessions::http::routes().into_openapi(),
         cases::http::routes().into_openapi(),
+        notices::http::routes().into_openapi(),
         events::http::routes().into_openapi(),
         pages::routes().into_openapi(),
     ];

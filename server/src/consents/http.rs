@@ -43,16 +43,12 @@ async fn challenge(actor: Actor, State(handles): State<Handles>, Body(new): Body
     Ok(Json(super::challenge(&handles.store, &handles.links, &handles.vendor_root, actor, new).await?))
 }
 
-/// Second step: the engineer's signed request (engineers).
+/// Second step: the engineer's signed request (engineers). The device looks at it first, when it is connected. A request of grade
+/// `role` is answered at once, by a standing statement that covers it, or refused.
 #[utoipa::path(post, path = "/api/v1/consents", tag = "consents", request_body = NewRequest, responses((status = 200, body = ConsentView)))]
-async fn request(
-    actor: Actor,
-    State(store): State<Store>,
-    State(vendor_root): State<Arc<VendorRoot>>,
-    Body(new): Body<NewRequest>,
-) -> Result<Json<ConsentView>, ApiError> {
+async fn request(actor: Actor, State(handles): State<Handles>, Body(new): Body<NewRequest>) -> Result<Json<ConsentView>, ApiError> {
     actor.must_be(&[Role::Engineer], "request sessions")?;
-    store.write(move |tx| Ok(Json(super::request(tx, &actor, &new.request, &vendor_root)?))).await
+    Ok(Json(super::request(&handles.store, &handles.links, &handles.vendor_root, actor, new.request).await?))
 }
 
 #[derive(Debug, Deserialize, utoipa::IntoParams)]
@@ -82,7 +78,8 @@ async fn get(actor: Actor, State(store): State<Store>, Path(consent): Path<Strin
     store.read(move |db| Ok(Json(super::evidence(db, &actor.scope(), id)?))).await
 }
 
-/// The carrier's signed consent. Anyone of the carrier may hand it in: what counts is the signature, and the device checks it.
+/// The carrier's signed consent. Anyone of the carrier may hand it in: what counts is the signature, and the device checks it. When
+/// the device wants several people to sign, the consent stays `requested` until enough have.
 #[utoipa::path(post, path = "/api/v1/consents/{consent}/approval", tag = "consents", params(("consent" = String, Path)), request_body = Approval, responses((status = 200, body = ConsentView)))]
 async fn approve(
     actor: Actor,

@@ -1,37 +1,63 @@
 //! Consents: from the engineer's request to the end.
 //!
 //! The centre carries statements; it can't make them. It checks what it can (the request under the roster, the fit between request and
-//! consent) so that mistakes show early, but the device alone decides: a consent is `live` when the device says so.
+//! consent, the device's own word for its policy) so that mistakes show early, but the device alone decides: a consent is `live` when
+//! the device says so.
 //!
 //! What must reach the device (the consent, its end) goes through the agent's outbox in the same transaction, so a revocation that
 //! was answered is never forgotten.
+//!
+//! | part | is |
+//! |---|---|
+//! | `ask` | challenge and request; requests of grade `role`, which a standing statement answers at once |
+//! | `decide` | approvals (one or several), refusal, revocation |
+//! | `device` | what the device says of it, also of consents that were approved there |
+//! | [`standing`] | standing statements: what the carrier allows without being asked each time |
 
+mod ask;
+mod decide;
+mod device;
 pub mod http;
 mod sql;
+pub mod standing;
+#[cfg(test)]
+pub mod tests;
 
 use jiff::Timestamp;
 use lineman_common::Printable;
-use lineman_common::api::{ChallengeReply, ConsentState, ConsentView, NewChallenge};
-use lineman_common::id::{ConsentId, FaultId};
-use lineman_common::link::{Answer, Order, Outcome};
+use lineman_common::api::{ConsentState, ConsentView};
+use lineman_common::id::{ConsentId, CustomerId, EquipmentId, FaultId};
+use lineman_common::link::Order;
+use lineman_common::name::PersonName;
 use lineman_common::session::EndReason;
-use lineman_common::statement::{Consent, Refused, Request, Signed};
+use lineman_common::statement::{Refused, Signed};
 use serde_json::json;
 
-use crate::agents::{self, AskError, Links};
-use crate::equipment::{self, Known, Reference as EquipmentReference};
+use crate::agents::{self, AskError};
+use crate::customers;
+use crate::equipment;
 use crate::events::{self, Appended, Kind, ListenerError, New};
-use crate::faults::{self, Reference as FaultReference};
-use crate::store::{Db, Store, StoreError, Tx};
-use crate::trust::{self, VendorRoot};
-use crate::web::{Actor, ApiError, Scope};
+use crate::faults;
+use crate::store::{Db, StoreError, Tx};
+use crate::trust;
+use crate::web::{ApiError, Scope};
+
+pub use ask::{challenge, request};
+pub use decide::{approve, refuse, revoke};
+pub use device::{device_answered, device_ended, local};
 
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     #[error("no such consent")]
     NotFound,
+    #[error("no such standing statement")]
+    NoStanding,
     #[error("the consent is {0}: it can't be {1} any more")]
     WrongState(ConsentState, &'static str),
+    #[error("the standing statement {0}")]
+    StandingOver(&'static str),
+    #[error("a consent or standing statement with the id {0} exists already: sign a new one, with a new id")]
+    IdTaken(ConsentId),
     #[error("the request lapsed at {0}: ask anew")]
     Lapsed(Timestamp),
     #[error("the fault names no equipment: say which with --equipment")]
@@ -44,14 +70,30 @@ pub enum Error {
     NotInRoster(String),
     #[error("the request's {0} is not what the challenge was issued for")]
     NotAsChallenged(&'static str),
+    /// The device would refuse it: what it takes, in words.
+    #[error("{0}")]
+    BeyondPolicy(String),
+    /// Of grade `role`, and no standing statement covers it.
+    #[error("{0}")]
+    NotCovered(String),
     #[error("a reason is needed, of 1 to 2000 characters")]
     NoReason,
     #[error("the device answered with something else than a challenge")]
     NoChallenge,
+    #[error("{0} has signed this already: the device wants as many different people")]
+    SamePerson(PersonName),
+    #[error("the key {0} has signed this already: the device wants different keys")]
+    SameKey(String),
+    #[error("the approvals have no door in common: this one allows {this}, the others {others}")]
+    NothingInCommon { this: lineman_common::session::Doors, others: lineman_common::session::Doors },
+    #[error("{0}")]
+    BadStanding(String),
     #[error(transparent)]
     Refused(#[from] Refused),
     #[error(transparent)]
     Ask(#[from] AskError),
+    #[error(transparent)]
+    Customers(#[from] customers::Error),
     #[error(transparent)]
     Trust(#[from] trust::Error),
     #[error(transparent)]
@@ -67,12 +109,25 @@ impl From<Error> for ApiError {
         use lineman_common::error::ErrorCode;
         match error {
             Error::NotFound => Self::not_found("consent"),
-            Error::WrongState(..) | Error::Lapsed(_) | Error::FaultOver => Self::conflict(error.to_string()),
+            Error::NoStanding => Self::not_found("standing statement"),
+            Error::WrongState(..)
+            | Error::StandingOver(_)
+            | Error::IdTaken(_)
+            | Error::Lapsed(_)
+            | Error::FaultOver
+            | Error::SamePerson(_)
+            | Error::SameKey(_) => Self::conflict(error.to_string()),
             Error::NoEquipment | Error::OtherCustomer | Error::NoReason => Self::invalid(error.to_string()),
             Error::NotInRoster(_) => Self::forbidden(error.to_string()),
-            Error::NotAsChallenged(_) | Error::Refused(_) => Self::new(ErrorCode::StatementRefused, error.to_string()),
+            Error::NotAsChallenged(_)
+            | Error::BeyondPolicy(_)
+            | Error::NotCovered(_)
+            | Error::NothingInCommon { .. }
+            | Error::BadStanding(_)
+            | Error::Refused(_) => Self::new(ErrorCode::StatementRefused, error.to_string()),
             Error::NoChallenge => Self::new(ErrorCode::AgentRefused, error.to_string()),
             Error::Ask(error) => error.into(),
+            Error::Customers(error) => error.into(),
             Error::Trust(error) => error.into(),
             Error::Faults(error) => error.into(),
             Error::Equipment(error) => error.into(),
@@ -91,175 +146,55 @@ fn checked_reason(reason: &Printable) -> Result<(), Error> {
     if (1..=2000).contains(&reason.raw().trim().chars().count()) { Ok(()) } else { Err(Error::NoReason) }
 }
 
-// ---- Asking ---------------------------------------------------------------------------------------------------------
+// ---- Ends -----------------------------------------------------------------------------------------------------------
 
-/// First step of a request: the device issues a challenge for it.
-pub async fn challenge(
-    store: &Store,
-    links: &Links,
-    vendor_root: &VendorRoot,
-    actor: Actor,
-    new: NewChallenge,
-) -> Result<ChallengeReply, Error> {
-    let scope = actor.scope();
-    let vendor_root = vendor_root.clone();
-    let (fault, device, device_statement) = store
-        .read(move |db| -> Result<_, Error> {
-            let fault = faults::get(db, &scope, &FaultReference::Number(new.fault))?;
-            let name = new.equipment.or_else(|| fault.equipment.clone()).ok_or(Error::NoEquipment)?;
-            let device = equipment::find(db, &scope, &EquipmentReference::Name(name))?;
-            let roster = trust::roster(db, &vendor_root)?;
-            if roster.level(actor.name.as_str()).is_none() {
-                return Err(Error::NotInRoster(actor.name.to_string()));
-            }
-            let (signed, _) = trust::device_statement(db, device.id)?;
-            Ok(((fault, actor), device, signed))
-        })
-        .await?;
-    let (fault, actor) = fault;
-    if fault.status.is_over() {
-        return Err(Error::FaultOver);
-    }
-    if fault.customer != device.name.customer {
-        return Err(Error::OtherCustomer);
-    }
-    let id = ConsentId::new();
-    let Answer::Challenge { challenge, lapses_at, policy } = links.ask(device.id, Order::Challenge { consent: id }).await? else {
-        return Err(Error::NoChallenge);
-    };
-    let reply = ChallengeReply { id, fault: fault.number, device: device.name.clone(), challenge, lapses_at, policy, device_statement };
-    store.write(move |tx| sql::insert(tx, id, &device, fault.id, actor.name.as_str(), lapses_at).map_err(Error::from)).await?;
-    Ok(reply)
-}
-
-/// The signed request arrives; now the customer is asked.
-pub fn request(tx: &mut Tx<'_>, actor: &Actor, signed: &Signed, vendor_root: &VendorRoot) -> Result<ConsentView, Error> {
-    let roster = trust::roster(tx, vendor_root)?;
-    let request = Request::verify(signed, &roster, tx.now())?;
-    let known = get(tx, &actor.scope(), request.id)?;
-    if known.state != ConsentState::Challenged {
-        return Err(Error::WrongState(known.state, "requested"));
-    }
-    if tx.now() >= known.lapses_at {
-        return Err(Error::Lapsed(known.lapses_at));
-    }
-    let (_, statement) = trust::device_statement(tx, sql::device_of(tx, known.id)?)?;
-    for (same, what) in [
-        (request.engineer == known.engineer && request.engineer == actor.name, "engineer"),
-        (request.device == known.device, "device"),
-        (request.fault == known.fault, "fault"),
-        (request.host_key == statement.host_key_fingerprint(), "host key"),
-    ] {
-        if !same {
-            return Err(Error::NotAsChallenged(what));
-        }
-    }
-    sql::set_requested(tx, &request, signed)?;
-    let text =
-        format!("{} asks for {} on {} for {} s: {}", request.engineer, request.doors, request.device, request.duration_s, request.reason);
-    tell(tx, known.id, New::of(Kind::ConsentRequested, actor, text))?;
-    get(tx, &Scope::All, known.id)
-}
-
-// ---- Deciding -------------------------------------------------------------------------------------------------------
-
-/// The carrier's signed consent arrives; the device is told, and decides.
-pub fn approve(tx: &mut Tx<'_>, actor: &Actor, id: ConsentId, signed: &Signed) -> Result<ConsentView, Error> {
-    let known = open_request(tx, actor, id, "approved")?;
-    let request = known.request.ok_or(Error::NotFound)?;
-    let consent = Consent::read_unverified(signed)?;
-    signed.signing_key("consent", lineman_common::statement::Namespace::Consent)?;
-    consent.check_fits(&sql::requested(tx, id)?, &request.text)?;
-    sql::set_approved(tx, &consent, signed)?;
-    agents::order(tx, sql::device_of(tx, id)?, &Order::Consent { request, consents: vec![signed.clone()] })?;
-    let text = format!("{} approved {} for {} s", consent.approver, consent.doors, consent.duration_s);
-    tell(tx, id, New::of(Kind::ConsentApproved, actor, text))?;
-    get(tx, &Scope::All, id)
-}
-
-pub fn refuse(tx: &mut Tx<'_>, actor: &Actor, id: ConsentId, reason: &Printable) -> Result<ConsentView, Error> {
-    checked_reason(reason)?;
-    open_request(tx, actor, id, "refused")?;
-    sql::set_refused(tx, id, actor.name.as_str(), reason.raw())?;
-    tell(tx, id, New::of(Kind::ConsentRefused, actor, format!("refused: {reason}")))?;
-    get(tx, &Scope::All, id)
-}
-
-fn open_request(db: &Db<'_>, actor: &Actor, id: ConsentId, what: &'static str) -> Result<ConsentView, Error> {
-    let known = get(db, &actor.scope(), id)?;
-    if known.state != ConsentState::Requested {
-        return Err(Error::WrongState(known.state, what));
-    }
-    if db.now() >= known.lapses_at {
-        return Err(Error::Lapsed(known.lapses_at));
-    }
-    Ok(known)
-}
-
-/// Takes a consent back, also in the middle of a session.
-pub fn revoke(tx: &mut Tx<'_>, actor: &Actor, id: ConsentId, reason: &Printable) -> Result<ConsentView, Error> {
-    checked_reason(reason)?;
-    let known = get(tx, &actor.scope(), id)?;
-    if !matches!(known.state, ConsentState::Approved | ConsentState::Live) {
-        return Err(Error::WrongState(known.state, "revoked"));
-    }
-    end(tx, id, EndReason::Revoked)?;
-    tell(tx, id, New::of(Kind::ConsentRevoked, actor, format!("revoked: {reason}")))?;
-    get(tx, &Scope::All, id)
-}
-
+/// Ends what was allowed; the device is told, now or as soon as it can be.
 fn end(tx: &mut Tx<'_>, id: ConsentId, reason: EndReason) -> Result<(), Error> {
     sql::set_ended(tx, id, reason)?;
     agents::order(tx, sql::device_of(tx, id)?, &Order::EndConsent { consent: id, reason })?;
     Ok(())
 }
 
-// ---- What the device says -------------------------------------------------------------------------------------------
-
-/// The device has checked a consent that was sent to it.
-pub fn device_answered(tx: &mut Tx<'_>, device: &Known, request: &Signed, outcome: &Outcome) -> Result<(), Error> {
-    let id = Request::read_unverified(request)?.id;
-    let known = get(tx, &Scope::All, id)?;
-    if known.state != ConsentState::Approved || sql::device_of(tx, id)? != device.id {
-        return Ok(());
-    }
-    let actor = format!("agent:{}", device.name);
-    let event = match outcome {
-        Outcome::Done { answer: Answer::ConsentLive { until } } => {
-            sql::set_live(tx, id, *until)?;
-            New::of(Kind::ConsentLive, actor, format!("verified on the device; live until {until}"))
-        }
-        Outcome::Done { .. } => return Ok(()),
-        Outcome::Refused { reason } => {
-            sql::set_refused_by_device(tx, id, reason)?;
-            New::of(Kind::ConsentRefusedByDevice, actor, format!("the device refuses the consent: {}", Printable::from(reason.as_str())))
-        }
-    };
-    tell(tx, id, event)
-}
-
-/// The device ended a consent: its time was up, or somebody there ended it.
-pub fn device_ended(tx: &mut Tx<'_>, device: &Known, at: Timestamp, id: ConsentId, reason: EndReason) -> Result<(), Error> {
-    let Ok(known) = get(tx, &Scope::All, id) else { return Ok(()) };
-    if sql::device_of(tx, id)? != device.id || !matches!(known.state, ConsentState::Approved | ConsentState::Live) {
-        return Ok(());
-    }
-    sql::set_ended(tx, id, reason)?;
-    tell(tx, id, New::of(Kind::ConsentEnded, format!("agent:{}", device.name), format!("consent ended: {reason}")).at(at))
-}
-
-// ---- The rest -------------------------------------------------------------------------------------------------------
-
-/// Hears of faults that are over: their consents end.
+/// Hears of faults that are over (what was allowed for them ends), of customers that were stopped (everything ends), and of devices
+/// that enrolled anew (they have forgotten which standing statements were taken back).
 pub fn hear(tx: &mut Tx<'_>, event: &Appended) -> Result<(), ListenerError> {
     let over = matches!(event.kind, Kind::FaultClosed | Kind::FaultRejected | Kind::FaultCancelled | Kind::FaultDuplicate);
-    let Some(fault) = event.fault.filter(|_| over) else { return Ok(()) };
+    if let Some(fault) = event.fault.filter(|_| over) {
+        end_with_fault(tx, fault)?;
+        standing::end_with_fault(tx, fault)?;
+    }
+    if let Some(customer) = event.customer.filter(|_| event.kind == Kind::CustomerStopped) {
+        end_all(tx, customer, &event.actor)?;
+    }
+    if let (Kind::Enrolled, Some(customer), Some(device)) = (event.kind, event.customer, event.equipment) {
+        standing::remind(tx, customer, device)?;
+    }
+    Ok(())
+}
+
+fn end_with_fault(tx: &mut Tx<'_>, fault: FaultId) -> Result<(), Error> {
     for (id, state) in sql::open_of_fault(tx, fault)? {
         if matches!(state, ConsentState::Approved | ConsentState::Live) {
             end(tx, id, EndReason::FaultClosed)?;
             tell(tx, id, New::of(Kind::ConsentEnded, "system", "consent ended: its fault is over"))?;
         } else {
             sql::set_lapsed(tx, id)?;
+        }
+    }
+    Ok(())
+}
+
+/// The customer is stopped: whatever is under way ends, and stays ended when the stop is taken back.
+fn end_all(tx: &mut Tx<'_>, customer: CustomerId, by: &str) -> Result<(), Error> {
+    for (id, state) in sql::open_of_customer(tx, customer)? {
+        if matches!(state, ConsentState::Approved | ConsentState::Live) {
+            end(tx, id, EndReason::Stopped)?;
+            tell(tx, id, New::of(Kind::ConsentEnded, by, "consent ended: everything of the customer is stopped"))?;
+        } else {
+            sql::set_ended(tx, id, EndReason::Stopped)?;
+            if state == ConsentState::Requested {
+                tell(tx, id, New::of(Kind::ConsentLapsed, by, "the request ended: everything of the customer is stopped"))?;
+            }
         }
     }
     Ok(())
@@ -277,6 +212,8 @@ pub fn lapse(tx: &mut Tx<'_>) -> Result<usize, Error> {
     Ok(late.len())
 }
 
+// ---- Reading --------------------------------------------------------------------------------------------------------
+
 pub fn get(db: &Db<'_>, scope: &Scope, id: ConsentId) -> Result<ConsentView, Error> {
     sql::get(db, scope, id)?.ok_or(Error::NotFound)
 }
@@ -285,16 +222,51 @@ pub fn list(db: &Db<'_>, scope: &Scope, fault: Option<FaultId>, state: Option<Co
     sql::list(db, scope, fault, state)
 }
 
-/// A consent with all that it takes to check it.
+/// A consent with all that it takes to check it offline. While it waits for an answer these are the newest roster and device statement,
+/// which the approver checks it against; afterwards those that counted when it was decided.
 pub fn evidence(db: &Db<'_>, scope: &Scope, id: ConsentId) -> Result<ConsentView, Error> {
     let view = get(db, scope, id)?;
-    let (statement, _) = trust::device_statement(db, sql::device_of(db, id)?)?;
-    Ok(ConsentView { roster: Some(trust::roster_signed(db)?), device_statement: Some(statement), ..view })
+    let (roster, device) = sql::decided(db, id)?;
+    let roster = match roster.map(|counter| trust::roster_of(db, counter)).transpose()?.flatten() {
+        Some(roster) => Some(roster),
+        None => there(trust::roster_signed(db))?,
+    };
+    let device = match device {
+        Some(statement) => Some(statement),
+        None => there(trust::device_statement(db, sql::device_of(db, id)?))?.map(|(signed, _)| signed),
+    };
+    Ok(ConsentView { roster, device_statement: device, ..view })
+}
+
+/// The device's statement as it was when this consent was decided.
+pub fn device_statement(db: &Db<'_>, id: ConsentId) -> Result<Option<Signed>, StoreError> {
+    Ok(sql::decided(db, id)?.1)
+}
+
+/// What nobody has signed or published yet is not there; the page says what is.
+fn there<T>(found: Result<T, trust::Error>) -> Result<Option<T>, Error> {
+    match found {
+        Ok(found) => Ok(Some(found)),
+        Err(error) if error.is_missing() => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Keeps what counts at the moment of a decision.
+fn note_decision(tx: &mut Tx<'_>, id: ConsentId) -> Result<(), Error> {
+    let roster = trust::published_roster(tx)?.map(|(counter, _)| counter);
+    let device = there(trust::device_statement(tx, sql::device_of(tx, id)?))?.map(|(signed, _)| signed);
+    Ok(sql::set_decided(tx, id, roster, device.as_ref())?)
 }
 
 /// The fault a consent belongs to.
 pub fn fault_of(db: &Db<'_>, id: ConsentId) -> Result<Option<FaultId>, StoreError> {
     sql::fault_of(db, id)
+}
+
+/// The live consents of grade `gateway` for this engineer on this device, with their signed requests, newest first.
+pub fn live_through_gateway(db: &Db<'_>, device: EquipmentId, engineer: &str) -> Result<Vec<(ConsentId, Signed)>, StoreError> {
+    sql::live_through_gateway(db, device, engineer)
 }
 
 fn tell(tx: &mut Tx<'_>, id: ConsentId, event: New) -> Result<(), Error> {

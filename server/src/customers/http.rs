@@ -1,6 +1,7 @@
 use axum::Json;
 use axum::extract::State;
-use lineman_common::api::{Customer, List, NewCustomer, NewSite, Site, Tier};
+use lineman_common::api::{Customer, List, NewCustomer, NewSite, Reason, Site, Tier};
+use lineman_common::name::CustomerCode;
 use lineman_common::people::Role;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -13,6 +14,8 @@ pub fn routes() -> OpenApiRouter<Store> {
         .routes(routes!(list_tiers))
         .routes(routes!(put_tier))
         .routes(routes!(list, add))
+        .routes(routes!(stop))
+        .routes(routes!(resume))
         .routes(routes!(list_sites, add_site))
 }
 
@@ -55,6 +58,36 @@ async fn list(actor: Actor, State(store): State<Store>) -> Result<Json<List<Cust
 async fn add(actor: Actor, State(store): State<Store>, Body(new): Body<NewCustomer>) -> Result<Json<Customer>, ApiError> {
     actor.must_be(&[Role::Admin], "add customers")?;
     store.write(move |tx| Ok(Json(super::add(tx, &actor, new)?))).await
+}
+
+fn code_of(text: &str) -> Result<CustomerCode, ApiError> {
+    text.parse().map_err(|_| super::Error::NotFound.into())
+}
+
+/// Stops everything of a customer: sessions and consents end, and none is taken (its NOC and approvers, duty managers, admin).
+#[utoipa::path(post, path = "/api/v1/customers/{customer}/stop", tag = "customers", params(("customer" = String, Path)), request_body = Reason, responses((status = 200, body = Customer)))]
+async fn stop(
+    actor: Actor,
+    State(store): State<Store>,
+    Path(customer): Path<String>,
+    Body(body): Body<Reason>,
+) -> Result<Json<Customer>, ApiError> {
+    actor.must_be(super::STOPPERS, "stop a customer's sessions")?;
+    let code = code_of(&customer)?;
+    store.write(move |tx| Ok(Json(super::stop(tx, &actor, &code, &body.reason)?))).await
+}
+
+/// Takes a stop back (the customer's own NOC and approvers). What it ended stays ended.
+#[utoipa::path(post, path = "/api/v1/customers/{customer}/resume", tag = "customers", params(("customer" = String, Path)), request_body = Reason, responses((status = 200, body = Customer)))]
+async fn resume(
+    actor: Actor,
+    State(store): State<Store>,
+    Path(customer): Path<String>,
+    Body(body): Body<Reason>,
+) -> Result<Json<Customer>, ApiError> {
+    actor.must_be(super::RESUMERS, "take a stop back: only the customer's own people do")?;
+    let code = code_of(&customer)?;
+    store.write(move |tx| Ok(Json(super::resume(tx, &actor, &code, &body.reason)?))).await
 }
 
 /// Sites.

@@ -1,11 +1,20 @@
 //! Customers (carriers), their sites, and the service tiers that set the clocks' targets.
+//!
+//! A customer has one switch that stops everything: [`stop`]. While it is thrown, no consent of the customer is live and none is
+//! taken; the rooms above hear of it as an event and ask [`check_running`]. Many may throw it, and only the customer's own people take
+//! it back.
 
 pub mod http;
 mod sql;
+#[cfg(test)]
+mod tests;
 
-use lineman_common::api::{Customer, NewCustomer, NewSite, Site, Tier};
+use lineman_common::Printable;
+use lineman_common::api::{Customer, NewCustomer, NewSite, Site, Stopped, Tier};
 use lineman_common::id::{CustomerId, SiteId};
 use lineman_common::name::CustomerCode;
+use lineman_common::people::Role;
+use serde_json::json;
 
 use crate::events::{self, Kind, New};
 use crate::store::{Db, StoreError, Tx};
@@ -27,19 +36,43 @@ pub enum Error {
     BadPosition,
     #[error("a {0} needs a name of 1 to 100 characters")]
     BadName(&'static str),
+    #[error("no such customer")]
+    NotFound,
+    #[error("a reason is needed, of 1 to 2000 characters")]
+    NoReason,
+    #[error("everything of {code} is stopped already, by {} since {}: {}", .stopped.by, .stopped.at, .stopped.reason)]
+    StoppedAlready { code: CustomerCode, stopped: Stopped },
+    #[error("nothing of {0} is stopped")]
+    NotStopped(CustomerCode),
+    #[error(transparent)]
+    Halted(#[from] Halted),
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error(transparent)]
     Events(#[from] events::Error),
 }
 
+/// Why nothing is taken for a customer now: who stopped it, since when, and why. The words are for whoever wants in.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "{} stopped everything of {code} at {}: {}; {code}'s own NOC or approver takes it back with `lineman customer resume {code}`",
+    .stopped.by, .stopped.at, .stopped.reason
+)]
+pub struct Halted {
+    pub code: CustomerCode,
+    pub stopped: Stopped,
+}
+
 impl From<Error> for ApiError {
     fn from(error: Error) -> Self {
         match error {
-            Error::CodeTaken(_) | Error::SiteTaken(_) => Self::conflict(error.to_string()),
-            Error::NoTier(_) | Error::NoCustomer(_) | Error::BadZone(_) | Error::BadPosition | Error::BadName(_) => {
+            Error::CodeTaken(_) | Error::SiteTaken(_) | Error::StoppedAlready { .. } | Error::NotStopped(_) | Error::Halted(_) => {
+                Self::conflict(error.to_string())
+            }
+            Error::NoTier(_) | Error::NoCustomer(_) | Error::BadZone(_) | Error::BadPosition | Error::BadName(_) | Error::NoReason => {
                 Self::invalid(error.to_string())
             }
+            Error::NotFound => Self::not_found("customer"),
             Error::Store(error) => error.into(),
             Error::Events(error) => error.into(),
         }
@@ -87,6 +120,54 @@ pub fn find(db: &Db<'_>, scope: &Scope, code: &CustomerCode) -> Result<Option<Cu
         Scope::All => true,
         Scope::Customer(own) => *own == customer.id,
     }))
+}
+
+// ---- The switch that stops everything -------------------------------------------------------------------------------
+
+/// Who may throw the switch. Stopping keeps people out, so many may.
+pub const STOPPERS: &[Role] = &[Role::Noc, Role::Approver, Role::DutyManager, Role::Admin];
+/// Who may take it back: the customer's own people only.
+pub const RESUMERS: &[Role] = &[Role::Noc, Role::Approver];
+
+/// Stops everything of a customer: who listens to the event ends its sessions and consents.
+pub fn stop(tx: &mut Tx<'_>, actor: &Actor, code: &CustomerCode, reason: &Printable) -> Result<Customer, Error> {
+    checked_reason(reason)?;
+    let customer = find(tx, &actor.scope(), code)?.ok_or(Error::NotFound)?;
+    if let Some(stopped) = customer.stopped {
+        return Err(Error::StoppedAlready { code: customer.code, stopped });
+    }
+    let stopped = Stopped { at: tx.now(), by: actor.name.clone(), reason: reason.clone() };
+    sql::set_stopped(tx, customer.id, Some(&stopped))?;
+    let event = New::of(Kind::CustomerStopped, actor, format!("everything of {code} is stopped: {reason}")).data(json!(stopped));
+    events::append(tx, event.customer(customer.id))?;
+    Ok(Customer { stopped: Some(stopped), ..customer })
+}
+
+/// Takes the stop back. What it ended stays ended.
+pub fn resume(tx: &mut Tx<'_>, actor: &Actor, code: &CustomerCode, reason: &Printable) -> Result<Customer, Error> {
+    checked_reason(reason)?;
+    let customer = find(tx, &actor.scope(), code)?.ok_or(Error::NotFound)?;
+    let Some(stopped) = customer.stopped else { return Err(Error::NotStopped(customer.code)) };
+    sql::set_stopped(tx, customer.id, None)?;
+    let text = format!("sessions of {code} are possible again, after {} had stopped everything: {reason}", stopped.by);
+    let data = json!({"by": actor.name, "reason": reason, "stopped": stopped});
+    events::append(tx, New::of(Kind::CustomerResumed, actor, text).data(data).customer(customer.id))?;
+    Ok(Customer { stopped: None, ..customer })
+}
+
+/// Who stopped everything of this customer, if somebody did.
+pub fn halted(db: &Db<'_>, customer: CustomerId) -> Result<Option<Halted>, StoreError> {
+    let found = sql::by_id(db, customer)?;
+    Ok(found.and_then(|customer| customer.stopped.map(|stopped| Halted { code: customer.code, stopped })))
+}
+
+/// Nothing that lets somebody in is taken while a customer is stopped.
+pub fn check_running(db: &Db<'_>, customer: CustomerId) -> Result<(), Error> {
+    halted(db, customer)?.map_or(Ok(()), |halted| Err(halted.into()))
+}
+
+fn checked_reason(reason: &Printable) -> Result<(), Error> {
+    if (1..=2000).contains(&reason.raw().trim().chars().count()) { Ok(()) } else { Err(Error::NoReason) }
 }
 
 pub fn add_site(tx: &mut Tx<'_>, actor: &Actor, new: NewSite) -> Result<Site, Error> {

@@ -1,5 +1,5 @@
 use lineman_common::Printable;
-use lineman_common::api::{Customer, Site, Tier};
+use lineman_common::api::{Customer, Site, Stopped, Tier};
 use lineman_common::id::CustomerId;
 use lineman_common::name::CustomerCode;
 use rusqlite::{OptionalExtension, Row, params};
@@ -24,13 +24,19 @@ pub fn tier_of(db: &Db<'_>, customer: CustomerId) -> Result<Tier, StoreError> {
     Ok(statement.query_row([Text(customer)], |row| Ok(row.get::<_, Json<Tier>>(0)?.0))?)
 }
 
+const CUSTOMER: &str = "SELECT id, code, name, tier, created_at, stopped_at, stopped_by, stopped_reason FROM customer";
+
 fn customer(row: &Row<'_>) -> rusqlite::Result<Customer> {
+    let stopped = match (row.get::<_, Option<At>>(5)?, row.get::<_, Option<Text<_>>>(6)?, row.get::<_, Option<String>>(7)?) {
+        (Some(At(at)), Some(Text(by)), Some(reason)) => Some(Stopped { at, by, reason: Printable::new(reason) }),
+        _ => None,
+    };
     Ok(Customer {
         id: row.get::<_, Text<_>>(0)?.0,
         code: row.get::<_, Text<_>>(1)?.0,
         name: Printable::new(row.get::<_, String>(2)?),
         tier: row.get(3)?,
-        stopped: None,
+        stopped,
         created_at: row.get::<_, At>(4)?.0,
     })
 }
@@ -47,13 +53,26 @@ pub fn insert(db: &Db<'_>, new: &Customer) -> Result<(), StoreError> {
 }
 
 pub fn by_code(db: &Db<'_>, code: &CustomerCode) -> Result<Option<Customer>, StoreError> {
-    let mut statement = db.sql().prepare_cached("SELECT id, code, name, tier, created_at FROM customer WHERE code = ?1")?;
-    Ok(statement.query_row([Text(code)], customer).optional()?)
+    Ok(db.sql().prepare_cached(&format!("{CUSTOMER} WHERE code = ?1"))?.query_row([Text(code)], customer).optional()?)
+}
+
+pub fn by_id(db: &Db<'_>, id: CustomerId) -> Result<Option<Customer>, StoreError> {
+    Ok(db.sql().prepare_cached(&format!("{CUSTOMER} WHERE id = ?1"))?.query_row([Text(id)], customer).optional()?)
+}
+
+pub fn set_stopped(db: &Db<'_>, id: CustomerId, stopped: Option<&Stopped>) -> Result<(), StoreError> {
+    let sql = "UPDATE customer SET stopped_at = ?2, stopped_by = ?3, stopped_reason = ?4 WHERE id = ?1";
+    db.sql().prepare_cached(sql)?.execute(params![
+        Text(id),
+        stopped.map(|stopped| At(stopped.at)),
+        stopped.map(|stopped| Text(&stopped.by)),
+        stopped.map(|stopped| stopped.reason.raw())
+    ])?;
+    Ok(())
 }
 
 pub fn list(db: &Db<'_>, scope: &Scope) -> Result<Vec<Customer>, StoreError> {
-    let sql = "SELECT id, code, name, tier, created_at FROM customer WHERE ?1 IS NULL OR id = ?1 ORDER BY code";
-    let mut statement = db.sql().prepare_cached(sql)?;
+    let mut statement = db.sql().prepare_cached(&format!("{CUSTOMER} WHERE ?1 IS NULL OR id = ?1 ORDER BY code"))?;
     Ok(statement.query_map([scope.customer()], customer)?.collect::<Result<_, _>>()?)
 }
 

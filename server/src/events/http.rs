@@ -114,7 +114,7 @@ impl Tail {
                 () = &mut beat => return Some(false),
                 nudge = self.nudges.recv() => match nudge {
                     Ok(Nudge::Events) | Err(RecvError::Lagged(_)) => return Some(true),
-                    Ok(Nudge::Orders(_)) => {}
+                    Ok(Nudge::Orders(_) | Nudge::Recorded(_)) => {}
                     Err(RecvError::Closed) => return None,
                 },
             }

@@ -1,5 +1,10 @@
-//! The jump: an SSH server that does one thing, `direct-tcpip` to a device's name.
+//! The SSH server that engineers come to. It does one of two things, by the user name that they sign in under:
+//!
+//! - any name: `direct-tcpip` to a device's name, for `ssh -J`. SSH runs end to end, unreadable here.
+//! - a device's own name (`ssh -p 2222 ne-1.jw.ne@centre`): session channels on that device, for consents of grade `gateway`
+//!   (`proxy`), and nothing else.
 
+use std::collections::HashSet;
 use std::net::{Shutdown, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,7 +14,7 @@ use lineman_common::link::Order;
 use lineman_common::name::NeName;
 use lineman_common::statement::sig;
 use russh::server::{Auth, ChannelOpenHandle, Config, Handler, Msg, PublicKeyOffer, Session, VerifiedPublicKey, run_stream};
-use russh::{Channel, ChannelOpenFailure, Disconnect, MethodKind, MethodSet, Preferred, SshId, compression};
+use russh::{Channel, ChannelId, ChannelOpenFailure, Disconnect, MethodKind, MethodSet, Preferred, Pty, SshId, compression};
 use ssh_key::{PrivateKey, PublicKey};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
@@ -17,8 +22,11 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::Legs;
+use super::pipe;
+use super::proxy::Visit;
 use super::relay::relay;
 use crate::agents::{self, AskError, Links};
+use crate::customers;
 use crate::equipment::{self, Known, Reference};
 use crate::store::Store;
 use crate::trust::{self, VendorRoot};
@@ -42,6 +50,8 @@ pub struct Jump {
     pub links: Links,
     pub legs: Legs,
     pub vendor_root: Arc<VendorRoot>,
+    /// Signs in on devices, for consents of grade `gateway`.
+    pub client_key: Arc<PrivateKey>,
     pub stop: CancellationToken,
     pub tasks: TaskTracker,
 }
@@ -92,7 +102,7 @@ async fn connection(jump: Jump, config: Arc<Config>, stream: TcpStream, peer: So
     let _ = stream.set_nodelay(true);
     let Ok((stream, socket)) = with_handle(stream) else { return };
     let known = CancellationToken::new();
-    let handler = Engineer { jump, peer, name: None, key: None, known: known.clone() };
+    let handler = Engineer { jump, peer, name: None, key: None, known: known.clone(), visit: None, started: HashSet::new() };
     let Ok(Ok(mut session)) = tokio::time::timeout(SIGN_IN_PATIENCE, run_stream(config, stream, handler)).await else { return };
     let handle = session.handle();
     let signed_in = tokio::select! {
@@ -129,6 +139,23 @@ struct Engineer {
     key: Option<String>,
     /// Cancelled when the engineer has signed in.
     known: CancellationToken,
+    /// Who signed in under a device's name visits that device through here.
+    visit: Option<Arc<Visit>>,
+    /// Channels that have started something: a second start on one is refused.
+    started: HashSet<ChannelId>,
+}
+
+impl Drop for Engineer {
+    fn drop(&mut self) {
+        if let Some(visit) = &self.visit {
+            visit.left();
+        }
+    }
+}
+
+/// RFC 4254's "administratively prohibited", with words that stock `ssh` prints.
+pub fn prohibited(reason: String) -> ChannelOpenFailure {
+    ChannelOpenFailure::Other { code: PROHIBITED, reason }
 }
 
 impl Engineer {
@@ -145,6 +172,11 @@ impl Engineer {
             None
         })
     }
+
+    /// Answers a start: once per channel.
+    fn start(&mut self, channel: ChannelId, session: &mut Session) -> Result<(), russh::Error> {
+        if self.started.insert(channel) { session.channel_success(channel) } else { session.channel_failure(channel) }
+    }
 }
 
 impl Handler for Engineer {
@@ -154,23 +186,32 @@ impl Handler for Engineer {
         Ok(if self.in_roster(offer.public_key).await.is_some() { Auth::Accept } else { Auth::reject() })
     }
 
-    async fn auth_publickey(&mut self, _user: &str, key: VerifiedPublicKey<'_>) -> Result<Auth, Self::Error> {
+    async fn auth_publickey(&mut self, user: &str, key: VerifiedPublicKey<'_>) -> Result<Auth, Self::Error> {
         let Some(name) = self.in_roster(key.public_key).await else { return Ok(Auth::reject()) };
         tracing::info!(engineer = %name, peer = %self.peer, "at the gateway");
+        let key = sig::fingerprint(key.public_key).to_string();
+        let device: Option<NeName> = user.parse().ok();
+        self.visit = device.map(|device| Arc::new(Visit::new(self.jump.clone(), device, name.clone(), key.clone())));
         self.name = Some(name);
-        self.key = Some(sig::fingerprint(key.public_key).to_string());
+        self.key = Some(key);
         self.known.cancel();
         Ok(Auth::Accept)
     }
 
     async fn channel_open_session(
         &mut self,
-        _channel: Channel<Msg>,
+        channel: Channel<Msg>,
         reply: ChannelOpenHandle,
-        _session: &mut Session,
+        session: &mut Session,
     ) -> Result<(), Self::Error> {
-        let reason = "this is a gateway and has no shell: use `ssh -J centre ne-1.jw.ne`, or `lineman ssh`".to_owned();
-        reply.reject(ChannelOpenFailure::Other { code: PROHIBITED, reason }).await;
+        if let Some(visit) = &self.visit {
+            let (visit, handle) = (Arc::clone(visit), session.handle());
+            self.jump.tasks.spawn(async move { visit.channel(channel, reply, handle).await });
+        } else {
+            let reason = "this is a gateway and has no shell: use `ssh -J centre ne-1.jw.ne`, or `lineman ssh`; with a consent of \
+                          grade gateway also `ssh -p PORT ne-1.jw.ne@centre`";
+            reply.reject(prohibited(reason.to_owned())).await;
+        }
         Ok(())
     }
 
@@ -185,6 +226,11 @@ impl Handler for Engineer {
         _session: &mut Session,
     ) -> Result<(), Self::Error> {
         let (Some(name), Some(key)) = (self.name.clone(), self.key.clone()) else { return Ok(()) };
+        if self.visit.is_some() {
+            let reason = "signed in under a device's name, there are no forwards: use `ssh -J centre` for them".to_owned();
+            reply.reject(prohibited(reason)).await;
+            return Ok(());
+        }
         let (jump, host) = (self.jump.clone(), host.to_owned());
         self.jump.tasks.spawn(async move {
             match jump.open(&host, port, key).await {
@@ -197,30 +243,108 @@ impl Handler for Engineer {
                 }
                 Err(reason) => {
                     tracing::info!(engineer = %name, device = %Printable::from(host.as_str()), %reason, "refused");
-                    reply.reject(ChannelOpenFailure::Other { code: PROHIBITED, reason }).await;
+                    reply.reject(prohibited(reason)).await;
                 }
             }
         });
         Ok(())
     }
+
+    // ---- Of a visit: answers at once, as SSH matches them by order; what was asked goes to the device with the channel's messages.
+
+    async fn channel_close(&mut self, channel: ChannelId, _session: &mut Session) -> Result<(), Self::Error> {
+        self.started.remove(&channel);
+        Ok(())
+    }
+
+    async fn pty_request(
+        &mut self,
+        channel: ChannelId,
+        _term: &str,
+        _cols: u32,
+        _rows: u32,
+        _width: u32,
+        _height: u32,
+        _modes: &[(Pty, u32)],
+        session: &mut Session,
+    ) -> Result<(), Self::Error> {
+        session.channel_success(channel)
+    }
+
+    async fn env_request(&mut self, channel: ChannelId, _name: &str, _value: &str, session: &mut Session) -> Result<(), Self::Error> {
+        session.channel_success(channel)
+    }
+
+    async fn shell_request(&mut self, channel: ChannelId, session: &mut Session) -> Result<(), Self::Error> {
+        self.start(channel, session)
+    }
+
+    async fn exec_request(&mut self, channel: ChannelId, _command: &[u8], session: &mut Session) -> Result<(), Self::Error> {
+        self.start(channel, session)
+    }
+
+    async fn subsystem_request(&mut self, channel: ChannelId, name: &str, session: &mut Session) -> Result<(), Self::Error> {
+        if name == pipe::SFTP { self.start(channel, session) } else { session.channel_failure(channel) }
+    }
+
+    async fn x11_request(
+        &mut self,
+        channel: ChannelId,
+        _single: bool,
+        _protocol: &str,
+        _cookie: &str,
+        _screen: u32,
+        session: &mut Session,
+    ) -> Result<(), Self::Error> {
+        session.channel_failure(channel)
+    }
+
+    async fn window_change_request(
+        &mut self,
+        channel: ChannelId,
+        _cols: u32,
+        _rows: u32,
+        _width: u32,
+        _height: u32,
+        session: &mut Session,
+    ) -> Result<(), Self::Error> {
+        session.channel_success(channel)
+    }
+}
+
+/// A device, and when it was last heard of.
+pub struct Found {
+    pub device: Known,
+    seen: Option<jiff::Timestamp>,
 }
 
 impl Jump {
-    /// A leg to the device, or the reason why not, for the engineer to read.
-    async fn open(&self, host: &str, port: u32, key: String) -> Result<tokio::net::TcpStream, String> {
+    /// A leg to the device for `ssh -J`, or the reason why not, for the engineer to read.
+    async fn open(&self, host: &str, port: u32, key: String) -> Result<TcpStream, String> {
         if port != 22 {
             return Err(format!("only port 22 of a device can be reached through here, not {port}"));
         }
         let name: NeName = host.parse().map_err(|e: lineman_common::name::BadName| e.to_string())?;
+        let found = self.find(&name).await?;
+        self.leg(&found, |ticket| Order::Open { key, ticket, consent: None }).await
+    }
+
+    pub async fn find(&self, name: &NeName) -> Result<Found, String> {
+        let name = name.clone();
         let find = move |db: &crate::store::Db<'_>| -> Result<_, equipment::Error> {
             let device = equipment::find(db, &Scope::All, &Reference::Name(name))?;
             let seen = agents::last_seen(db, device.id)?;
-            Ok((device, seen))
+            let halted = customers::halted(db, device.customer)?;
+            Ok((Found { device, seen }, halted))
         };
-        let (device, seen): (Known, _) = self.store.read(find).await.map_err(|e| e.to_string())?;
+        let (found, halted) = self.store.read(find).await.map_err(|e| e.to_string())?;
+        halted.map_or(Ok(found), |halted| Err(halted.to_string()))
+    }
+
+    /// Asks the device, which dials when it agrees.
+    pub async fn leg(&self, Found { device, seen }: &Found, order: impl FnOnce(String) -> Order) -> Result<TcpStream, String> {
         let mut expected = self.legs.expect();
-        let order = Order::Open { key, ticket: expected.ticket.clone(), consent: None };
-        match self.links.ask(device.id, order).await {
+        match self.links.ask(device.id, order(expected.ticket.clone())).await {
             Ok(_) => expected.arrival().await.ok_or_else(|| format!("{} agreed, but did not dial", device.name)),
             Err(AskError::Refused(reason)) => Err(format!("{} refuses: {}", device.name, Printable::from(reason))),
             Err(AskError::Offline) => Err(match seen {

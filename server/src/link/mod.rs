@@ -5,6 +5,7 @@
 //! sequence number that makes them count once; the store's group commit puts the reports of all agents that come at the same
 //! time on disk in one flush. Orders go out ahead of acknowledgements.
 
+mod answers;
 mod reports;
 
 use std::collections::HashMap;
@@ -16,15 +17,13 @@ use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
 use axum::response::Response;
 use axum::routing::get;
 use axum::{Extension, Router};
-use lineman_common::Printable;
-use lineman_common::link::{FromAgent, Hello, MAX_FRAME_BYTES, Order, Outcome, PROTOCOL, RecordingFrame, SILENCE_S, Stream, ToAgent};
+use lineman_common::link::{FromAgent, Hello, MAX_FRAME_BYTES, Outcome, PROTOCOL, RecordingFrame, SILENCE_S, Stream, ToAgent};
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::agents::{self, Ask, Links, Registration};
-use crate::consents;
 use crate::equipment::{self, Known, Reference};
 use crate::health::Samples;
 use crate::sessions;
@@ -72,8 +71,16 @@ async fn serve(door: Arc<Door>, device: Known, key: String, mut socket: WebSocke
         Err(why) => why,
         Ok(hello) => {
             let registration = door.links.register(device.id);
-            let mut link =
-                Link { door: door.clone(), device: device.clone(), key, hello, orders: HashMap::new(), next_order: 1 << 48, sent: 0 };
+            let mut link = Link {
+                door: door.clone(),
+                device: device.clone(),
+                key,
+                hello,
+                orders: HashMap::new(),
+                next_order: 1 << 48,
+                sent: 0,
+                no_room: false,
+            };
             let why = match link.welcome(&mut socket).await {
                 Ok(()) => link.run(&mut socket, registration).await,
                 Err(why) => why,
@@ -111,6 +118,8 @@ enum Gone {
     Stopping,
     #[error("the agent said what can't be read: {0}")]
     Unreadable(String),
+    #[error("there is room for recordings again")]
+    RoomAgain,
     #[error("the server could not store what it was told")]
     NotStored,
 }
@@ -153,6 +162,8 @@ struct Link {
     next_order: u64,
     /// The newest order of the outbox that was sent on this link.
     sent: u64,
+    /// There was no room for a chunk of a recording: none is taken on this link any more.
+    no_room: bool,
 }
 
 impl Link {
@@ -204,8 +215,12 @@ impl Link {
     }
 
     async fn ping(&self, socket: &mut WebSocket) -> Result<(), Gone> {
-        let id = self.device.id;
+        let (id, customer) = (self.device.id, self.device.customer);
         self.door.store.write(move |tx| agents::seen(tx, id).map_err(ApiError::from)).await?;
+        // The agent sends again what was not acknowledged when it comes back.
+        if self.no_room && !self.door.store.read(move |db| sessions::quota::is_full(db, customer).map_err(ApiError::from)).await? {
+            return Err(Gone::RoomAgain);
+        }
         Ok(socket.send(Message::Ping(axum::body::Bytes::new())).await?)
     }
 
@@ -243,7 +258,13 @@ impl Link {
             },
             Message::Binary(bytes) => {
                 let frame = RecordingFrame::decode(&bytes).ok_or_else(|| Gone::Unreadable("a short recording frame".into()))?;
-                reports::recording(&self.door.store, &self.device, self.hello.epoch, frame.seq, frame.line.to_vec()).await?;
+                // Later chunks would acknowledge the one that there was no room for.
+                if self.no_room
+                    || !reports::recording(&self.door.store, &self.device, self.hello.epoch, frame.seq, frame.line.to_vec()).await?
+                {
+                    self.no_room = true;
+                    return Ok(());
+                }
                 send(socket, &ToAgent::Ack { stream: Stream::Recording, seq: frame.seq }).await
             }
             Message::Close(_) => Err(Gone::Closed),
@@ -268,24 +289,7 @@ impl Link {
             return Ok(());
         }
         let device = self.device.clone();
-        let job = move |tx: &mut crate::store::Tx<'_>| -> Result<(), ApiError> {
-            let order = agents::waiting_order(tx, device.id, id)?;
-            if let Some(Order::Consent { request, .. }) = &order {
-                consents::device_answered(tx, &device, request, &outcome)?;
-            }
-            // An end that a device could not carry out is not done: it is sent again on the next link.
-            let must_happen = match order {
-                Some(Order::EndConsent { .. }) => true,
-                Some(Order::KillSession { session, .. }) => sessions::is_live(tx, session)?,
-                _ => false,
-            };
-            if must_happen && let Outcome::Refused { reason } = &outcome {
-                let reason = Printable::from(reason.as_str());
-                tracing::warn!(agent.id = %device.name, %reason, "the device could not end what it was told to end");
-                return Ok(());
-            }
-            Ok(agents::answered(tx, device.id, id)?)
-        };
+        let job = move |tx: &mut crate::store::Tx<'_>| answers::take(tx, &device, id, &outcome);
         Ok(self.door.store.write(job).await?)
     }
 }

@@ -2,11 +2,23 @@
 //!
 //! Everything here is what devices report. The recording's chunks are signed on the device and stored as they came; the
 //! server never rewrites them, and looking at one is itself an event.
+//!
+//! Transcripts and keyframes are derived from chunks ([`digest`]), for searching ([`search`]) and seeking: they help people to find the
+//! place, and prove nothing. Watching a live session ([`watch`]) is reading its recording as it comes.
 
+pub mod digest;
 pub mod http;
+pub mod quota;
+mod search;
 mod sql;
+#[cfg(test)]
+pub mod testing;
+#[cfg(test)]
+mod tests;
+mod watch;
 
-use lineman_common::api::{Session, SessionState};
+use jiff::SignedDuration;
+use lineman_common::api::{Keyframe, Session, SessionState};
 use lineman_common::id::{FaultId, SessionId};
 use lineman_common::link::{Order, SessionEnded, SessionOpened};
 use lineman_common::recording::ChunkHeader;
@@ -16,9 +28,9 @@ use serde_json::json;
 use crate::agents;
 use crate::consents;
 use crate::equipment::Known;
-use crate::events::{Kind, New};
+use crate::events::{self, Kind, New};
 use crate::faults;
-use crate::store::{Db, StoreError, Tx};
+use crate::store::{Db, Nudge, StoreError, Tx};
 use crate::trust;
 use crate::web::{Actor, ApiError, Scope};
 
@@ -30,10 +42,18 @@ pub enum Error {
     Ended,
     #[error("the device sent a recording chunk that can't be read")]
     BadChunk,
-    #[error("the recording is larger than {} GiB: what comes after is not kept", MOST_RECORDED_BYTES >> 30)]
-    TooMuch,
+    #[error("there is no room for more of the recording of {0}")]
+    Full(SessionId),
+    #[error("a quota is at least 2097152 bytes (2 MiB)")]
+    BadQuota,
+    #[error("no such customer")]
+    NoCustomer,
+    #[error("a search text has 1 to 200 characters, and none of them is a control character")]
+    BadQuery,
     #[error(transparent)]
     Trust(#[from] trust::Error),
+    #[error(transparent)]
+    Events(#[from] events::Error),
     #[error(transparent)]
     Faults(#[from] faults::Error),
     #[error(transparent)]
@@ -44,8 +64,10 @@ impl From<Error> for ApiError {
     fn from(error: Error) -> Self {
         match error {
             Error::NotFound => Self::not_found("session"),
+            Error::NoCustomer => Self::not_found("customer"),
             Error::Ended => Self::conflict(error.to_string()),
-            Error::BadChunk | Error::TooMuch => Self::invalid(error.to_string()),
+            Error::BadChunk | Error::Full(_) | Error::BadQuota | Error::BadQuery => Self::invalid(error.to_string()),
+            Error::Events(error) => error.into(),
             Error::Trust(error) => error.into(),
             Error::Faults(error) => error.into(),
             Error::Store(error) => error.into(),
@@ -53,10 +75,8 @@ impl From<Error> for ApiError {
     }
 }
 
-/// A recording's largest size here. What a device sends beyond it shows as missing chunks.
-const MOST_RECORDED_BYTES: u64 = 4 << 30;
-/// Chunks may come a little before the session's opening does.
-const MOST_EARLY_BYTES: u64 = 16 << 20;
+/// Looking at a recording again within this time is the same look: it is told once.
+const SAME_LOOK: SignedDuration = SignedDuration::from_mins(10);
 
 /// The device let an engineer in.
 pub fn opened(tx: &mut Tx<'_>, device: &Known, opened: &SessionOpened) -> Result<(), Error> {
@@ -95,22 +115,27 @@ pub fn ended(tx: &mut Tx<'_>, device: &Known, ended: &SessionEnded) -> Result<()
         );
         let event = New::of(Kind::SessionEnded, format!("agent:{}", device.name), text).at(ended.at);
         faults::tell(tx, fault, event.data(json!({"session": ended.session, "reason": ended.reason, "chunks": ended.chunks, "head_sha256": ended.head_sha256, "summary": summary})))?;
+        tx.nudge(Nudge::Recorded(ended.session));
     }
     Ok(())
 }
 
 /// Stores one chunk of a recording, as it came. Which session and place it has is read from its own header; whether it is true is
-/// for those who verify.
+/// for those who verify. [`Error::Full`] when there is no room for it.
 pub fn store_chunk(tx: &mut Tx<'_>, device: &Known, line: &[u8]) -> Result<(), Error> {
     let line = std::str::from_utf8(line).map_err(|_| Error::BadChunk)?;
     let chunk: Signed = serde_json::from_str(line).map_err(|_| Error::BadChunk)?;
     let head = chunk.text.split('\n').next().unwrap_or_default();
     let header: ChunkHeader = serde_json::from_str(head).map_err(|_| Error::BadChunk)?;
-    let most = if sql::fault_of(tx, device, header.session)?.is_some() { MOST_RECORDED_BYTES } else { MOST_EARLY_BYTES };
-    if sql::recorded_bytes(tx, device, header.session)? + line.len() as u64 > most {
-        return Err(Error::TooMuch);
+    // A line end in JSON stands between its parts only. The file is one chunk a line.
+    let line = line.replace(['\r', '\n'], " ");
+    let bytes = line.len() as u64;
+    quota::check(tx, device, header.session, bytes)?;
+    if sql::insert_chunk(tx, device, header.session, header.chunk, &line)? {
+        quota::count(tx, device, header.session, bytes)?;
+        tx.nudge(Nudge::Recorded(header.session));
     }
-    Ok(sql::insert_chunk(tx, device, header.session, header.chunk, line)?)
+    Ok(())
 }
 
 pub fn list(db: &Db<'_>, scope: &Scope, fault: Option<FaultId>, state: Option<SessionState>) -> Result<Vec<Session>, StoreError> {
@@ -126,20 +151,61 @@ pub fn get(db: &Db<'_>, scope: &Scope, id: SessionId) -> Result<Session, Error> 
     sql::get(db, scope, id)?.ok_or(Error::NotFound)
 }
 
-/// Tells on the fault's timeline that somebody fetches a recording; answers what it takes to verify it.
-pub fn view_recording(tx: &mut Tx<'_>, actor: &Actor, id: SessionId) -> Result<(Session, Signed), Error> {
-    let session = get(tx, &actor.scope(), id)?;
-    let (device, fault) = sql::place(tx, id)?;
-    let (device_statement, _) = trust::device_statement(tx, device)?;
-    let event = New::of(Kind::RecordingViewed, actor, format!("{actor} fetched the recording of {id}"));
-    faults::tell(tx, fault, event.data(json!({"session": id})))?;
-    Ok((session, device_statement))
+/// How somebody looks at a recording.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Look {
+    /// The recording itself, or its keyframes.
+    Fetch,
+    /// As it comes.
+    Watch,
 }
 
-/// The recording's lines so far. The caller has found the session under a scope.
-pub fn recording(db: &Db<'_>, id: SessionId) -> Result<String, Error> {
+/// Tells on the fault's timeline that somebody looks at a recording: once, however many pages or streams it takes.
+pub fn look(tx: &mut Tx<'_>, actor: &Actor, id: SessionId, how: Look) -> Result<Session, Error> {
+    let session = get(tx, &actor.scope(), id)?;
+    let (_, fault) = sql::place(tx, id)?;
+    let (name, kind, text) = match how {
+        Look::Fetch => ("fetch", Kind::RecordingViewed, format!("{actor} fetched the recording of {id}")),
+        Look::Watch => {
+            ("watch", Kind::SessionWatched, format!("{actor} watches {id}, where {} is inside {}", session.engineer, session.device))
+        }
+    };
+    if sql::note_look(tx, id, &actor.name.to_string(), name, tx.now() - SAME_LOOK)? {
+        faults::tell(tx, fault, New::of(kind, actor, text).data(json!({"session": id})))?;
+    }
+    Ok(session)
+}
+
+/// What it takes to verify a recording: the statement that held when its consent was decided, for the device may have enrolled anew
+/// since. The caller has found the session under a scope.
+pub fn device_statement(db: &Db<'_>, id: SessionId) -> Result<Signed, Error> {
+    if let Some(statement) = consents::device_statement(db, sql::consent_of(db, id)?)? {
+        return Ok(statement);
+    }
     let (device, _) = sql::place(db, id)?;
-    Ok(sql::chunks(db, device, id)?)
+    Ok(trust::device_statement(db, device)?.0)
+}
+
+/// Some of a recording's lines, as they are stored.
+#[derive(Debug, Default)]
+pub struct Page {
+    /// Each with its number.
+    pub chunks: Vec<(u64, String)>,
+    /// Where the next page begins; `None` when this is all there is now.
+    pub next: Option<u64>,
+}
+
+/// The recording's lines from number `from` on: at most so many, and no more bytes than that, but one line if there is one. The caller
+/// has found the session under a scope.
+pub fn page(db: &Db<'_>, id: SessionId, from: u64, most: u32, most_bytes: usize) -> Result<Page, Error> {
+    let (device, _) = sql::place(db, id)?;
+    Ok(sql::chunks(db, device, id, from, most, most_bytes)?)
+}
+
+/// What the session's terminals showed, oldest first. The caller has found the session under a scope.
+pub fn keyframes(db: &Db<'_>, id: SessionId, wanted: &digest::Wanted) -> Result<(Vec<Keyframe>, bool), Error> {
+    let (device, _) = sql::place(db, id)?;
+    Ok(digest::keyframes(db, device, id, wanted)?)
 }
 
 /// Ends a live session: the device is told, now or as soon as it can be.

@@ -1,10 +1,11 @@
 use jiff::Timestamp;
 use lineman_common::api::{Session, SessionState};
-use lineman_common::id::{EquipmentId, FaultId, SessionId};
+use lineman_common::id::{ConsentId, EquipmentId, FaultId, SessionId};
 use lineman_common::link::{SessionEnded, SessionOpened};
 use lineman_common::name::{FaultNumber, NeName};
 use rusqlite::{OptionalExtension, Row, params};
 
+use super::Page;
 use crate::equipment::Known;
 use crate::store::value::{At, Json, Text};
 use crate::store::{Db, StoreError};
@@ -58,6 +59,11 @@ pub fn fault_of(db: &Db<'_>, device: &Known, id: SessionId) -> Result<Option<Fau
     Ok(statement.query_row(params![Text(id), Text(device.id)], |row| Ok(row.get::<_, Text<_>>(0)?.0)).optional()?)
 }
 
+pub fn consent_of(db: &Db<'_>, id: SessionId) -> Result<ConsentId, StoreError> {
+    let mut statement = db.sql().prepare_cached("SELECT consent FROM session WHERE id = ?1")?;
+    Ok(statement.query_row([Text(id)], |row| Ok(row.get::<_, Text<_>>(0)?.0))?)
+}
+
 pub fn place(db: &Db<'_>, id: SessionId) -> Result<(EquipmentId, FaultId), StoreError> {
     let mut statement = db.sql().prepare_cached("SELECT equipment, fault FROM session WHERE id = ?1")?;
     Ok(statement.query_row([Text(id)], |row| Ok((row.get::<_, Text<_>>(0)?.0, row.get::<_, Text<_>>(1)?.0)))?)
@@ -82,17 +88,19 @@ pub fn set_ended(db: &Db<'_>, ended: &SessionEnded) -> Result<bool, StoreError> 
     Ok(changed == 1)
 }
 
-/// The first chunk of a number stays: a device that sends another under the same number does not replace evidence.
-pub fn insert_chunk(db: &Db<'_>, device: &Known, session: SessionId, chunk: u64, line: &str) -> Result<(), StoreError> {
+/// The first chunk of a number stays: a device that sends another under the same number does not replace evidence. False when there was
+/// one already.
+pub fn insert_chunk(db: &Db<'_>, device: &Known, session: SessionId, chunk: u64, line: &str) -> Result<bool, StoreError> {
     let sql = "INSERT INTO recording_chunk(equipment, session, chunk, line) VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING";
     let chunk = i64::try_from(chunk).unwrap_or(i64::MAX);
-    if db.sql().prepare_cached(sql)?.execute(params![Text(device.id), Text(session), chunk, line])? == 1 {
-        let sql = "INSERT INTO recording VALUES (?1, ?2, 1, ?3)
-                   ON CONFLICT DO UPDATE SET chunks = chunks + 1, bytes = bytes + excluded.bytes";
-        let bytes = i64::try_from(line.len()).unwrap_or(i64::MAX);
-        db.sql().prepare_cached(sql)?.execute(params![Text(device.id), Text(session), bytes])?;
+    if db.sql().prepare_cached(sql)?.execute(params![Text(device.id), Text(session), chunk, line])? == 0 {
+        return Ok(false);
     }
-    Ok(())
+    let sql = "INSERT INTO recording VALUES (?1, ?2, 1, ?3)
+               ON CONFLICT DO UPDATE SET chunks = chunks + 1, bytes = bytes + excluded.bytes";
+    let bytes = i64::try_from(line.len()).unwrap_or(i64::MAX);
+    db.sql().prepare_cached(sql)?.execute(params![Text(device.id), Text(session), bytes])?;
+    Ok(true)
 }
 
 pub fn recorded_bytes(db: &Db<'_>, device: &Known, session: SessionId) -> Result<u64, StoreError> {
@@ -101,15 +109,31 @@ pub fn recorded_bytes(db: &Db<'_>, device: &Known, session: SessionId) -> Result
     Ok(bytes.unwrap_or(0).unsigned_abs())
 }
 
-pub fn chunks(db: &Db<'_>, device: EquipmentId, session: SessionId) -> Result<String, StoreError> {
-    let mut statement = db.sql().prepare_cached("SELECT line FROM recording_chunk WHERE equipment = ?1 AND session = ?2 ORDER BY chunk")?;
-    let mut rows = statement.query(params![Text(device), Text(session)])?;
-    let mut file = String::new();
+pub fn chunks(db: &Db<'_>, device: EquipmentId, session: SessionId, from: u64, most: u32, most_bytes: usize) -> Result<Page, StoreError> {
+    let sql = "SELECT chunk, line FROM recording_chunk WHERE equipment = ?1 AND session = ?2 AND chunk >= ?3 ORDER BY chunk";
+    let mut statement = db.sql().prepare_cached(sql)?;
+    let from = i64::try_from(from).unwrap_or(i64::MAX);
+    let mut rows = statement.query(params![Text(device), Text(session), from])?;
+    let (mut page, mut bytes) = (Page::default(), 0);
     while let Some(row) = rows.next()? {
-        file.push_str(row.get_ref(0)?.as_str().map_err(|e| StoreError::Corrupt(e.to_string()))?);
-        file.push('\n');
+        let number = row.get::<_, i64>(0)?.unsigned_abs();
+        let line = row.get_ref(1)?.as_str().map_err(|e| StoreError::Corrupt(e.to_string()))?;
+        bytes += line.len() + 1;
+        let is_full = page.chunks.len() >= most as usize || bytes > most_bytes;
+        if is_full && !page.chunks.is_empty() {
+            page.next = Some(number);
+            break;
+        }
+        page.chunks.push((number, line.to_owned()));
     }
-    Ok(file)
+    Ok(page)
+}
+
+/// Notes that a person looks at a recording; false when they did since `since`.
+pub fn note_look(db: &Db<'_>, session: SessionId, person: &str, how: &str, since: Timestamp) -> Result<bool, StoreError> {
+    let sql = "INSERT INTO recording_view VALUES (?1, ?2, ?3, ?4)
+               ON CONFLICT DO UPDATE SET told_at = excluded.told_at WHERE told_at <= ?5";
+    Ok(db.sql().prepare_cached(sql)?.execute(params![Text(session), person, how, At(db.now()), At(since)])? == 1)
 }
 
 pub fn get(db: &Db<'_>, scope: &Scope, id: SessionId) -> Result<Option<Session>, StoreError> {

@@ -7,7 +7,12 @@ use rusqlite::{Connection, params};
 
 use super::StoreError;
 
-const MIGRATIONS: &[&str] = &[include_str!("migrations/0001_foundation.sql"), include_str!("migrations/0002_cases.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("migrations/0001_foundation.sql"),
+    include_str!("migrations/0002_cases.sql"),
+    include_str!("migrations/0003_trust.sql"),
+    include_str!("migrations/0004_recordings_and_notices.sql"),
+];
 
 /// Brings the database to the newest schema.
 pub fn run(connection: &mut Connection, path: &Path) -> Result<(), StoreError> {
@@ -32,6 +37,21 @@ pub fn run(connection: &mut Connection, path: &Path) -> Result<(), StoreError> {
         }
     }
     Ok(())
+}
+
+/// A database of an earlier schema, with these rows in it, brought to the newest.
+#[cfg(test)]
+pub fn upgraded(from: usize, rows: &str) -> Connection {
+    let mut connection = Connection::open_in_memory().unwrap();
+    connection.pragma_update(None, "foreign_keys", true).unwrap();
+    connection.execute_batch("CREATE TABLE migration(number INTEGER PRIMARY KEY, sha256 TEXT NOT NULL) STRICT").unwrap();
+    for (number, sql) in (1u32..).zip(&MIGRATIONS[..from]) {
+        connection.execute_batch(sql).unwrap();
+        connection.execute("INSERT INTO migration VALUES (?1, ?2)", params![number, sha256_hex(sql)]).unwrap();
+    }
+    connection.execute_batch(rows).unwrap();
+    run(&mut connection, Path::new(":memory:")).unwrap();
+    connection
 }
 
 #[cfg(test)]

@@ -19,7 +19,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use lineman_common::id::EquipmentId;
+use lineman_common::id::{EquipmentId, SessionId};
 use rusqlite::{Connection, OpenFlags};
 use tokio::sync::broadcast;
 
@@ -51,6 +51,8 @@ pub enum Nudge {
     Events,
     /// Orders wait for this equipment's agent.
     Orders(EquipmentId),
+    /// More of this session's recording is stored, or it has ended.
+    Recorded(SessionId),
 }
 
 /// A view of the database at one moment.
@@ -219,6 +221,11 @@ pub mod testing {
             connection.pragma_update(None, "foreign_keys", true).unwrap();
             migrate::run(&mut connection, std::path::Path::new(":memory:")).unwrap();
             Self { connection, now: "2026-11-22T00:00:00Z".parse().unwrap() }
+        }
+
+        /// As a server of an earlier version left it, with these rows, and this one found it.
+        pub fn upgraded(from: usize, rows: &str) -> Self {
+            Self { connection: migrate::upgraded(from, rows), ..Self::new() }
         }
 
         pub fn write<T>(&mut self, job: impl FnOnce(&mut Tx<'_>) -> T) -> T {

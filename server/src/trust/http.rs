@@ -3,7 +3,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::{FromRef, State};
 use axum::http::StatusCode;
-use lineman_common::api::{DeviceIdentity, EnrolmentTokenReply, TrustBundle};
+use lineman_common::api::{DeviceIdentity, EnrolmentTokenReply, SignersPublication, SignersView, TrustBundle};
 use lineman_common::link::{EnrolReply, EnrolRequest};
 use lineman_common::name::CustomerCode;
 use lineman_common::people::Role;
@@ -11,7 +11,7 @@ use lineman_common::statement::Signed;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::{Authority, VendorRoot};
+use super::{Authority, VendorRoot, signers};
 use crate::equipment::Reference;
 use crate::store::Store;
 use crate::web::{Actor, ApiError, Body, Path};
@@ -40,6 +40,7 @@ pub fn routes() -> OpenApiRouter<Handles> {
         .routes(routes!(vouch))
         .routes(routes!(roster, publish_roster))
         .routes(routes!(publish_anchors))
+        .routes(routes!(signer_list, publish_signers))
         .routes(routes!(bundle))
 }
 
@@ -124,16 +125,45 @@ async fn publish_anchors(
     Ok(StatusCode::NO_CONTENT)
 }
 
+/// The customer's own things, or nothing.
+fn code_of(text: &str) -> Result<CustomerCode, ApiError> {
+    text.parse().map_err(|_| ApiError::not_found("customer"))
+}
+
+/// What is another's looks like what does not exist.
+fn hidden(error: super::Error) -> ApiError {
+    if matches!(error, super::Error::NoCustomer(_)) { ApiError::not_found("customer") } else { error.into() }
+}
+
+/// The carrier's signer list as published last, and what every device says that it holds.
+#[utoipa::path(get, path = "/api/v1/trust/signers/{customer}", tag = "trust", params(("customer" = String, Path)), responses((status = 200, body = SignersView)))]
+async fn signer_list(actor: Actor, State(store): State<Store>, Path(customer): Path<String>) -> Result<Json<SignersView>, ApiError> {
+    let customer = code_of(&customer)?;
+    store.read(move |db| Ok(Json(signers::view(db, &actor.scope(), &customer).map_err(hidden)?))).await
+}
+
+/// Publishes the carrier's new signer list to its devices (its NOC and approvers, admin). Each device takes it only when the
+/// signers that it holds have signed it.
+#[utoipa::path(put, path = "/api/v1/trust/signers/{customer}", tag = "trust", params(("customer" = String, Path)), request_body = SignersPublication, responses((status = 204)))]
+async fn publish_signers(
+    actor: Actor,
+    State(store): State<Store>,
+    Path(customer): Path<String>,
+    Body(publication): Body<SignersPublication>,
+) -> Result<StatusCode, ApiError> {
+    actor.must_be(&[Role::Noc, Role::Approver, Role::Admin], "publish signer lists")?;
+    let customer = code_of(&customer)?;
+    store.write(move |tx| signers::publish(tx, &actor, &customer, &publication.signed).map_err(hidden)).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
 /// What a client checks before it believes the names of a customer's devices.
 #[utoipa::path(get, path = "/api/v1/trust/{customer}", tag = "trust", params(("customer" = String, Path)), responses((status = 200, body = TrustBundle)))]
 async fn bundle(actor: Actor, State(handles): State<Handles>, Path(customer): Path<String>) -> Result<Json<TrustBundle>, ApiError> {
-    let customer: CustomerCode = customer.parse().map_err(|_| ApiError::not_found("customer"))?;
+    let customer = code_of(&customer)?;
     let jump = handles.addresses.jump.clone();
     let find = move |db: &crate::store::Db<'_>| -> Result<_, ApiError> {
-        match super::bundle(db, &actor.scope(), &customer, &jump) {
-            Err(super::Error::NoCustomer(_)) => Err(ApiError::not_found("customer")),
-            other => Ok(Json(other?)),
-        }
+        Ok(Json(super::bundle(db, &actor.scope(), &customer, &jump).map_err(hidden)?))
     };
     handles.store.read(find).await
 }

@@ -6,13 +6,19 @@
 
 pub mod ca;
 pub mod http;
+pub mod receipts;
+pub mod signers;
 mod sql;
+#[cfg(test)]
+pub mod testing;
+#[cfg(test)]
+mod tests;
 
 use jiff::ToSpan;
 use lineman_common::api::{DeviceIdentity, EnrolmentTokenReply, TrustBundle};
-use lineman_common::id::EquipmentId;
+use lineman_common::id::{CustomerId, EquipmentId};
 use lineman_common::link::{EnrolReply, EnrolRequest, EnrolmentToken};
-use lineman_common::name::CustomerCode;
+use lineman_common::name::{CustomerCode, NeName};
 use lineman_common::statement::{Anchors, DeviceStatement, Refused, Roster, Signed, SignerList, sha256_hex};
 
 use crate::customers;
@@ -48,6 +54,8 @@ pub enum Error {
     NoCustomer(CustomerCode),
     #[error("the {list} has number {found}; the published one has {known}: a new one needs a higher number")]
     NotNewer { list: &'static str, found: u64, known: u64 },
+    #[error("{0}")]
+    BadSigners(String),
     #[error(transparent)]
     Refused(#[from] Refused),
     #[error(transparent)]
@@ -58,12 +66,19 @@ pub enum Error {
     Events(#[from] events::Error),
 }
 
+impl Error {
+    /// Nothing is wrong: it is only not there yet.
+    pub fn is_missing(&self) -> bool {
+        matches!(self, Self::NotEnrolled | Self::NotVouched | Self::NoRoster | Self::NoAnchors(_))
+    }
+}
+
 impl From<Error> for ApiError {
     fn from(error: Error) -> Self {
         use lineman_common::error::ErrorCode;
         match error {
             Error::BadToken => Self::new(ErrorCode::Unauthenticated, error.to_string()),
-            Error::BadCsr(_) | Error::BadHostKey(_) | Error::NoCustomer(_) => Self::invalid(error.to_string()),
+            Error::BadCsr(_) | Error::BadHostKey(_) | Error::NoCustomer(_) | Error::BadSigners(_) => Self::invalid(error.to_string()),
             Error::NotEnrolled | Error::NotVouched | Error::NotNewer { .. } => Self::conflict(error.to_string()),
             Error::NoRoster | Error::NoAnchors(_) => Self::new(ErrorCode::NotFound, error.to_string()),
             Error::OtherDevice { .. } | Error::Refused(_) => Self::new(ErrorCode::StatementRefused, error.to_string()),
@@ -105,6 +120,8 @@ pub fn enrol(tx: &mut Tx<'_>, authority: &Authority, request: &EnrolRequest) -> 
     lineman_common::statement::sig::accepted(&host_key)?;
     let link = authority.issue(&request.csr, &known.name.to_string()).map_err(|e| Error::BadCsr(e.to_string()))?;
     sql::put_device(tx, id, &link.spki_sha256, &lineman_common::statement::device::openssh(&host_key))?;
+    // It was signed with the key that is gone.
+    sql::forget_receipt(tx, id)?;
     let event = New::of(Kind::Enrolled, format!("agent:{}", known.name), format!("{} enrolled", known.name));
     events::append(tx, event.customer(known.customer).equipment(id).data(serde_json::json!({"host_key": request.host_key})))?;
     Ok(EnrolReply { device: known.name, certificate: link.pem, ca: authority.ca_pem().to_owned() })
@@ -113,6 +130,11 @@ pub fn enrol(tx: &mut Tx<'_>, authority: &Authority, request: &EnrolRequest) -> 
 /// Whose link key is this?
 pub fn device_of_link_key(db: &Db<'_>, spki_sha256: &str) -> Result<Option<EquipmentId>, StoreError> {
     sql::device_of_link_key(db, spki_sha256)
+}
+
+/// The devices of a customer that have enrolled.
+pub fn enrolled(db: &Db<'_>, customer: CustomerId) -> Result<Vec<(EquipmentId, NeName)>, StoreError> {
+    sql::enrolled(db, customer)
 }
 
 /// What is known of a device's identity.
@@ -159,6 +181,7 @@ pub fn publish_roster(tx: &mut Tx<'_>, actor: &Actor, signed: &Signed, vendor_ro
     let roster = Roster::verify(signed, vendor_root, tx.now())?;
     roster.list().check_expiry(tx.now())?;
     publish(tx, "roster", "roster", roster.head.counter, signed)?;
+    sql::keep_roster(tx, roster.head.counter, signed)?;
     let text = format!("roster {} published", roster.head.counter);
     events::append(tx, New::of(Kind::RosterPublished, actor, text).data(serde_json::json!({"counter": roster.head.counter})))?;
     Ok(())
@@ -195,6 +218,11 @@ pub fn roster_signed(db: &Db<'_>) -> Result<Signed, Error> {
 /// The published roster with its number, if there is one.
 pub fn published_roster(db: &Db<'_>) -> Result<Option<(u64, Signed)>, StoreError> {
     sql::published(db, "roster")
+}
+
+/// The roster of that number, if it was ever published here.
+pub fn roster_of(db: &Db<'_>, counter: u64) -> Result<Option<Signed>, StoreError> {
+    sql::kept_roster(db, counter)
 }
 
 pub fn roster(db: &Db<'_>, vendor_root: &VendorRoot) -> Result<Roster, Error> {

@@ -1,5 +1,8 @@
 use jiff::Timestamp;
+use lineman_common::Printable;
+use lineman_common::api::DeviceReceipt;
 use lineman_common::id::{CustomerId, EquipmentId};
+use lineman_common::name::NeName;
 use lineman_common::statement::Signed;
 use rusqlite::{OptionalExtension, params};
 
@@ -83,4 +86,93 @@ pub fn publish(db: &Db<'_>, name: &str, counter: u64, signed: &Signed) -> Result
                SET counter = excluded.counter, signed = excluded.signed, published_at = excluded.published_at";
     db.sql().prepare_cached(sql)?.execute(params![name, counter, Json(signed), At(db.now())])?;
     Ok(())
+}
+
+pub fn keep_roster(db: &Db<'_>, counter: u64, signed: &Signed) -> Result<(), StoreError> {
+    let counter = i64::try_from(counter).unwrap_or(i64::MAX);
+    let sql = "INSERT INTO roster VALUES (?1, ?2) ON CONFLICT DO NOTHING";
+    db.sql().prepare_cached(sql)?.execute(params![counter, Json(signed)])?;
+    Ok(())
+}
+
+pub fn kept_roster(db: &Db<'_>, counter: u64) -> Result<Option<Signed>, StoreError> {
+    let counter = i64::try_from(counter).unwrap_or(i64::MAX);
+    let mut statement = db.sql().prepare_cached("SELECT signed FROM roster WHERE counter = ?1")?;
+    Ok(statement.query_row([counter], |row| Ok(row.get::<_, Json<_>>(0)?.0)).optional()?)
+}
+
+pub fn enrolled(db: &Db<'_>, customer: CustomerId) -> Result<Vec<(EquipmentId, NeName)>, StoreError> {
+    let sql = "SELECT e.id, c.code, e.handle FROM device d JOIN equipment e ON e.id = d.equipment JOIN customer c ON c.id = e.customer
+               WHERE e.customer = ?1 ORDER BY e.handle";
+    let mut statement = db.sql().prepare_cached(sql)?;
+    let rows = statement.query_map([Text(customer)], |row| {
+        Ok((row.get::<_, Text<_>>(0)?.0, NeName { customer: row.get::<_, Text<_>>(1)?.0, handle: row.get::<_, Text<_>>(2)?.0 }))
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+// ---- Signer lists and receipts --------------------------------------------------------------------------------------
+
+/// The list that was published last, with its number.
+pub fn signers(db: &Db<'_>, customer: CustomerId) -> Result<Option<(u64, Vec<Signed>)>, StoreError> {
+    let mut statement = db.sql().prepare_cached("SELECT counter, signed FROM signer_list WHERE customer = ?1")?;
+    let found = statement.query_row([Text(customer)], |row| Ok((row.get::<_, i64>(0)?.unsigned_abs(), row.get::<_, Json<_>>(1)?.0)));
+    Ok(found.optional()?)
+}
+
+pub fn put_signers(db: &Db<'_>, customer: CustomerId, counter: u64, signed: &[Signed]) -> Result<(), StoreError> {
+    let counter = i64::try_from(counter).unwrap_or(i64::MAX);
+    let sql = "INSERT INTO signer_list VALUES (?1, ?2, ?3, ?4) ON CONFLICT(customer) DO UPDATE
+               SET counter = excluded.counter, signed = excluded.signed, published_at = excluded.published_at";
+    db.sql().prepare_cached(sql)?.execute(params![Text(customer), counter, Json(signed), At(db.now())])?;
+    Ok(())
+}
+
+/// A device's newest receipt, and the number of the published list that it refused.
+pub fn receipt(db: &Db<'_>, device: EquipmentId) -> Result<(Option<Signed>, Option<u64>), StoreError> {
+    let mut statement = db.sql().prepare_cached("SELECT signed, refused FROM device_receipt WHERE equipment = ?1")?;
+    let found = statement.query_row([Text(device)], |row| {
+        Ok((row.get::<_, Option<Json<_>>>(0)?.map(|j| j.0), row.get::<_, Option<i64>>(1)?.map(i64::unsigned_abs)))
+    });
+    Ok(found.optional()?.unwrap_or_default())
+}
+
+pub fn put_receipt(db: &Db<'_>, device: EquipmentId, signed: &Signed) -> Result<(), StoreError> {
+    let sql = "INSERT INTO device_receipt(equipment, signed, received_at) VALUES (?1, ?2, ?3) ON CONFLICT(equipment) DO UPDATE
+               SET signed = excluded.signed, received_at = excluded.received_at";
+    db.sql().prepare_cached(sql)?.execute(params![Text(device), Json(signed), At(db.now())])?;
+    Ok(())
+}
+
+/// Why the device refused the list of that number; `None` when it no longer does.
+pub fn put_refusal(db: &Db<'_>, device: EquipmentId, refusal: Option<(u64, &str)>) -> Result<(), StoreError> {
+    let sql = "INSERT INTO device_receipt(equipment, refused, refusal) VALUES (?1, ?2, ?3) ON CONFLICT(equipment) DO UPDATE
+               SET refused = excluded.refused, refusal = excluded.refusal";
+    let counter = refusal.map(|(counter, _)| i64::try_from(counter).unwrap_or(i64::MAX));
+    db.sql().prepare_cached(sql)?.execute(params![Text(device), counter, refusal.map(|(_, why)| why)])?;
+    Ok(())
+}
+
+pub fn forget_receipt(db: &Db<'_>, device: EquipmentId) -> Result<(), StoreError> {
+    db.sql().prepare_cached("DELETE FROM device_receipt WHERE equipment = ?1")?.execute([Text(device)])?;
+    Ok(())
+}
+
+/// What every enrolled device of a customer says that it holds. A refusal counts for the list that is published now.
+pub fn receipts(db: &Db<'_>, customer: CustomerId) -> Result<Vec<DeviceReceipt>, StoreError> {
+    let sql = "SELECT c.code, e.handle, r.signed, r.received_at, CASE WHEN r.refused = l.counter THEN r.refusal END, d.statement
+               FROM device d JOIN equipment e ON e.id = d.equipment JOIN customer c ON c.id = e.customer
+               LEFT JOIN device_receipt r ON r.equipment = d.equipment LEFT JOIN signer_list l ON l.customer = e.customer
+               WHERE e.customer = ?1 ORDER BY e.handle";
+    let mut statement = db.sql().prepare_cached(sql)?;
+    let rows = statement.query_map([Text(customer)], |row| {
+        Ok(DeviceReceipt {
+            device: NeName { customer: row.get::<_, Text<_>>(0)?.0, handle: row.get::<_, Text<_>>(1)?.0 },
+            receipt: row.get::<_, Option<Json<_>>>(2)?.map(|j| j.0),
+            received_at: row.get::<_, Option<At>>(3)?.map(|at| at.0),
+            refusal: row.get::<_, Option<String>>(4)?.map(Printable::new),
+            device_statement: row.get::<_, Option<Json<_>>>(5)?.map(|j| j.0),
+        })
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
 }

@@ -3,12 +3,14 @@
 use lineman_common::id::ConsentId;
 use lineman_common::link::Stream;
 use lineman_common::recording::{Bind, Opened, Recording, verify};
-use lineman_common::session::Door;
+use lineman_common::session::{Door, Grade};
 use ssh_key::{Algorithm, PrivateKey};
 
 use super::super::chain::{Studio, end_unfinished};
-use super::super::heads;
+use super::super::limits::Limits;
+use super::super::pace::Backlog;
 use super::*;
+use crate::journal;
 use crate::spool::Spool;
 
 /// A spool that is full soon.
@@ -44,7 +46,7 @@ impl World {
             account: "nobody".into(),
             started: Timestamp::now(),
         };
-        Chain::begin(Arc::clone(studio), SessionId::new(), bind).unwrap()
+        Chain::begin(Arc::clone(studio), SessionId::new(), bind, pace(studio)).unwrap()
     }
 
     /// The recordings in the spool, as the centre would store them.
@@ -78,6 +80,16 @@ impl World {
     }
 }
 
+/// A session that may run as far ahead as it likes.
+fn pace(studio: &Studio) -> Arc<Pace> {
+    let limits = Limits { input: false, unacknowledged: None, max_session_bytes: u64::MAX, backlog_bytes: u64::MAX };
+    Pace::new(Backlog::new(Arc::clone(&studio.outbox), limits))
+}
+
+fn recorder(studio: &Arc<Studio>) -> (Arc<Recorder>, impl Future<Output = ()> + Send + use<>) {
+    Recorder::new(World::begin(studio), Arc::clone(&studio.outbox), pace(studio))
+}
+
 fn reports(studio: &Studio) -> Vec<Report> {
     let reports = studio.outbox.spool().read_from(Stream::Events, 0, usize::MAX).unwrap();
     reports.iter().map(|(_, body)| serde_json::from_slice(body).unwrap()).collect()
@@ -87,7 +99,7 @@ fn reports(studio: &Studio) -> Vec<Report> {
 async fn a_session_is_recorded_and_verifies() {
     let world = World::new();
     let studio = world.studio(1 << 20);
-    let (recorder, writing) = Recorder::new(World::begin(&studio), Arc::clone(&studio.outbox));
+    let (recorder, writing) = recorder(&studio);
     let story = async {
         let mut output = recorder.flow(0, Flow::Output, None);
         // One character in three packets.
@@ -100,7 +112,7 @@ async fn a_session_is_recorded_and_verifies() {
         recorder.command("ne show");
         recorder.sent(3);
         recorder.sent(2);
-        recorder.end(EndReason::Client).await;
+        recorder.end(EndReason::Client, Vec::new()).await;
     };
     tokio::join!(writing, story);
     let recording = world.verified(&studio);
@@ -113,7 +125,7 @@ async fn a_session_is_recorded_and_verifies() {
     assert_eq!((ended.chunks, ended.head_sha256.as_str()), (2, recording.head_sha256.as_str()));
     assert_eq!((ended.summary.commands.as_slice(), ended.summary.output_bytes), (&["ne show".to_owned()][..], 5));
     assert_eq!(world.journals(), 0);
-    let heads = heads::read(world.dir.path()).unwrap();
+    let heads = journal::sessions(world.dir.path()).unwrap();
     let [began, ended] = &heads[..] else { panic!("{heads:?}") };
     assert_eq!((began.session, began.chunks, began.reason), (recording.session, 0, None));
     let expected = (2, recording.head_sha256.as_str(), Some(EndReason::Client), recording.bind.consent);
@@ -126,14 +138,14 @@ async fn a_session_is_recorded_and_verifies() {
 async fn a_long_stream_is_cut_said_so_and_hashed_whole() {
     let world = World::new();
     let studio = world.studio(1 << 22);
-    let (recorder, writing) = Recorder::new(World::begin(&studio), Arc::clone(&studio.outbox));
+    let (recorder, writing) = recorder(&studio);
     let story = async {
         let mut input = recorder.flow(4, Flow::Input, Some(100));
         for _ in 0..30 {
             input.record(b"0123456789").await.unwrap();
         }
         input.finish().await.unwrap();
-        recorder.end(EndReason::Revoked).await;
+        recorder.end(EndReason::Revoked, Vec::new()).await;
     };
     tokio::join!(writing, story);
     let events: Vec<_> = world.verified(&studio).events.into_iter().map(|event| event.what).collect();
@@ -146,7 +158,7 @@ async fn a_long_stream_is_cut_said_so_and_hashed_whole() {
 async fn a_chunk_is_written_after_a_second_or_64_kib() {
     let world = World::new();
     let studio = world.studio(1 << 22);
-    let (recorder, writing) = Recorder::new(World::begin(&studio), Arc::clone(&studio.outbox));
+    let (recorder, writing) = recorder(&studio);
     let story = async {
         let chunks = || World::file(&studio).lines().count();
         recorder.event(0, What::Note("one".into())).await.unwrap();
@@ -157,7 +169,7 @@ async fn a_chunk_is_written_after_a_second_or_64_kib() {
         for _ in 0..3 {
             recorder.event(0, What::Bytes(Flow::Output, vec![b'x'; 32 * 1024])).await.unwrap();
         }
-        recorder.end(EndReason::Client).await;
+        recorder.end(EndReason::Client, Vec::new()).await;
         assert_eq!(chunks(), 5, "the bind, the second, two that the next event would have made longer than 64 KiB, and the end");
     };
     tokio::join!(writing, story);
@@ -168,12 +180,12 @@ async fn a_chunk_is_written_after_a_second_or_64_kib() {
 async fn it_fails_closed_when_the_spool_is_full() {
     let world = World::new();
     let studio = world.studio(SMALL);
-    let (recorder, writing) = Recorder::new(World::begin(&studio), Arc::clone(&studio.outbox));
+    let (recorder, writing) = recorder(&studio);
     let story = async {
         let mut output = recorder.flow(0, Flow::Output, None);
         while output.record(&[b'x'; 16 * 1024]).await.is_ok() {}
         assert!(recorder.failed().is_cancelled());
-        recorder.end(EndReason::Client).await;
+        recorder.end(EndReason::Client, Vec::new()).await;
     };
     tokio::join!(writing, story);
     let told = reports(&studio);
@@ -202,7 +214,7 @@ async fn it_fails_closed_when_the_spool_is_full() {
 async fn no_event_is_too_large_for_a_chunk() {
     let world = World::new();
     let studio = world.studio(1 << 24);
-    let (recorder, writing) = Recorder::new(World::begin(&studio), Arc::clone(&studio.outbox));
+    let (recorder, writing) = recorder(&studio);
     // Control characters become seven bytes each on their way into a chunk.
     let packet = vec![1; 256 * 1024];
     let story = async {
@@ -212,7 +224,7 @@ async fn no_event_is_too_large_for_a_chunk() {
         let command = "\u{1}".repeat(64 * 1024);
         recorder.event(0, What::Open(Opened { door: Door::Exec, command: Some(command), terminal: None, target: None })).await.unwrap();
         recorder.event(0, What::Note("\u{1}".repeat(64 * 1024))).await.unwrap();
-        recorder.end(EndReason::Client).await;
+        recorder.end(EndReason::Client, Vec::new()).await;
         assert!(!recorder.failed().is_cancelled());
     };
     tokio::join!(writing, story);
@@ -227,7 +239,7 @@ async fn no_event_is_too_large_for_a_chunk() {
 async fn input_is_in_the_pending_chunk_before_it_counts() {
     let world = World::new();
     let studio = world.studio(1 << 20);
-    let (recorder, writing) = Recorder::new(World::begin(&studio), Arc::clone(&studio.outbox));
+    let (recorder, writing) = recorder(&studio);
     let mut input = recorder.flow(0, Flow::Input, Some(EXEC_BYTES));
     {
         let record = input.record(b"rm -r /\n");
@@ -248,13 +260,13 @@ async fn input_is_in_the_pending_chunk_before_it_counts() {
 async fn long_commands_and_paths_do_not_keep_a_session_from_ending() {
     let world = World::new();
     let studio = world.studio(1 << 20);
-    let (recorder, writing) = Recorder::new(World::begin(&studio), Arc::clone(&studio.outbox));
+    let (recorder, writing) = recorder(&studio);
     let story = async {
         for n in 0..40 {
             recorder.command(&format!("{n} {}", "风".repeat(200_000)));
             recorder.file(&format!("/{n}/{}", "\u{1}".repeat(200_000)));
         }
-        recorder.end(EndReason::Client).await;
+        recorder.end(EndReason::Client, Vec::new()).await;
     };
     tokio::join!(writing, story);
     assert_eq!(world.journals(), 0);
@@ -286,7 +298,7 @@ fn there_is_never_a_second_end_record() {
     let chain = World::begin(&studio);
     let session = chain.session();
     // Killed after the end record was sent and acknowledged, before the journal went.
-    let log = world.dir.path().join("heads.log");
+    let log = world.dir.path().join("journal.log");
     std::fs::remove_file(&log).unwrap();
     std::fs::create_dir(&log).unwrap();
     assert!(chain.end(&[], EndReason::Client, SessionSummary::default()).is_err());

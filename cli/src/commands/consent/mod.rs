@@ -1,17 +1,22 @@
 //! `lineman consent`: asking a carrier for a session, and answering.
 
 mod approve;
+mod papers;
 mod request;
 mod verify;
+
+pub use approve::Own;
 
 use clap::Subcommand;
 use jiff::Timestamp;
 use lineman_common::api::{ConsentState, ConsentView, Reason};
 use lineman_common::name::NeName;
 use lineman_common::session::Doors;
+use lineman_common::statement::{Consent, LocalStatement};
 
 use super::App;
 use crate::client::{Client, Filter};
+use crate::consents::findings::{Lang, grade_meaning};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::output::{Cell, Sheet, Table, Tone, duration_s, text};
 use crate::prompt;
@@ -83,12 +88,8 @@ impl Command {
             Self::Show { consent } => {
                 let consent = app.client()?.consent(&consent).await?;
                 app.out.sheet(&consent, sheet)?;
-                if let (Some(request), false) = (&consent.request, app.out.is_json()) {
-                    app.say(format!(
-                        "\nthe request, as it was signed (lineman consent verify {} checks it):\n{}",
-                        consent.id,
-                        request_block(&request.text)
-                    ));
+                if !app.out.is_json() {
+                    show_papers(app, &consent);
                 }
                 Ok(Exit::Done)
             }
@@ -96,7 +97,38 @@ impl Command {
     }
 }
 
-fn request_block(text: &str) -> String {
+/// The signed texts behind a consent, as they are; who signed them is shown by `verify`.
+fn show_papers(app: &App, consent: &ConsentView) {
+    let parts = consent.request.iter().map(|signed| ("the request", signed));
+    let parts = parts.chain(consent.consents.iter().map(|signed| ("signed by the carrier", signed)));
+    let parts =
+        parts.chain(consent.local.iter().map(|signed| ("approved on the device, by its administrator: no carrier signer signed", signed)));
+    for (what, signed) in parts {
+        app.say(format!("\n{what}:\n{}", block(&signed.text)));
+    }
+    if consent.request.is_some() {
+        app.say(format!("\nlineman consent verify {} checks every signature", consent.id));
+    }
+}
+
+/// How a consent was allowed, for a list: by whom, or on the device itself.
+fn decided_by(consent: &ConsentView) -> Option<String> {
+    let local = consent.local.as_ref().and_then(|signed| LocalStatement::read_unverified(signed).ok());
+    let local = local.map(|local| format!("on the device, by {}, at {}: no carrier signer signed", local.by, local.at));
+    local.or_else(|| {
+        // Everybody who signed, by their own texts; a list brings none, and then the last of them is known.
+        let signed: Vec<_> = consent.consents.iter().filter_map(|signed| Consent::read_unverified(signed).ok()).collect();
+        if signed.len() > 1 {
+            return Some(signed.iter().map(|consent| consent.approver.to_string()).collect::<Vec<_>>().join(","));
+        }
+        let by = consent.decided_by.as_ref().map(ToString::to_string);
+        let open = consent.state == ConsentState::Requested && consent.approvals_needed > 1;
+        by.or_else(|| open.then(|| format!("{} of {}", consent.consents.len(), consent.approvals_needed)))
+    })
+}
+
+/// Signed text as it stands, safe to show.
+pub fn block(text: &str) -> String {
     let lines: Vec<_> = text.lines().map(|line| "  ".to_owned() + &lineman_common::printable::escape(line)).collect();
     lines.join("\n")
 }
@@ -117,7 +149,7 @@ pub fn consents_table<'a>(consents: impl IntoIterator<Item = &'a ConsentView>) -
             Cell::option(consent.doors.as_ref()),
             Cell::Seconds(consent.duration_s.map(u64::from)),
             Cell::Time(until(consent)),
-            Cell::option(consent.decided_by.as_ref()),
+            Cell::option(decided_by(consent)),
             Cell::option(says(consent)),
         ]
     };
@@ -156,7 +188,8 @@ fn sheet(consent: &ConsentView) -> Sheet {
         ("fault", text(&consent.fault)),
         ("device", text(&consent.device)),
         ("engineer", text(&consent.engineer)),
-        ("grade", Cell::option(consent.grade)),
+        ("grade", Cell::option(consent.grade.map(|grade| format!("{grade}: {}", grade_meaning(grade, Lang::En))))),
+        ("approvals", text(format!("{} of {}", consent.consents.len(), consent.approvals_needed.max(1)))),
         ("doors", Cell::option(consent.doors.as_ref())),
         ("account", Cell::option(consent.account.as_ref().map(|account| lineman_common::printable::escape(account)))),
         ("for", Cell::Seconds(consent.duration_s.map(u64::from))),
@@ -164,7 +197,7 @@ fn sheet(consent: &ConsentView) -> Sheet {
         ("requested at", Cell::Time(consent.requested_at)),
         ("lapses at", consent.lapses_at.into()),
         ("decided at", Cell::Time(consent.decided_at)),
-        ("decided by", Cell::option(consent.decided_by.as_ref())),
+        ("decided by", Cell::option(decided_by(consent))),
         ("refusal", Cell::option(consent.refusal.as_ref())),
         ("live until", Cell::Time(consent.live_until)),
         ("device says", Cell::option(consent.device_says.as_ref())),
@@ -174,18 +207,23 @@ fn sheet(consent: &ConsentView) -> Sheet {
     Sheet { fields, parts: Vec::new() }
 }
 
-/// Waits until a consent has left the states that `waiting` names, or the deadline is over.
-async fn wait_for(client: &Client, id: &str, waiting: &[ConsentState], limit: std::time::Duration) -> Result<ConsentView, Failure> {
+/// Waits until a consent has left the states that `waiting` names, or the deadline is over; tells `progress` what it sees.
+pub async fn wait_for(
+    client: &Client,
+    mut view: ConsentView,
+    waiting: &[ConsentState],
+    limit: std::time::Duration,
+    mut progress: impl FnMut(&ConsentView),
+) -> Result<ConsentView, Failure> {
     let deadline = tokio::time::Instant::now() + limit;
     let mut pause = std::time::Duration::from_millis(100);
-    loop {
-        let view = client.consent(id).await?;
-        if !waiting.contains(&view.state) || tokio::time::Instant::now() >= deadline {
-            return Ok(view);
-        }
+    while waiting.contains(&view.state) && tokio::time::Instant::now() < deadline {
         tokio::time::sleep(pause).await;
         pause = (pause * 2).min(std::time::Duration::from_secs(2));
+        view = client.consent(&view.id.to_string()).await?;
+        progress(&view);
     }
+    Ok(view)
 }
 
 /// What a consent's state means for somebody who waited for it.
@@ -205,7 +243,16 @@ fn outcome(app: &App, view: &ConsentView) -> Outcome {
             Ok(Exit::Done)
         }
         ConsentState::Challenged | ConsentState::Requested => {
-            app.say(format!("still waiting for the carrier; it lapses at {}", app.out.moment(view.lapses_at)));
+            let (have, needed) = (view.consents.len(), usize::from(view.approvals_needed));
+            let lapses = app.out.moment(view.lapses_at);
+            if have > 0 && needed > have {
+                app.say(format!(
+                    "{have} of {needed} approved: another person of {} has to approve it too, before {lapses}",
+                    view.device.customer
+                ));
+            } else {
+                app.say(format!("still waiting for the carrier; it lapses at {lapses}"));
+            }
             Ok(Exit::Done)
         }
         ConsentState::RefusedByDevice => Err(Failure::new(Exit::Forbidden, format!("{} refused it: {said}", view.device))),
@@ -218,7 +265,7 @@ fn outcome(app: &App, view: &ConsentView) -> Outcome {
 }
 
 /// Arguments that several commands share, parsed the same way.
-fn doors_arg(text: &str) -> Result<Doors, String> {
+pub fn doors_arg(text: &str) -> Result<Doors, String> {
     text.parse::<Doors>().map_err(|e| e.to_string())
 }
 
@@ -226,6 +273,6 @@ pub fn duration_arg(text: &str) -> Result<u32, String> {
     duration_s(text).map_err(|e| e.to_string())
 }
 
-fn ne_arg(text: &str) -> Result<NeName, String> {
+pub fn ne_arg(text: &str) -> Result<NeName, String> {
     text.parse::<NeName>().map_err(|e| e.to_string())
 }

@@ -1,5 +1,6 @@
 //! `lineman fault`: what people work on, from the report to the case that it leaves behind.
 
+mod allow;
 mod clock;
 mod evidence;
 mod show;
@@ -27,7 +28,7 @@ pub use show::{hits_table, resource_state, severity};
 pub enum Command {
     List(List),
     Show(Show),
-    New(New),
+    New(Box<New>),
     /// Become the first responsible person
     #[command(after_help = "Examples:\n  lineman fault accept F-JW-1")]
     Accept {
@@ -179,7 +180,8 @@ pub struct Show {
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   lineman fault new --equipment ne-1.jw.ne --title 'fan 2 is loud' --impact none
-  lineman fault new --customer JW --title '板卡3 温度高' --impact partial --started 2026-11-22T08:00:00Z")]
+  lineman fault new --customer JW --title '板卡3 温度高' --impact partial --started 2026-11-22T08:00:00Z
+  lineman fault new --equipment ne-1.jw.ne --title 'fan 2 is loud' --impact none --allow shell,exec --level 2 --for 2h --key ~/.ssh/consent")]
 pub struct New {
     /// The equipment it is about
     #[arg(long, value_name = "NE", required_unless_present = "customer")]
@@ -198,6 +200,8 @@ pub struct New {
     /// When it began, if not just now
     #[arg(long, value_name = "TIME")]
     started: Option<Timestamp>,
+    #[command(flatten)]
+    allow: allow::Allow,
 }
 
 #[derive(Debug, Args)]
@@ -354,6 +358,7 @@ impl New {
         };
         let fault = client.new_fault(&new).await?;
         app.out.row(&fault, |faults| show::faults_table(faults.iter().copied(), Timestamp::now()))?;
+        self.allow.run(app, client, &fault).await?;
         Ok(Exit::Done)
     }
 }

@@ -6,32 +6,37 @@ use clap::Args;
 use jiff::Timestamp;
 use lineman_common::api::SessionState;
 use lineman_common::id::SessionId;
-use lineman_common::recording::{self, Recording};
+use lineman_common::recording::{self, Flow, Recording, What};
 use lineman_common::statement::device::openssh;
-use lineman_common::statement::{DeviceStatement, Signed, sha256_hex, sig};
+use lineman_common::statement::{Signed, sha256_hex, sig};
 use serde_json::json;
-use ssh_key::PublicKey;
 
-use super::{Source, source};
-use crate::client::Client;
+use super::bundle::check::{Content, Paper, Proof, Roots, check as check_bundle};
+use super::bundle::files::Files;
+use super::bundle::{SCRIPT, copies};
+use super::key::{self, Key, Lists};
+use super::source::{Source, bundle, source};
 use crate::commands::App;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::keys;
-use crate::output::{Cell, Sheet, Tone, text};
+use crate::output::{Cell, Sheet, Table, Tone, text, write_out};
 use crate::trust::Trust;
 
 /// Prove a recording: every chunk signed by the device, none changed, dropped, added or reordered
 ///
 /// With a session's id, the recording comes from the centre, and the device's key from a statement that is checked under your own
-/// signers or the published anchors. With files nothing but the files is needed. Exit code 8 when something is wrong.
+/// signers or the published anchors. With files nothing but the files is needed; a bundle also proves who asked, and who consented.
+/// Exit code 8 when something is wrong.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   lineman session verify ses_0123456789abcdef0123456789abcdef
+  lineman session verify session.tar --vendor-root vendor-root --signers signers
   lineman session verify session.rec --host-key ne-1.pub
-  lineman session verify session.rec --statement session.rec.statement --signers signers")]
+  lineman session verify session.rec --statement session.rec.statement --signers signers
+  lineman session verify --script > verify.sh")]
 pub struct Verify {
-    /// Sessions' ids, or files with raw recordings
-    #[arg(required = true, value_name = "ID|FILE")]
+    /// Sessions' ids, bundles (tar files or folders), or files with raw recordings
+    #[arg(required_unless_present = "script", value_name = "ID|FILE|DIR")]
     what: Vec<String>,
     /// The device's public host key, if you have it from elsewhere
     #[arg(long, value_name = "FILE", conflicts_with = "statement")]
@@ -45,6 +50,12 @@ pub struct Verify {
     /// Your vendor root [default: `vendor-root` in the trust directory]
     #[arg(long, value_name = "FILE")]
     vendor_root: Option<PathBuf>,
+    /// Believe the copies of vendor root and signers in the bundle: proves only that its parts fit each other
+    #[arg(long, conflicts_with_all = ["signers", "vendor_root"])]
+    copies: bool,
+    /// Print the shell script that does the same with ssh-keygen and sha256sum
+    #[arg(long, conflicts_with = "what")]
+    script: bool,
 }
 
 /// Where `export --format raw` puts the statement and its signature.
@@ -57,40 +68,69 @@ pub fn statement_files(recording: &Path) -> (PathBuf, PathBuf) {
     (with(".statement"), with(".statement.sig"))
 }
 
-/// The key that must have signed, and why it is believed.
-struct Key {
-    key: PublicKey,
-    believed: String,
-}
-
 impl Verify {
     pub async fn run(self, app: &App) -> Outcome {
+        if self.script {
+            return write_out(SCRIPT).map(|()| Exit::Done);
+        }
         let mut worst = Exit::Done;
         for what in &self.what {
-            let source = source(app, what).await?;
-            let result = match self.key(app, what, &source).await {
-                Ok(key) => match check(&source, &key) {
-                    Ok(recording) => {
-                        show(app, what, &recording, &key)?;
-                        match self.against_consent(app, &source, &recording).await {
-                            Ok(()) => has_end(&source, &recording),
-                            wrong => wrong,
-                        }
-                    }
-                    Err(why) => Err(why),
-                },
-                Err(failure) if failure.exit == Exit::CheckFailed => Err(failure),
-                Err(failure) => return Err(failure),
-            };
-            if let Err(failure) = result {
-                if self.what.len() == 1 {
-                    return Err(failure);
+            match self.one(app, what).await {
+                Ok(()) => {}
+                Err(failure) if self.what.len() > 1 && failure.exit == Exit::CheckFailed => {
+                    app.say(format!("{what}: {}", failure.text()));
+                    worst = Exit::CheckFailed;
                 }
-                app.say(format!("{what}: {}", failure.text()));
-                worst = Exit::CheckFailed;
+                Err(failure) => return Err(failure),
             }
         }
         Ok(worst)
+    }
+
+    async fn one(&self, app: &App, what: &str) -> Result<(), Failure> {
+        if !what.starts_with("ses_")
+            && let Some(files) = bundle(what)?
+        {
+            return self.bundle(app, what, &files);
+        }
+        if self.copies {
+            return Err(
+                Failure::usage(format!("{what} is no bundle: it holds no copies of lists")).hint("name --vendor-root and --signers")
+            );
+        }
+        let source = source(app, what).await?;
+        let key = self.key(app, what, &source).await?;
+        let recording = check(&source, &key)?;
+        show(app, what, &recording, &key)?;
+        self.against_consent(app, &source, &recording).await?;
+        has_end(&source, &recording)
+    }
+
+    /// Offline: everything that counts is in the bundle, or in the verifier's own two lists.
+    fn bundle(&self, app: &App, what: &str, files: &Files) -> Result<(), Failure> {
+        if self.host_key.is_some() || self.statement.is_some() {
+            return Err(Failure::usage("a bundle holds the device's statement itself").hint("leave out --host-key and --statement"));
+        }
+        let roots = self.roots(app, files)?;
+        let proof = check_bundle(files, &roots)?;
+        show_bundle(app, what, &proof)?;
+        for note in copies::compare(files, &roots) {
+            app.say(format!("note: {note}"));
+        }
+        if proof.papers.iter().any(|paper| paper.good.is_none()) {
+            app.say("not everything could be checked here: name the carrier's list with --signers");
+        }
+        Ok(())
+    }
+
+    fn roots(&self, app: &App, files: &Files) -> Result<Roots, Failure> {
+        if self.copies {
+            app.say("warning: the copies in the bundle are believed, which proves only that its parts fit each other");
+            return copies::roots(files);
+        }
+        let trust = Trust::open(&app.trust_folder()?, self.vendor_root.as_deref(), self.signers.as_deref())?;
+        let signers = (self.signers.is_some() || trust.has_signers()).then(|| trust.signers_text()).transpose()?;
+        Ok(Roots { vendor_root: trust.vendor_root, signers })
     }
 
     async fn key(&self, app: &App, what: &str, source: &Source) -> Result<Key, Failure> {
@@ -109,25 +149,10 @@ impl Verify {
                 read_statement(&path)?
             }
         };
-        let device = DeviceStatement::read_unverified(&statement.text)?.device;
         // A statement counts if it held when the session began: a recording outlives the statement's own end.
         let at = recording::read_unverified(&source.text).map_or_else(|_| Timestamp::now(), |recording| recording.bind.started);
-        let settings = app.settings();
-        let folder = app.trust_folder()?;
-        let vouchers = if let Some(path) = &self.signers {
-            let text = std::fs::read_to_string(path).map_err(|e| Failure::failed(format!("can't read {}: {e}", path.display())))?;
-            lineman_common::statement::CarrierSigners::parse(&text, &device.customer)?.list().clone()
-        } else {
-            let trust = Trust::open(&folder, self.vendor_root.as_deref(), None)?;
-            // The anchors are asked for only where the carrier's own list isn't here: then the server is needed.
-            let anchors = match (&settings, trust.has_signers()) {
-                (Ok(settings), false) => Client::new(&settings.connect()?)?.trust(device.customer.as_str()).await?.anchors,
-                _ => None,
-            };
-            trust.vouchers(&device.customer, anchors.as_ref(), at)?
-        };
-        let statement = DeviceStatement::verify(&statement, &vouchers, at)?;
-        Ok(Key { believed: format!("{} vouches for {}", statement.vouched_by, statement.device), key: statement.host_key })
+        let lists = Lists { signers: self.signers.clone(), vendor_root: self.vendor_root.clone() };
+        key::vouched(app, &lists, &statement, at).await
     }
 
     /// Online: the recording must be the session's, and of the consent whose papers the centre shows.
@@ -168,26 +193,85 @@ fn has_end(source: &Source, recording: &Recording) -> Result<(), Failure> {
 }
 
 /// What the recording holds in full, and what it only counted.
-fn content(recording: &Recording) -> String {
-    let counted = recording.only_counted();
+fn content_cell(counted: &[(u32, Flow)]) -> Cell {
     if counted.is_empty() {
-        return "complete".to_owned();
+        return text("complete");
     }
-    let flows = counted.iter().map(|(channel, flow)| format!("{} of channel {channel}", flow.name()));
-    format!("not complete: only a beginning, the length and the hash of {}", flows.collect::<Vec<_>>().join(", "))
+    let flows: Vec<_> = counted.iter().map(|(channel, flow)| format!("{} of channel {channel}", flow.name())).collect();
+    Cell::toned(format!("not complete: only a beginning, the length and the hash of {}", flows.join(", ")), Tone::Warn)
+}
+
+/// What the device remarked: how the session was contained, what it warned of.
+fn notes(recording: &Recording) -> Vec<&str> {
+    let notes = recording.events.iter().filter_map(|event| match &event.what {
+        What::Note(note) => Some(note.as_str()),
+        What::Open(_)
+        | What::Bytes(..)
+        | What::Resize { .. }
+        | What::Sftp(_)
+        | What::Truncated(_)
+        | What::Total { .. }
+        | What::Exit { .. }
+        | What::Other(..) => None,
+    });
+    notes.collect()
+}
+
+fn show_bundle(app: &App, what: &str, proof: &Proof) -> Result<(), Failure> {
+    let Proof { chain, bind, end, host_key, believed, content, papers } = proof;
+    let Content { only_counted, notes } = content;
+    let value = json!({
+        "good": true, "content_complete": only_counted.is_empty(), "what": what, "session": chain.session, "chunks": chain.chunks,
+        "complete": true, "end": end, "head_sha256": chain.head_sha256, "bind": bind,
+        "host_key": sig::fingerprint(host_key).to_string(), "believed": believed, "notes": notes,
+        "papers": papers,
+    });
+    app.out.sheet(&value, |_| Sheet {
+        fields: vec![
+            ("result", Cell::toned("good", Tone::Good)),
+            ("content", content_cell(only_counted)),
+            ("session", text(chain.session)),
+            ("device", text(&bind.device)),
+            ("host key", text(sig::fingerprint(host_key))),
+            ("believed because", text(believed)),
+            ("engineer", text(format!("{} ({})", bind.engineer, bind.engineer_key))),
+            ("grade", text(bind.grade)),
+            ("account", text(&bind.account)),
+            ("consent", text(bind.consent)),
+            ("started", bind.started.into()),
+            ("chunks", text(chain.chunks)),
+            ("end", text(end)),
+            ("head", text(&chain.head_sha256)),
+            ("the device noted", text(notes.join("; "))),
+        ],
+        parts: vec![("papers", papers_table(papers))],
+    })
+}
+
+fn papers_table(papers: &[Paper]) -> Table {
+    let row = |paper: &Paper| {
+        let result = match paper.good {
+            Some(true) => Cell::toned("good", Tone::Good),
+            Some(false) => Cell::toned("BAD", Tone::Bad),
+            None => Cell::toned("not checked", Tone::Warn),
+        };
+        [text(&paper.what), result, text(&paper.by), text(&paper.key), text(&paper.text)]
+    };
+    Table::new(["what", "result", "signed by", "key", "says"], papers.iter().map(row))
 }
 
 fn show(app: &App, what: &str, recording: &Recording, key: &Key) -> Result<(), Failure> {
     let Recording { session, bind, chunks, end, head_sha256, .. } = recording;
     let end_text = end.map_or_else(|| format!("no end record: truncated after chunk {}", chunks.saturating_sub(1)), |end| end.to_string());
     let value = json!({
-        "good": end.is_some(), "content_complete": recording.only_counted().is_empty(), "what": what, "session": session, "chunks": chunks, "complete": end.is_some(), "end": end, "head_sha256": head_sha256,
-        "bind": bind, "host_key": sig::fingerprint(&key.key).to_string(), "believed": key.believed,
+        "good": end.is_some(), "content_complete": recording.only_counted().is_empty(), "what": what, "session": session,
+        "chunks": chunks, "complete": end.is_some(), "end": end, "head_sha256": head_sha256, "bind": bind,
+        "host_key": sig::fingerprint(&key.key).to_string(), "believed": key.believed, "notes": notes(recording),
     });
     app.out.sheet(&value, |_| Sheet {
         fields: vec![
             ("result", if end.is_some() { Cell::toned("good", Tone::Good) } else { Cell::toned("no end record", Tone::Warn) }),
-            ("content", Cell::toned(content(recording), if recording.only_counted().is_empty() { Tone::Plain } else { Tone::Warn })),
+            ("content", content_cell(&recording.only_counted())),
             ("session", text(session)),
             ("device", text(&bind.device)),
             ("host key", text(sig::fingerprint(&key.key))),
@@ -199,6 +283,7 @@ fn show(app: &App, what: &str, recording: &Recording, key: &Key) -> Result<(), F
             ("chunks", text(chunks)),
             ("end", Cell::toned(end_text, if end.is_some() { Tone::Plain } else { Tone::Warn })),
             ("head", text(head_sha256)),
+            ("the device noted", text(notes(recording).join("; "))),
         ],
         parts: Vec::new(),
     })

@@ -1,0 +1,159 @@
+//! What the client sent, on its way to a child or a forward's target.
+//!
+//! Input is taken off SSH at once and waits here, up to [`QUEUE_BYTES`]; then the connection waits: SSH gives no way to stop one
+//! channel. While the session's input is held ([`super::pace`]), nothing goes on from here but the keys that stop something.
+
+use std::collections::VecDeque;
+
+use tokio::io::AsyncWriteExt;
+
+use super::pty::Master;
+use super::spawn::Writer;
+
+/// Input that waits for a command that doesn't read it.
+pub const QUEUE_BYTES: usize = 16 * 1024 * 1024;
+
+/// Where it goes.
+pub enum Sink {
+    Bytes(Writer),
+    Terminal(Master),
+}
+
+pub struct Feed {
+    sink: Option<Sink>,
+    queue: VecDeque<Vec<u8>>,
+    bytes: usize,
+    /// A key like Ctrl-C, ahead of everything.
+    interrupt: Option<u8>,
+    ended: bool,
+}
+
+impl Feed {
+    pub fn new(sink: Option<Sink>) -> Self {
+        Self { sink, queue: VecDeque::new(), bytes: 0, interrupt: None, ended: false }
+    }
+
+    pub fn push(&mut self, data: Vec<u8>) {
+        // A child that closed its input is not asked again.
+        if self.sink.is_some() && !data.is_empty() {
+            self.bytes += data.len();
+            self.queue.push_back(data);
+        }
+    }
+
+    /// As [`Self::push`], while input is held: a key that a terminal turns into a signal goes through, and what was typed before it is
+    /// thrown away, as a terminal does. Stopping something needs no witness.
+    pub fn push_held(&mut self, data: Vec<u8>) {
+        let key = match &self.sink {
+            Some(Sink::Terminal(terminal)) => terminal.last_interrupt(&data),
+            Some(Sink::Bytes(_)) | None => None,
+        };
+        let Some(key) = key else { return self.push(data) };
+        let after = data.iter().rposition(|byte| *byte == key).map_or(data.len(), |at| at + 1);
+        (self.bytes, self.interrupt) = (0, Some(key));
+        self.queue.clear();
+        self.push(data[after..].to_vec());
+    }
+
+    /// No more will come; what is here still goes.
+    pub fn end(&mut self) {
+        self.ended = true;
+    }
+
+    /// At once: what is here goes nowhere.
+    pub fn close(&mut self) {
+        self.sink = None;
+        self.queue.clear();
+        self.bytes = 0;
+    }
+
+    pub fn is_closed(&self) -> bool {
+        self.sink.is_none()
+    }
+
+    pub fn has_room(&self) -> bool {
+        self.bytes < QUEUE_BYTES
+    }
+
+    pub fn has_work(&self, held: bool) -> bool {
+        let waiting = !held && (self.ended || !self.queue.is_empty());
+        self.sink.is_some() && (self.interrupt.is_some() || waiting)
+    }
+
+    /// One step: writes some, or closes. Returns what a terminal echoed of it. Dropping it in the middle loses nothing: a write
+    /// either happened or didn't.
+    pub async fn write(&mut self) -> Vec<u8> {
+        let Some(sink) = &mut self.sink else { return Vec::new() };
+        if let (Some(key), Sink::Terminal(terminal)) = (self.interrupt, &*sink) {
+            let typed = terminal.type_in(&[key]).await;
+            self.interrupt = None;
+            return typed.map_or(Vec::new(), |(_, echoed)| if echoed { vec![key] } else { Vec::new() });
+        }
+        let Some(front) = self.queue.front_mut() else {
+            self.sink = None;
+            return Vec::new();
+        };
+        let written = match sink {
+            Sink::Bytes(bytes) => bytes.write(front).await.map(|n| (n, false)),
+            Sink::Terminal(terminal) => terminal.type_in(front).await,
+        };
+        let Ok((n, echoed)) = written else {
+            self.close();
+            return Vec::new();
+        };
+        self.bytes -= n;
+        let rest = front.split_off(n);
+        let done = std::mem::replace(front, rest);
+        if front.is_empty() {
+            self.queue.pop_front();
+        }
+        if echoed { done } else { Vec::new() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::pty::{self, Size, TerminalRequest};
+    use super::*;
+    use tokio::io::AsyncReadExt;
+
+    #[tokio::test(flavor = "current_thread")]
+    async fn what_waits_goes_in_order_and_the_end_is_an_end() {
+        let (near, mut far) = tokio::io::duplex(4);
+        let mut feed = Feed::new(Some(Sink::Bytes(Box::new(near))));
+        feed.push(b"0123456789".to_vec());
+        feed.push(b"ab".to_vec());
+        feed.end();
+        assert!(!feed.has_work(true), "held");
+        let mut read = Vec::new();
+        let writes = async {
+            while feed.has_work(false) {
+                assert!(feed.write().await.is_empty(), "only a terminal echoes");
+            }
+        };
+        let (end, ()) = tokio::join!(far.read_to_end(&mut read), writes);
+        end.unwrap();
+        assert_eq!(read, b"0123456789ab");
+        assert!(feed.is_closed());
+        feed.push(b"late".to_vec());
+        assert!(feed.has_room() && !feed.has_work(false));
+    }
+
+    #[tokio::test(flavor = "current_thread")]
+    async fn an_interrupt_passes_what_is_held_and_drops_it() {
+        let modes = vec![(russh::Pty::VINTR, 3), (russh::Pty::ISIG, 1), (russh::Pty::ICANON, 0), (russh::Pty::ECHO, 0)];
+        let request = TerminalRequest { term: "xterm".into(), size: Size { cols: 80, rows: 24 }, modes };
+        let (master, slave) = pty::open(&request).unwrap();
+        let mut feed = Feed::new(Some(Sink::Terminal(master)));
+        feed.push_held(b"rm -r /\n".to_vec());
+        assert!(!feed.has_work(true));
+        feed.push_held(b"more\x03after".to_vec());
+        assert!(feed.has_work(true));
+        feed.write().await;
+        assert!(!feed.has_work(true) && feed.has_work(false), "the rest waits on");
+        feed.write().await;
+        let mut buffer = [0; 64];
+        let n = rustix::io::read(&slave, &mut buffer).unwrap();
+        assert_eq!(&buffer[..n], b"after");
+    }
+}

@@ -28,7 +28,10 @@ macro_rules! described_as_text {
     ($name:ident, $method:ident($value:expr)) => {
         impl $crate::utoipa::PartialSchema for $name {
             fn schema() -> $crate::utoipa::openapi::RefOr<$crate::utoipa::openapi::schema::Schema> {
-                $crate::utoipa::openapi::ObjectBuilder::new().schema_type($crate::utoipa::openapi::schema::Type::String).$method($value).into()
+                $crate::utoipa::openapi::ObjectBuilder::new()
+                    .schema_type($crate::utoipa::openapi::schema::Type::String)
+                    .$method($value)
+                    .into()
             }
         }
 

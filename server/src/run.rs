@@ -38,7 +38,10 @@ pub async fn run(config: &Path) -> anyhow::Result<()> {
     let store = Store::open(&settings.database(), crate::LISTENERS)?;
     store.write(|tx| agents::all_offline(tx).map_err(ApiError::from)).await.map_err(|e| anyhow::anyhow!("{e:?}"))?;
     let quota_bytes = settings.recording_quota_bytes;
-    store.write(move |tx| sessions::quota::set_default(tx, quota_bytes).map_err(ApiError::from)).await.map_err(|e| anyhow::anyhow!("{e:?}"))?;
+    store
+        .write(move |tx| sessions::quota::set_default(tx, quota_bytes).map_err(ApiError::from))
+        .await
+        .map_err(|e| anyhow::anyhow!("{e:?}"))?;
     let courier = notices::Courier::new(settings.mail.as_ref(), addresses.main.clone()).context("[mail]")?;
     let samples = Samples::open(&settings.health())?;
     let authority = Arc::new(Authority::open(&settings.dir).context("ca.pem, ca.key")?);

@@ -96,7 +96,7 @@ impl HostileCentre {
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         let listener =
             eventually("the honest server's port is free", || runtime.block_on(TcpListener::bind(address)).map_err(|e| e.to_string()));
-        runtime.block_on(async { shared.tasks.spawn(serve(Arc::clone(&shared), listener, tls)) });
+        shared.tasks.spawn_on(serve(Arc::clone(&shared), listener, tls), runtime.handle());
         Self { runtime: Some(runtime), shared }
     }
 

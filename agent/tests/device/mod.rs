@@ -34,7 +34,7 @@ use lineman_common::link::{Report, SessionEnded, Stream};
 use lineman_common::recording::{Recording, SftpOperation, What, verify};
 use lineman_common::session::Grade;
 use lineman_common::statement::standing::{Devices, ForFault};
-use lineman_common::statement::{CarrierSigners, Consent, Namespace, Request, Signed, SignerList, device, sha256_hex, sig, Standing};
+use lineman_common::statement::{CarrierSigners, Consent, Namespace, Request, Signed, SignerList, Standing, device, sha256_hex, sig};
 use ssh_key::public::KeyData;
 use ssh_key::{Algorithm, LineEnding, PrivateKey, PublicKey};
 use tokio::task::JoinSet;
@@ -277,7 +277,24 @@ impl Device {
         let (served, taken) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
         let server = (Arc::clone(&agent), Arc::clone(&served), Arc::clone(&taken));
         std::thread::spawn(move || serve_on(listener, &server.0, &server.1, &server.2));
-        Self { dir, home, port, profile, outbox, host_key, clock, root, chief, paper, agent, host, consent: id, served, taken, stored: Mutex::default() }
+        Self {
+            dir,
+            home,
+            port,
+            profile,
+            outbox,
+            host_key,
+            clock,
+            root,
+            chief,
+            paper,
+            agent,
+            host,
+            consent: id,
+            served,
+            taken,
+            stored: Mutex::default(),
+        }
     }
 
     /// Lets time pass until the consent has this much left.

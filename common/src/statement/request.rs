@@ -104,7 +104,10 @@ impl Request {
         let request = Self::read_unverified(signed)?;
         // A level is a principal of many lines: a request in its name would hide who made it.
         if super::list::is_level(request.engineer.as_str()) {
-            return Err(Refused::Mismatch(format!("`{}` is a level of the roster, not a person: a request is signed by one engineer", request.engineer)));
+            return Err(Refused::Mismatch(format!(
+                "`{}` is a level of the roster, not a person: a request is signed by one engineer",
+                request.engineer
+            )));
         }
         let key = roster.list().verify("request", signed, request.engineer.as_str(), Namespace::Request, at)?;
         if sig::fingerprint(&key).to_string() != request.engineer_key {

@@ -21,10 +21,9 @@ fn fingerprint(key: &PrivateKey) -> String {
 }
 
 fn challenge(centre: &HostileCentre, device: &str, consent: ConsentId) -> String {
-    match centre.done(device, &Order::Challenge { consent }) {
-        Answer::Challenge { challenge, .. } => challenge,
-        other => panic!("no challenge: {other:?}"),
-    }
+    let answer = centre.done(device, &Order::Challenge { consent });
+    let Answer::Challenge { challenge, .. } = answer else { panic!("no challenge: {answer:?}") };
+    challenge
 }
 
 /// Without the carrier nobody enters, whatever the centre signs with whatever it holds; and with a consent nobody but its engineer.

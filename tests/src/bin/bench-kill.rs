@@ -93,7 +93,8 @@ fn one(demo: &Demo, fault: &str, round: u32, end: End) -> anyhow::Result<f64> {
     let over = over(&mut ssh, &mark, begun)?;
     // Back to where the next round begins: no consent, nothing stopped.
     let noc = demo.http(Some("noc-jw"));
-    let stopped = noc.get("/api/v1/customers").ok()["items"].as_array().is_some_and(|list| list.iter().any(|one| !one["stopped"].is_null()));
+    let stopped =
+        noc.get("/api/v1/customers").ok()["items"].as_array().is_some_and(|list| list.iter().any(|one| !one["stopped"].is_null()));
     if stopped {
         noc.post("/api/v1/customers/JW/resume", &json!({"reason": "bench"})).ok();
     } else if noc.get(&format!("/api/v1/consents/{consent}")).ok()["state"] == "live" {

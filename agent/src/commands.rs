@@ -309,6 +309,9 @@ fn status_lines(status: &Status) {
     println!("unacknowledged  {}", waiting.join(", "));
     println!("sessions        {}", status.sessions);
     println!("consents        {}", status.consents);
+    for sink in &status.sinks {
+        println!("sink            {sink}");
+    }
 }
 
 fn session_line(session: &SessionInfo) {

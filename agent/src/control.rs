@@ -29,6 +29,7 @@ use self::peer::Peer;
 use crate::agent::{Administrator, Agent, AgentError, LinkState, SOFTWARE};
 use crate::consents::{InForce, Refusal, Waiting};
 use crate::session::registry::SessionInfo;
+use crate::sink::SinkStatus;
 
 const SOCKET: &str = "control.sock";
 /// A signer list with its signatures fits.
@@ -151,6 +152,9 @@ pub struct Status {
     pub unacknowledged: std::collections::BTreeMap<Stream, u64>,
     pub sessions: usize,
     pub consents: usize,
+    /// How far each of the carrier's sinks has the journal.
+    #[serde(default)]
+    pub sinks: Vec<SinkStatus>,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -325,6 +329,7 @@ fn status(agent: &Agent) -> Status {
         unacknowledged: Stream::ALL.iter().map(|stream| (*stream, spool.next_seq(*stream) - spool.first_unacked(*stream))).collect(),
         sessions: agent.sessions.list().len(),
         consents: agent.consents.list().len(),
+        sinks: agent.sink.status(),
     }
 }
 

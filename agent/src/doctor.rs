@@ -186,6 +186,7 @@ async fn agent(state: &Path, findings: &mut Findings) {
     };
     findings.add("agent", Ok(format!("{} runs", status.software)));
     findings.add("roster", roster(&status));
+    findings.add("sink", crate::sink::finding(&status.sinks));
     if let Some(stopped) = &status.stopped {
         findings.add("stopped", Err(format!("this device {stopped}: `lineman-agent resume` takes a stop of its own back")));
     }

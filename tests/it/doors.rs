@@ -66,7 +66,7 @@ pub fn every_stock_client_gets_in_as_consented(demo: &Demo) {
     assert!(!demo.element("ne-2").join("sensors/x").exists());
 
     // Forwards are no door of this consent.
-    demo.ssh(&["-W", "localhost:80", NE]).exits(255).says("refused");
+    demo.ssh(&["-W", "localhost:80", NE]).exits(255).says("no door `forward:localhost:80`");
     demo.ssh(&["-o", "ExitOnForwardFailure=yes", "-R", "0:localhost:80", NE, "true"]).exits(255);
     // The account is the sandbox: what the agent holds can't be read.
     let agent = demo.agent("ne-2").display().to_string();

@@ -18,6 +18,7 @@ mod statements;
 mod story;
 mod tenants;
 mod trust;
+mod witness;
 
 use std::sync::Arc;
 
@@ -105,6 +106,11 @@ const ALONE: &[(&str, fn())] = &[
     ("trust::the_device_stops_and_lets_in_without_the_centre", trust::the_device_stops_and_lets_in_without_the_centre),
     ("trust::a_signer_list_changes_by_its_own_signers_only", trust::a_signer_list_changes_by_its_own_signers_only),
     ("trust::an_approver_sees_requests_as_they_come", trust::an_approver_sees_requests_as_they_come),
+    (
+        "witness::a_session_is_watched_searched_and_proved_without_a_server",
+        witness::a_session_is_watched_searched_and_proved_without_a_server,
+    ),
+    ("witness::a_notice_brings_a_link_and_no_power", witness::a_notice_brings_a_link_and_no_power),
     ("rooms::calls_go_one_way", rooms::calls_go_one_way),
     ("rooms::sql_stays_in_its_files", rooms::sql_stays_in_its_files),
     ("crash::nothing_acknowledged_is_lost_or_doubled", crash::nothing_acknowledged_is_lost_or_doubled),

@@ -56,7 +56,7 @@ pub fn terms(request: &Signed) -> Request {
 pub fn ssh_to(port: u16, key: &Path, user: &str, args: &[&str]) -> Output {
     let mut ssh = Command::new("ssh");
     ssh.args(["-F", "none", "-o", "BatchMode=yes", "-o", "IdentitiesOnly=yes", "-o", "StrictHostKeyChecking=no"]);
-    ssh.args(["-o", "UserKnownHostsFile=/dev/null", "-o", "LogLevel=ERROR", "-i"]).arg(key);
+    ssh.args(["-o", "UserKnownHostsFile=/dev/null", "-o", "LogLevel=INFO", "-i"]).arg(key);
     ssh.args(["-l", user, "-p", &port.to_string(), "127.0.0.1"]).args(args).stdin(Stdio::null());
     run(&mut ssh)
 }

@@ -40,7 +40,7 @@ pub enum AgentError {
     Refused(#[from] Refusal),
     #[error(transparent)]
     Report(#[from] OutboxError),
-    #[error("what is done on the device is written down first, and the journal can't be written: {0}")]
+    #[error("the journal can't be written, and nothing is opened without it: {0}")]
     Journal(#[source] std::io::Error),
     #[error("this can't be written into a statement: {0}")]
     Statement(#[from] LineError),
@@ -126,7 +126,12 @@ impl Agent {
 
     /// Ends a standing statement for good, with every consent that rests on it.
     pub fn end_standing(&self, signed: &Signed, reason: EndReason) -> Result<(), AgentError> {
-        let EndedStanding { id, resting, remembered } = self.consents.end_standing(signed, reason)?;
+        let ended = self.consents.end_standing(signed, reason)?;
+        self.end_resting(ended, reason)
+    }
+
+    fn end_resting(&self, ended: EndedStanding, reason: EndReason) -> Result<(), AgentError> {
+        let EndedStanding { id, resting, remembered } = ended;
         tracing::info!(standing.id = %id, live = resting.len(), "a standing statement was ended");
         let ended: Vec<_> = resting.into_iter().map(|id| self.end_consent(id, reason)).collect();
         remembered?;
@@ -154,15 +159,21 @@ impl Agent {
         Ok(stopped.stored?)
     }
 
-    /// Takes a stop of that side back. Returns what still stops the device.
+    /// The centre takes its own stop back: in the journal first, as everything that opens something.
     pub fn resume(&self, whose: Whose, by: &str) -> Result<Option<Stop>, AgentError> {
+        if whose == Whose::Centre && self.consents.is_stopped_by(whose) {
+            let by = Stop::new(whose, by, "", Timestamp::now()).by;
+            self.journal().write(&Entry::Resumed { by }).map_err(AgentError::Journal)?;
+        }
+        self.take_stop_back(whose, by)
+    }
+
+    /// Takes a stop of that side back, which must be written down before. Returns what still stops the device.
+    fn take_stop_back(&self, whose: Whose, by: &str) -> Result<Option<Stop>, AgentError> {
         let (taken_back, still) = self.consents.resume(whose)?;
         if taken_back.is_some() {
             let by = Stop::new(whose, by, "", Timestamp::now()).by;
             tracing::warn!(%by, "a stop was taken back");
-            if whose == Whose::Centre {
-                self.note(&Entry::Resumed { by });
-            }
             self.tell_receipt();
         }
         Ok(still)

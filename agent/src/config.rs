@@ -59,6 +59,7 @@ struct PolicyConfig {
     signers_approvals: Option<u8>,
     max_duration_s: Option<u32>,
     challenge_ttl_s: Option<u32>,
+    max_standing_days: Option<u32>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -93,6 +94,8 @@ const DEFAULT_INTERVAL_S: u32 = 10;
 const DEFAULT_INTERVAL_BOUNDS_S: (u32, u32) = (5, 3600);
 const DEFAULT_SPOOL_BYTES: u64 = 64 * 1024 * 1024;
 const DEFAULT_HOURS_S: u32 = 4 * 3600;
+const DEFAULT_STANDING_DAYS: u32 = 35;
+const MAX_STANDING_DAYS: u32 = 366;
 
 impl Settings {
     /// Reads a file that must be there.
@@ -131,6 +134,10 @@ impl Config {
         let seconds = |s: u32| Duration::from_secs(s.into());
         let max_duration_s = positive("policy.max_duration_s", self.policy.max_duration_s)?;
         let challenge_ttl_s = positive("policy.challenge_ttl_s", self.policy.challenge_ttl_s)?;
+        let max_standing_days = match self.policy.max_standing_days.unwrap_or(DEFAULT_STANDING_DAYS) {
+            days @ 1..=MAX_STANDING_DAYS => days,
+            days => return Err(format!("policy.max_standing_days is {days}: it must be from 1 to {MAX_STANDING_DAYS}")),
+        };
         let approvals = one_or_two("policy.approvals", self.policy.approvals)?;
         let signers_approvals = one_or_two("policy.signers_approvals", self.policy.signers_approvals)?;
         let profiles = self.account.into_iter().map(profile).collect::<Result<BTreeMap<_, _>, _>>()?;
@@ -147,6 +154,7 @@ impl Config {
                 signers_approvals,
                 max_duration_s,
                 challenge_ttl_s,
+                max_standing_days,
                 accounts: profiles.keys().cloned().collect(),
             },
             profiles,
@@ -212,6 +220,7 @@ mod tests {
         assert_eq!(settings.policy.accounts, ["view"]);
         let policy = &settings.policy;
         assert_eq!((&policy.grades[..], policy.approvals, policy.signers_approvals), (&[Grade::EndToEnd][..], 1, 1), "the defaults");
+        assert_eq!((policy.max_standing_days, parse("").unwrap().policy.max_standing_days), (35, 35));
         assert_eq!((settings.interval.as_secs(), settings.spool_max_bytes), (10, 67_108_864));
         assert!(!settings.checks.sensors.is_empty() && !settings.checks.rules.is_empty() && !settings.checks.execs.is_empty());
     }
@@ -238,6 +247,8 @@ mod tests {
             ("[policy]\nmax_duration_s = 0", "policy.max_duration_s is 0"),
             ("[policy]\napprovals = 3", "policy.approvals is 3: it must be 1, or 2 for dual approval"),
             ("[policy]\nsigners_approvals = 0", "policy.signers_approvals is 0"),
+            ("[policy]\nmax_standing_days = 0", "policy.max_standing_days is 0: it must be from 1 to 366"),
+            ("[policy]\nmax_standing_days = 367", "policy.max_standing_days is 367: it must be from 1 to 366"),
             ("[policy]\ngrades = [\"anyone\"]", "expected one of end-to-end"),
             ("[account.view]\nuser = \"@self\"", "write `unsafe_self = true`"),
             ("[recording]\nmax_session_bytes = 1", "recording.max_session_bytes is 1: it must be from"),

@@ -102,7 +102,8 @@ pub async fn enrol(request: &Enrolment) -> Result<Enrolled, EnrolError> {
         link_key_sha256: sha256_hex(keys.link.subject_public_key_info()),
         signers_sha256: sha256_hex(&signers),
         vendor_root_sha256: sha256_hex(&vendor_root),
-        counter: 1,
+        // Seconds count up by themselves: a device that is enrolled anew needs a higher number, and has forgotten the last.
+        counter: u64::try_from(now_in_seconds().as_second()).unwrap_or(1),
         vouched_by: request.vouched_by.clone(),
         issued: now_in_seconds(),
         valid_before: now_in_seconds() + (24 * request.valid_days).hours(),

@@ -8,9 +8,10 @@
 //! the last one. So a line that was removed or changed shows ([`check`]), as long as whoever did it has not written everything anew.
 //! Root can do that; against root there is the sink (`crate::sink`), which has the same lines outside of the device.
 //!
-//! The file is only ever appended to. After a year it becomes `journal.log.1`, and the one that had that name goes: what is there
-//! reaches back a year at least. Its size is bounded all the same, and nobody may wash a year out of it by opening sessions: when there
-//! is no more room, nothing begins until root moves the old file away. What has begun is always told to its end.
+//! The file is only ever appended to, and no clock has a say in it. When it is full it becomes `journal.log.1`, but only if there is no
+//! file of that name: nothing here ever overwrites or removes history. When both are full, nothing begins until root moves the old file
+//! away: nobody may wash anything out of it by opening sessions, or by stopping and resuming the device. What has begun is always told
+//! to its end, and so is what root does here; what root approves here finds a reserve of its own, which nobody else can use up.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufRead, BufReader};
@@ -18,7 +19,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use lineman_common::id::{ConsentId, SessionId};
 use lineman_common::name::PersonName;
 use lineman_common::printable::escape;
@@ -39,9 +40,10 @@ const FILE: &str = "journal.log";
 const OLDER: &str = "journal.log.1";
 const HEAD: &str = "journal.head";
 const LOCK: &str = "journal.lock";
-const YEAR: SignedDuration = SignedDuration::from_hours(366 * 24);
 /// Of each of the two files: about 50,000 sessions.
 const MAX_BYTES: u64 = 64 * 1024 * 1024;
+/// Above that, for what root approved on the device, and the sessions of it.
+const RESERVE_BYTES: u64 = 1024 * 1024;
 
 words! {
     /// The lists that others sign and the device obeys.
@@ -121,9 +123,14 @@ impl Entry {
         }
     }
 
-    /// Something begins with it, which a full journal refuses.
+    /// Something begins with it, which a full journal refuses. Also the end of a stop: with it another stop could begin.
     const fn begins(&self) -> bool {
-        matches!(self, Self::SessionBegun { .. } | Self::ConsentLive { .. })
+        matches!(self, Self::SessionBegun { .. } | Self::ConsentLive { .. } | Self::Resumed { .. })
+    }
+
+    /// A consent that no approver signed: root approved it here.
+    const fn is_approved_here(&self) -> bool {
+        matches!(self, Self::ConsentLive { approvers, .. } if approvers.is_empty())
     }
 
     /// One line for people.
@@ -221,11 +228,6 @@ impl Journal {
         Ok(journal)
     }
 
-    /// Writes an entry down; on the disk when it returns. Full refuses beginnings only.
-    pub fn write(&self, entry: &Entry) -> io::Result<()> {
-        self.write_at(Timestamp::now(), entry)
-    }
-
     /// Writes down what was done on this device, in its signed words.
     pub fn local(&self, signed: &Signed) -> io::Result<()> {
         self.write(&Entry::Local { signed: signed.clone() })
@@ -253,20 +255,17 @@ impl Journal {
         newer.filter_map(|raw| raw.map(|raw| written(&raw)).transpose()).take(most).collect()
     }
 
-    fn write_at(&self, at: Timestamp, entry: &Entry) -> io::Result<()> {
+    /// Writes an entry down; on the disk when it returns. Full refuses beginnings only.
+    pub fn write(&self, entry: &Entry) -> io::Result<()> {
         let mut tail = self.tail();
         let lock = OpenOptions::new().write(true).create(true).truncate(false).mode(durable::PRIVATE).open(self.state.join(LOCK))?;
         lock.lock()?;
         self.look(&mut tail)?;
-        self.rotate(at)?;
+        self.rotate()?;
         let path = self.state.join(FILE);
-        if entry.begins() && length(&path)? >= self.max_bytes {
-            let older = self.state.join(OLDER);
-            let text = format!("{} is full: move {} away, and no session will be lost", path.display(), older.display());
-            return Err(io::Error::new(io::ErrorKind::StorageFull, text));
-        }
+        self.check_room(entry, &path)?;
         let Position { n, sha256 } = &tail.position;
-        let line = Line { n: n + 1, at, prev: sha256.clone(), entry: entry.clone() };
+        let line = Line { n: n + 1, at: Timestamp::now(), prev: sha256.clone(), entry: entry.clone() };
         let json = serde_json::to_vec(&line)?;
         tail.length = None;
         durable::append_line(&path, &json, durable::PRIVATE)?;
@@ -299,14 +298,47 @@ impl Journal {
         Ok(())
     }
 
-    /// Begins a new file when this one is a year old, or full and the older one has been moved away.
-    fn rotate(&self, now: Timestamp) -> io::Result<()> {
+    /// Begins a new file when this one is full and the older one has been moved away.
+    fn rotate(&self) -> io::Result<()> {
         let (path, older) = (self.state.join(FILE), self.state.join(OLDER));
-        let Some(file) = open(&path)? else { return Ok(()) };
-        let first = raw_lines(file).find_map(|raw| raw.map(|raw| written(&raw)).transpose()).transpose()?;
-        let full = length(&path)? >= self.max_bytes && !older.exists();
-        let old = first.is_some_and(|first| now.duration_since(first.line.at) > YEAR);
-        if full || old { durable::rename(&path, &older) } else { Ok(()) }
+        if length(&path)? < self.max_bytes {
+            return Ok(());
+        }
+        match fs::symlink_metadata(&older) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => durable::rename(&path, &older),
+            Err(error) => Err(error),
+            Ok(_) => Ok(()),
+        }
+    }
+
+    /// Is there room for this to begin?
+    fn check_room(&self, entry: &Entry, path: &Path) -> io::Result<()> {
+        let length = length(path)?;
+        if !entry.begins() || length < self.max_bytes {
+            return Ok(());
+        }
+        if length < self.max_bytes.saturating_add(RESERVE_BYTES) && self.is_by_root(entry)? {
+            return Ok(());
+        }
+        let older = self.state.join(OLDER);
+        let text = format!("{} is full: move {} away and keep it, and no session will be lost", path.display(), older.display());
+        Err(io::Error::new(io::ErrorKind::StorageFull, text))
+    }
+
+    /// Did root approve this here: a consent, or the one that a session rests on? The journal itself says it.
+    fn is_by_root(&self, entry: &Entry) -> io::Result<bool> {
+        let Entry::SessionBegun { bind, .. } = entry else { return Ok(entry.is_approved_here()) };
+        let name = bind.consent.to_string();
+        for raw in texts(&self.state)? {
+            let raw = raw?;
+            let names = raw.windows(name.len()).any(|part| part == name.as_bytes());
+            let line = if names { written(&raw).map(|written| written.line.entry) } else { None };
+            let is_it = |entry: &Entry| matches!(entry, Entry::ConsentLive { consent, .. } if *consent == bind.consent);
+            if line.is_some_and(|entry| is_it(&entry) && entry.is_approved_here()) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// A panic in between leaves a tail without a length, which is looked up again: a poisoned lock is safe.

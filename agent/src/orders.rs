@@ -20,6 +20,7 @@ use tokio::task::JoinSet;
 
 use crate::agent::Agent;
 use crate::consents::Whose;
+use crate::session::legs::Waiting;
 use crate::session::{self, leg};
 
 /// Orders at one time; more are refused, so that nobody can pile them up here. Those that end something don't count.
@@ -140,24 +141,29 @@ async fn open(agent: &Arc<Agent>, key: &str, ticket: String, consent: Option<Con
         let key = PublicKey::from_openssh(key).map_err(|_| format!("`{}` is not a public key", escape(key)))?;
         sig::fingerprint(&key).to_string()
     };
-    if agent.consents.entry_for(&fingerprint, consent).is_none() {
+    let Some(live) = agent.consents.entry_for(&fingerprint, consent) else {
         return Err(agent.consents.why_not_for(&fingerprint, consent));
-    }
+    };
     if agent.stop.is_cancelled() {
         return Err("the agent is stopping".into());
     }
+    let (place, waiting) = agent.host.legs.take(live.id).map_err(|e| e.to_string())?;
     let stream = leg::connect(&agent.identity.server).await.map_err(|e| e.to_string())?;
-    agent.legs.spawn(serve(Arc::clone(agent), stream, ticket));
+    let serving = serve(Arc::clone(agent), stream, ticket, waiting);
+    agent.legs.spawn(async move {
+        let _place = place;
+        serving.await;
+    });
     Ok(())
 }
 
-async fn serve(agent: Arc<Agent>, mut stream: TcpStream, ticket: String) {
+async fn serve(agent: Arc<Agent>, mut stream: TcpStream, ticket: String, waiting: Waiting) {
     if let Err(error) = leg::greet(&mut stream, &ticket).await {
         tracing::warn!(%error, "a session leg was not taken");
         return;
     }
     let (ssh, work) = leg::carry(stream);
-    let visit = session::serve(Arc::clone(&agent.host), ssh, work);
+    let visit = session::serve_waiting(Arc::clone(&agent.host), ssh, work, waiting);
     tokio::pin!(visit);
     tokio::select! {
         _ = &mut visit => return,

@@ -8,6 +8,7 @@ use anyhow::Context;
 use jiff::Timestamp;
 use lineman_common::link::ALPN;
 use lineman_common::session::EndReason;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -38,6 +39,7 @@ const LAST_ENTRIES: Duration = Duration::from_secs(2);
 
 /// Runs until SIGTERM or SIGINT. A second one ends it at once.
 pub async fn run(state: &Path, config: Option<&Path>, log_level: LogLevelHandle) -> anyhow::Result<()> {
+    raise_open_files();
     let settings = Settings::find(config, state)?;
     let identity = Arc::new(Identity::load(state)?);
     let tls = tls::link_config(&identity, ALPN)?;
@@ -127,6 +129,25 @@ pub async fn run(state: &Path, config: Option<&Path>, log_level: LogLevelHandle)
     Ok(())
 }
 
+/// Descriptors that the agent may have. Each session takes a few dozen at most; what init gave is often 1024.
+const OPEN_FILES: u64 = 65_536;
+
+/// As many descriptors as this process may give itself. Running out of them must stay far away: then nobody gets in any more.
+fn raise_open_files() {
+    let now = getrlimit(Resource::Nofile);
+    let Some(wanted) = open_files(now) else { return };
+    match setrlimit(Resource::Nofile, Rlimit { current: Some(wanted), ..now }) {
+        Ok(()) => tracing::debug!(from = now.current, to = wanted, "more files may be open"),
+        Err(error) => tracing::warn!(%error, limit = now.current, wanted, "the limit of open files can't be raised"),
+    }
+}
+
+/// `None` where there is nothing to raise. A limit of `None` is none.
+fn open_files(now: Rlimit) -> Option<u64> {
+    let wanted = now.maximum.unwrap_or(OPEN_FILES).min(OPEN_FILES);
+    now.current.filter(|current| *current < wanted).map(|_| wanted)
+}
+
 /// Sessions that the last agent did not end: their shells died with it; what these had started goes now. A recording that
 /// can't be ended now stops nobody: it is tried again while the agent runs.
 fn close_what_was_cut(studio: &Arc<Studio>) {
@@ -172,5 +193,27 @@ impl Signals {
             _ = self.term.recv() => {}
             _ = self.interrupt.recv() => {}
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_limit_of_open_files_goes_up_to_what_is_allowed_and_never_down() {
+        let limit = |current, maximum| open_files(Rlimit { current, maximum });
+        assert_eq!(limit(Some(1024), Some(4096)), Some(4096));
+        assert_eq!(limit(Some(1024), Some(1 << 20)), Some(OPEN_FILES));
+        assert_eq!(limit(Some(1024), None), Some(OPEN_FILES));
+        assert_eq!(limit(Some(4096), Some(4096)), None);
+        assert_eq!(limit(Some(1 << 20), Some(1 << 20)), None);
+        assert_eq!(limit(None, None), None);
+
+        let before = getrlimit(Resource::Nofile);
+        let least = before.maximum.unwrap_or(OPEN_FILES).min(OPEN_FILES);
+        setrlimit(Resource::Nofile, Rlimit { current: Some(least - 1), ..before }).unwrap();
+        raise_open_files();
+        assert_eq!(getrlimit(Resource::Nofile).current, Some(least));
     }
 }

@@ -183,6 +183,7 @@ fn prepare(dir: &Path, root: &PrivateKey, engineer: &PrivateKey) -> Request {
         signers_approvals: 1,
         max_duration_s: 14_400,
         challenge_ttl_s: 14_400,
+        max_standing_days: 35,
         accounts: vec!["view".into()],
     };
     let consents = Consents::open(dir, Pinned::of(&identity), policy, Arc::new(SystemClock::new())).unwrap();
@@ -391,6 +392,40 @@ fn without_a_journal_nobody_is_let_in_and_everything_can_still_be_stopped() {
     assert!(output.status.success() && warning.contains("warning: this was done, and is not written down"), "{warning}");
     assert!(machine.done(&["status"]).contains("STOPPED"));
     machine.refused(&["resume"], "the journal can't be written");
+}
+
+#[test]
+fn a_disk_that_hangs_delays_no_end() {
+    let machine = Machine::start();
+    let lock = std::fs::OpenOptions::new().write(true).create(true).truncate(false).open(machine.dir.path().join("journal.lock")).unwrap();
+    // As a disk that does not answer: whoever writes the journal waits.
+    lock.lock().unwrap();
+    let stop = machine.command(&["stop", "--reason", "smoke in rack 4"]).stderr(Stdio::null()).spawn().unwrap();
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while !std::fs::read_to_string(machine.dir.path().join("consents")).unwrap().contains("smoke in rack 4") {
+        assert!(Instant::now() < deadline, "the stop waits for the journal");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    assert!(machine.local_acts().is_empty(), "not written down yet");
+    lock.unlock().unwrap();
+    stop.wait_with_output().unwrap();
+    let acts: Vec<_> = machine.local_acts().iter().map(|act| act.act).collect();
+    assert_eq!(acts, [LocalAct::Stop]);
+}
+
+#[test]
+fn a_name_that_the_device_never_heard_is_ended_for_good_too() {
+    let machine = Machine::start();
+    let standing = ConsentId::new().to_string();
+    let output = machine.ask(&["consent", "end", &standing, "--reason", "taken back"]);
+    let warning = text(&output.stderr);
+    assert!(output.status.success() && warning.contains(&format!("no standing statement {standing} lets anybody in")), "{warning}");
+    let revoked = std::fs::read_to_string(machine.dir.path().join("revoked")).unwrap();
+    assert!(revoked.contains(&standing), "{revoked}");
+    let act = machine.local_acts().pop().unwrap();
+    assert_eq!((act.act, act.subject, act.detail.as_str()), (LocalAct::EndConsent, standing, "taken back"));
+    machine.done(&["consent", "end", &machine.id()]);
+    machine.refused(&["consent", "approve", &machine.id(), "--yes"], "no request");
 }
 
 #[test]

@@ -170,6 +170,7 @@ pub fn check_request(view: &ConsentView, trust: &Trust, env: &Env, at: Timestamp
     let request = Request::verify(&signed, &roster, at)?;
     let signers = trust.signers(&request.device.customer)?;
     let statement = DeviceStatement::verify(&shown(&view.device_statement, "device statement")?, signers.list(), at)?;
+    trust.check_newest(&statement, env)?;
     let checks = [
         (request.id == view.id, "the centre shows another request than the one that was asked for"),
         (request.device == statement.device, "the request names another device than the statement beside it"),

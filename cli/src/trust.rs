@@ -2,7 +2,8 @@
 //!
 //! A *trust directory* holds `vendor-root` and, on a carrier's machine, `signers`. Both were put there by hand. Rosters,
 //! anchors and device statements come from the centre and count only as far as these two files vouch for them. The number
-//! of the newest roster seen is remembered, so that the centre can't bring back an old one.
+//! of the newest roster seen is remembered, of each customer's anchors and of each device's statement too, so that the
+//! centre can't bring back an old one.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -10,6 +11,7 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use lineman_common::api::TrustBundle;
 use lineman_common::name::{CustomerCode, NeName};
+use lineman_common::printable::escape;
 use lineman_common::statement::{Anchors, CarrierSigners, DeviceStatement, Refused, Roster, Signed, SignerList};
 
 use crate::context::{self, Env};
@@ -25,8 +27,10 @@ pub enum TrustError {
     NoAnchors(CustomerCode),
     #[error("no believable statement vouches for {device}{why}")]
     NotVouched { device: NeName, why: String },
-    #[error("can't remember the roster's number in {path}: {source}")]
-    State { path: PathBuf, source: std::io::Error },
+    #[error("can't remember the number of the newest {what} in {path}: {source}")]
+    State { what: &'static str, path: PathBuf, source: std::io::Error },
+    #[error("can't read the number of the newest {what} that was seen here, in {path}: {why}")]
+    Forgotten { what: &'static str, path: PathBuf, why: String },
 }
 
 impl From<TrustError> for Failure {
@@ -46,6 +50,10 @@ impl From<TrustError> for Failure {
                 .hint(format!("an admin publishes them: lineman admin anchors publish {customer} FILE --key VENDOR_ROOT_KEY")),
             TrustError::NotVouched { device, .. } => Self::new(Exit::CheckFailed, what)
                 .hint(format!("the carrier's technician signs it: lineman equipment vouch {device} --statement FILE --key FILE")),
+            TrustError::Forgotten { what: list, path, .. } => Self::new(Exit::CheckFailed, what).hint(format!(
+                "the file holds one number: ask whoever signs the {list} (not the centre) for the newest, and write it there; without {} the next one that the centre shows is believed, however old",
+                path.display()
+            )),
             TrustError::Refused(_) | TrustError::State { .. } => Self::new(Exit::CheckFailed, what),
         }
     }
@@ -93,28 +101,24 @@ impl Trust {
     /// Verifies a roster, and that it is none that was replaced already.
     pub fn roster(&self, signed: &Signed, env: &Env, at: Timestamp) -> Result<Roster, TrustError> {
         let roster = Roster::verify(signed, &self.vendor_root, at)?;
-        self.remember(&roster, env)?;
+        self.seen(env).check(Kind::Roster, None, roster.head.counter)?;
         roster.list().check_expiry(at)?;
         Ok(roster)
     }
 
-    /// One counter per vendor root: another vendor, or a new demo, starts its own count.
-    fn remember(&self, roster: &Roster, env: &Env) -> Result<(), TrustError> {
-        let Ok(folder) = env.state_folder() else { return Ok(()) };
-        let name = self.vendor_root.sha256.get(..32).unwrap_or(&self.vendor_root.sha256);
-        let path = folder.join("rosters").join(name);
-        let known = std::fs::read_to_string(&path).ok().and_then(|text| text.trim().parse::<u64>().ok()).unwrap_or(0);
-        roster.check_newer_than(known)?;
-        if roster.head.counter > known {
-            let state = |source| TrustError::State { path: path.clone(), source };
-            context::private_folder(&folder.join("rosters")).map_err(state)?;
-            context::write_private(&path, roster.head.counter.to_string().as_bytes()).map_err(state)?;
-        }
-        Ok(())
+    /// Checks that a device's statement, verified already, is none that was replaced, and remembers its number.
+    pub fn check_newest(&self, statement: &DeviceStatement, env: &Env) -> Result<(), TrustError> {
+        self.seen(env).check(Kind::Device, Some(&statement.device), statement.counter)
+    }
+
+    /// One count per vendor root: another vendor, or a new demo, starts its own.
+    fn seen(&self, env: &Env) -> Seen<'_> {
+        let root = self.vendor_root.sha256.get(..32).unwrap_or(&self.vendor_root.sha256);
+        Seen { folder: env.state_folder().ok(), root }
     }
 
     /// Who may vouch for a customer's devices: the carrier's own signers where they are pinned, else the anchors that the
-    /// vendor root signed.
+    /// vendor root signed. Whether these are the newest is not asked here (`newest_vouchers`).
     pub fn vouchers(&self, customer: &CustomerCode, anchors: Option<&Signed>, at: Timestamp) -> Result<SignerList, TrustError> {
         if self.has_signers() {
             return Ok(self.signers(customer)?.list().clone());
@@ -123,20 +127,36 @@ impl Trust {
         Ok(Anchors::verify(anchors, customer, &self.vendor_root, at)?.list().clone())
     }
 
+    /// As `vouchers`, and the anchors are none that were replaced already.
+    pub fn newest_vouchers(
+        &self,
+        customer: &CustomerCode,
+        anchors: Option<&Signed>,
+        env: &Env,
+        at: Timestamp,
+    ) -> Result<SignerList, TrustError> {
+        let vouchers = self.vouchers(customer, anchors, at)?;
+        // The carrier's own list is a pinned file: nobody can bring back an old one.
+        if let (false, Some(head)) = (self.has_signers(), &vouchers.head) {
+            self.seen(env).check(Kind::Anchors, Some(customer), head.counter)?;
+        }
+        Ok(vouchers)
+    }
+
     /// Everything that is believed about a customer's devices.
     pub fn bundle(&self, bundle: &TrustBundle, customer: &CustomerCode, env: &Env, at: Timestamp) -> Result<Believed, TrustError> {
         let roster = self.roster(&bundle.roster, env, at)?;
-        let vouchers = self.vouchers(customer, bundle.anchors.as_ref(), at)?;
-        let (mut devices, mut doubts) = (BTreeMap::<NeName, DeviceStatement>::new(), Vec::new());
+        let vouchers = self.newest_vouchers(customer, bundle.anchors.as_ref(), env, at)?;
+        let (mut newest, mut doubts) = (BTreeMap::<NeName, DeviceStatement>::new(), Vec::new());
         for signed in &bundle.devices {
             match DeviceStatement::verify(signed, &vouchers, at) {
                 Ok(statement) if statement.device.customer != *customer => {
                     doubts.push((None, format!("{} is not a device of {customer}", statement.device)));
                 }
                 Ok(statement) => {
-                    let older = devices.get(&statement.device).is_some_and(|known| known.counter >= statement.counter);
+                    let older = newest.get(&statement.device).is_some_and(|known| known.counter >= statement.counter);
                     if !older {
-                        devices.insert(statement.device.clone(), statement);
+                        newest.insert(statement.device.clone(), statement);
                     }
                 }
                 Err(refused) => {
@@ -145,7 +165,82 @@ impl Trust {
                 }
             }
         }
+        let mut devices = BTreeMap::new();
+        for (device, statement) in newest {
+            match self.check_newest(&statement, env) {
+                Ok(()) => drop(devices.insert(device, statement)),
+                // The customer's other devices are none the worse for it.
+                Err(TrustError::Refused(older)) => doubts.insert(0, (Some(device), older.to_string())),
+                Err(error) => return Err(error),
+            }
+        }
         Ok(Believed { roster, vouchers, devices, doubts })
+    }
+}
+
+/// What is numbered, so that an old one can be told from a new one.
+#[derive(Clone, Copy, Debug)]
+enum Kind {
+    Roster,
+    Anchors,
+    Device,
+}
+
+impl Kind {
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Roster => "roster",
+            Self::Anchors => "anchors",
+            Self::Device => "device statement",
+        }
+    }
+
+    const fn folder(self) -> &'static str {
+        match self {
+            Self::Roster => "rosters",
+            Self::Anchors => "anchors",
+            Self::Device => "devices",
+        }
+    }
+}
+
+/// The highest numbers that this machine has seen: one file for each name.
+struct Seen<'a> {
+    /// None where the machine has no place for state: then nothing is remembered.
+    folder: Option<PathBuf>,
+    root: &'a str,
+}
+
+impl Seen<'_> {
+    /// Refuses a lower number than the known one, and remembers a higher one.
+    fn check(&self, kind: Kind, name: Option<&dyn std::fmt::Display>, found: u64) -> Result<(), TrustError> {
+        let Some(folder) = &self.folder else { return Ok(()) };
+        let folder = folder.join(kind.folder());
+        let path = folder.join(name.map_or_else(|| self.root.to_owned(), |name| format!("{}-{name}", self.root)));
+        let known = known(kind.word(), &path)?;
+        if let Some(known) = known.filter(|known| found < *known) {
+            return Err(Refused::OlderList { list: kind.word(), found, known }.into());
+        }
+        if known.is_none_or(|known| found > known) {
+            let state = |source| TrustError::State { what: kind.word(), path: path.clone(), source };
+            context::private_folder(&folder).map_err(state)?;
+            context::write_private(&path, found.to_string().as_bytes()).map_err(state)?;
+        }
+        Ok(())
+    }
+}
+
+/// The number in a file; none where there is no file yet. A file that can't be read is not the same as none: it would let
+/// every old list in.
+fn known(what: &'static str, path: &Path) -> Result<Option<u64>, TrustError> {
+    let forgotten = |why: String| TrustError::Forgotten { what, path: path.to_owned(), why };
+    match std::fs::read_to_string(path) {
+        Ok(text) => text.trim().parse().map(Some).map_err(|_| {
+            let start: String = text.trim().chars().take(40).collect();
+            forgotten(format!("it holds `{}`, and not a number", escape(&start)))
+        }),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(forgotten(error.to_string())),
     }
 }
 
@@ -175,6 +270,8 @@ fn read(what: &'static str, path: &Path) -> Result<String, TrustError> {
 
 #[cfg(test)]
 mod tests {
+    use lineman_common::statement::Namespace;
+
     use super::*;
     use crate::testing::World;
 
@@ -197,6 +294,85 @@ mod tests {
         trust.roster(&old, &world.env(), now).unwrap();
         trust.roster(&new, &world.env(), now).unwrap();
         assert!(matches!(trust.roster(&old, &world.env(), now), Err(TrustError::Refused(Refused::OlderList { found: 4, known: 5, .. }))));
+    }
+
+    fn statement(world: &World, counter: u64) -> Signed {
+        let now = DeviceStatement::read_unverified(&world.statement_for(world.host_key.public_key()).text).unwrap();
+        Signed::sign(&world.technician, Namespace::Device, DeviceStatement { counter, ..now }.write().unwrap()).unwrap()
+    }
+
+    fn anchors(world: &World, counter: u64) -> Signed {
+        let text = world.bundle().anchors.unwrap().text.replace("# counter: 1\n", &format!("# counter: {counter}\n"));
+        Signed::sign(&world.vendor_root, Namespace::Anchors, text).unwrap()
+    }
+
+    #[test]
+    fn old_anchors_are_refused_once_newer_ones_were_seen() {
+        let world = World::new();
+        let trust = Trust::open(world.vendor_trust().as_path(), None, None).unwrap();
+        let believe = |trust: &Trust, counter| {
+            let bundle = TrustBundle { anchors: Some(anchors(&world, counter)), ..world.bundle() };
+            trust.bundle(&bundle, &world.customer, &world.env(), Timestamp::now())
+        };
+        believe(&trust, 4).unwrap();
+        believe(&trust, 5).unwrap();
+        believe(&trust, 5).unwrap();
+        let error = believe(&trust, 4).unwrap_err();
+        assert_eq!(error.to_string(), "the anchors number 4 is older than number 5, which is already known");
+        assert!(Failure::from(error).hint.unwrap().contains("the centre shows an old list"));
+        // Another customer's have their own count.
+        let seen = trust.seen(&world.env());
+        seen.check(Kind::Anchors, Some(&"YW"), 1).unwrap();
+        // Where the carrier's own list is pinned, the anchors don't count.
+        believe(&Trust::open(world.carrier_trust().as_path(), None, None).unwrap(), 4).unwrap();
+    }
+
+    #[test]
+    fn an_old_device_statement_is_a_doubt_once_a_newer_one_was_seen() {
+        let world = World::new();
+        for folder in [world.vendor_trust(), world.carrier_trust()] {
+            let trust = Trust::open(folder.as_path(), None, None).unwrap();
+            let believe = |counters: &[u64]| {
+                let devices = counters.iter().map(|counter| statement(&world, *counter)).collect();
+                trust.bundle(&TrustBundle { devices, ..world.bundle() }, &world.customer, &world.env(), Timestamp::now()).unwrap()
+            };
+            assert_eq!(believe(&[2, 3, 1]).device(&world.device).unwrap().counter, 3);
+            assert!(believe(&[2, 3, 1]).doubts.is_empty());
+            let why = believe(&[2]).device(&world.device).unwrap_err().to_string();
+            assert!(why.ends_with(": the device statement number 2 is older than number 3, which is already known"), "{why}");
+        }
+    }
+
+    #[test]
+    fn what_was_seen_under_one_vendor_root_says_nothing_about_another() {
+        let (world, other) = (World::new(), World::new());
+        for (world, counter) in [(&world, 9), (&other, 1)] {
+            let trust = Trust::open(world.vendor_trust().as_path(), None, None).unwrap();
+            let bundle = TrustBundle { devices: vec![statement(world, counter)], anchors: Some(anchors(world, counter)), ..world.bundle() };
+            // Both on the same machine.
+            assert_eq!(trust.bundle(&bundle, &world.customer, &other.env(), Timestamp::now()).unwrap().devices.len(), 1);
+        }
+    }
+
+    #[test]
+    fn a_broken_number_is_an_error_that_says_what_to_do() {
+        for kind in [Kind::Roster, Kind::Anchors, Kind::Device] {
+            for bytes in [&b""[..], b"many", b"-1", b"\xff\xfe", b"1 2"] {
+                let world = World::new();
+                let trust = Trust::open(world.vendor_trust().as_path(), None, None).unwrap();
+                let believe = || trust.bundle(&world.bundle(), &world.customer, &world.env(), Timestamp::now());
+                believe().unwrap();
+                let folder = world.env().state_folder().unwrap().join(kind.folder());
+                let path = std::fs::read_dir(folder).unwrap().next().unwrap().unwrap().path();
+                std::fs::write(&path, bytes).unwrap();
+                let error = believe().unwrap_err();
+                let what = error.to_string();
+                assert!(what.contains(kind.word()) && what.contains(path.to_str().unwrap()), "{what}");
+                let hint = Failure::from(error).hint.unwrap();
+                assert!(hint.contains("ask whoever signs") && hint.contains("write it there"), "{hint}");
+                assert_eq!(std::fs::read(&path).unwrap(), bytes, "nothing took its place");
+            }
+        }
     }
 
     #[test]

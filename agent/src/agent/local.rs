@@ -1,8 +1,8 @@
 //! What the administrator does on the device itself: break-glass and recovery.
 //!
 //! Every act is said in the device's own signed words ([`LocalStatement`]), in the journal and at the carrier's sink, and told to the
-//! centre. What opens something is said *first*: when the journal can't be written, it is not done. What ends something is never kept
-//! waiting: it is written down, done, and then sent; a journal that fails doesn't stop it.
+//! centre. What opens something is said *first*: when the journal can't be written, it is not done. What ends something is done
+//! *first*, and then written down and sent: neither a slow disk nor a broken one can delay it.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -15,7 +15,8 @@ use lineman_common::session::EndReason;
 use lineman_common::statement::{LocalAct, LocalStatement, Namespace, Signed, sha256_hex};
 
 use super::{Agent, AgentError, consent_live, now_in_seconds};
-use crate::consents::{LocalTerms, Refusal, Stop, Whose};
+use crate::consents::{LocalTerms, Stop, Whose};
+use crate::session::registry::Ending;
 
 /// How long an act that opens something waits for the carrier's sink. A sink that is down must not make break-glass impossible; what
 /// it has not got, it gets when it is back.
@@ -83,11 +84,10 @@ impl Agent {
         }
     }
 
-    /// An act that ends something: written down, done at once whatever comes of that, told.
+    /// An act that ends something: done at once, then written down, told and sent.
     async fn end_locally<T>(&self, act: LocalAct, subject: &str, by: &Administrator, detail: &str, end: impl FnOnce() -> T) -> T {
-        let written = self.write_down(act, subject, by, detail);
         let done = end();
-        match written {
+        match self.write_down(act, subject, by, detail) {
             Ok(signed) => self.tell_local(signed, None),
             Err(error) => by.warn(format!("this was done, and is not written down: {error}")),
         }
@@ -116,11 +116,22 @@ impl Agent {
         }
     }
 
+    /// Ends what bears this name: a consent, or a standing statement, also one that this device has not seen. It may be that the
+    /// administrator knows of it and the device does not yet.
     pub async fn end_consent_locally(&self, id: ConsentId, by: &Administrator, reason: &str) -> Result<(), AgentError> {
-        if !self.consents.knows(id) {
-            return Err(Refusal::Unknown(id).into());
-        }
-        let end = || self.end_consent(id, EndReason::Revoked);
+        let end = || {
+            // Before anything that could wait for the disk.
+            self.sessions.end_consent(id, &Ending::new(EndReason::Revoked));
+            if self.consents.knows(id) {
+                return self.end_consent(id, EndReason::Revoked);
+            }
+            let ended = self.consents.end_standing_id(id, EndReason::Revoked);
+            if ended.resting.is_empty() {
+                by.warn(format!("no consent {id} is live or requested here; no standing statement {id} lets anybody in from now on"));
+            }
+            let resting = self.end_resting(ended, EndReason::Revoked);
+            self.end_consent(id, EndReason::Revoked).and(resting)
+        };
         self.end_locally(LocalAct::EndConsent, &id.to_string(), by, &shortened(reason), end).await
     }
 
@@ -142,9 +153,9 @@ impl Agent {
     pub async fn resume_locally(&self, by: &Administrator, also_centre: bool) -> Result<Option<Stop>, AgentError> {
         let detail = if also_centre { "also what the centre stopped" } else { "-" };
         let signed = self.local_act(LocalAct::Resume, "-", by, detail).await?;
-        let mut still = self.resume(Whose::Device, &by.text)?;
+        let mut still = self.take_stop_back(Whose::Device, &by.text)?;
         if also_centre {
-            still = self.resume(Whose::Centre, &by.text)?;
+            still = self.take_stop_back(Whose::Centre, &by.text)?;
         }
         self.tell_local(signed, None);
         Ok(still)

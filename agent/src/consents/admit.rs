@@ -2,13 +2,13 @@
 
 use std::io;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use lineman_common::id::ConsentId;
 use lineman_common::name::PersonName;
 use lineman_common::printable::escape;
 use lineman_common::session::{Doors, Grade};
+use lineman_common::statement::list::{Person, different_people};
 use lineman_common::statement::{CarrierSigners, Consent, Namespace, Refused, Request, Roster, Signed, Standing, hex, sha256_hex};
-use ssh_key::PublicKey;
 
 use super::clock::Moment;
 use super::ledger::{Challenge, Ledger, Live};
@@ -17,6 +17,8 @@ use super::{Consents, Refusal, State, later};
 
 /// One request needs one or two; more are no use to anybody.
 const MAX_PAPERS: usize = 8;
+/// So far apart the clocks of a carrier's signer and of this device may be.
+const SKEW: SignedDuration = SignedDuration::from_mins(5);
 
 /// Hears of a consent, and until when it will be live, right before it is.
 pub trait Witness: FnOnce(&Live, Timestamp) -> io::Result<()> {}
@@ -46,7 +48,7 @@ struct Allowed {
 /// One of the carrier's papers, verified.
 struct Paper {
     approver: PersonName,
-    key: PublicKey,
+    person: Person,
     doors: Doors,
     duration_s: u32,
     /// Counter of the roster that the approver had.
@@ -304,7 +306,7 @@ impl Consents {
     ) -> Result<Allowed, Refusal> {
         let mut allowed =
             Allowed { doors: request.doors.clone(), duration_s: request.duration_s, approvers: Vec::new(), standing: None, issued: None };
-        let mut keys: Vec<PublicKey> = Vec::new();
+        let (mut people, mut names) = (Vec::new(), Vec::new());
         for signed in papers {
             let paper = match request.grade {
                 Grade::EndToEnd | Grade::Gateway => consent(signed, request, text, &state.signers, at)?,
@@ -320,12 +322,10 @@ impl Consents {
             allowed.doors = allowed.doors.both(&paper.doors).ok_or(Refusal::NothingInCommon)?;
             allowed.duration_s = allowed.duration_s.min(paper.duration_s);
             allowed.issued = allowed.issued.max(Some(paper.issued));
-            // One person with two keys is one person; two people with one key are nobody knows who.
-            if !keys.iter().any(|key| key.key_data() == paper.key.key_data()) && !allowed.approvers.contains(&paper.approver) {
-                keys.push(paper.key);
-                allowed.approvers.push(paper.approver);
-            }
+            people.push(paper.person);
+            names.push(paper.approver);
         }
+        allowed.approvers = different_people(&people).into_iter().map(|index| names[index].clone()).collect();
         let (have, needed) = (allowed.approvers.len(), self.policy.approvals.max(1));
         if have < usize::from(needed) {
             return Err(Refusal::Approvals { device: self.device.clone(), have, needed });
@@ -335,6 +335,7 @@ impl Consents {
 
     fn standing(&self, state: &State, signed: &Signed, request: &Request, roster: &Roster, at: Timestamp) -> Result<Paper, Refusal> {
         let standing = Standing::verify(signed, &state.signers, at)?;
+        self.check_standing_time(&standing, at)?;
         standing.check_covers(request, roster)?;
         if let Some(revoked) = state.revoked.get(standing.id) {
             return Err(Refusal::StandingEnded { id: standing.id, reason: revoked.reason, at: revoked.at });
@@ -345,7 +346,7 @@ impl Consents {
         // Nobody stays longer than the statement itself.
         let left_s = standing.valid_before.duration_since(at).as_secs();
         Ok(Paper {
-            key: signed.signing_key("standing statement", Namespace::Standing)?,
+            person: state.signers.list().person(&signed.signatory("standing statement", Namespace::Standing)?),
             approver: standing.approver,
             doors: standing.doors,
             duration_s: standing.duration_s.min(u32::try_from(left_s).unwrap_or(u32::MAX)),
@@ -354,13 +355,30 @@ impl Consents {
             standing: Some(standing.id),
         })
     }
+
+    /// Is it of a time that this device can answer for? An end is remembered here, so what is older than the memory may have been
+    /// ended; and what could live longer than an end is remembered is not taken, whatever issue time it claims.
+    fn check_standing_time(&self, standing: &Standing, at: Timestamp) -> Result<(), Refusal> {
+        let Standing { id, issued, valid_before, .. } = *standing;
+        let device = || self.device.clone();
+        let enrolled = self.enrolled.ok_or_else(|| Refusal::NotEnrolledWhen { device: device() })?;
+        if issued.saturating_add(SKEW).is_ok_and(|issued| issued < enrolled) {
+            return Err(Refusal::StandingOlder { device: device(), id, issued, enrolled });
+        }
+        let days = self.policy.max_standing_days;
+        let begins = at.saturating_add(SKEW).map_or(issued, |latest| issued.min(latest));
+        if valid_before.duration_since(begins) > SignedDuration::from_hours(24 * i64::from(days)) {
+            return Err(Refusal::StandingTooLong { device: device(), id, begins, valid_before, days });
+        }
+        Ok(())
+    }
 }
 
 fn consent(signed: &Signed, request: &Request, text: &str, signers: &CarrierSigners, at: Timestamp) -> Result<Paper, Refused> {
     let Consent { id: _, request_sha256: _, approver, doors, duration_s, roster, issued } =
         Consent::verify(signed, request, text, signers, at)?;
-    let key = signed.signing_key("consent", Namespace::Consent)?;
-    Ok(Paper { approver, key, doors, duration_s, roster, issued, standing: None })
+    let person = signers.list().person(&signed.signatory("consent", Namespace::Consent)?);
+    Ok(Paper { approver, person, doors, duration_s, roster, issued, standing: None })
 }
 
 /// A live consent with no papers yet.

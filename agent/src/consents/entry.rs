@@ -4,10 +4,10 @@ use jiff::Timestamp;
 use lineman_common::id::ConsentId;
 use lineman_common::printable::escape;
 use lineman_common::session::Grade;
-use lineman_common::statement::{Namespace, Refused, Roster, sig};
+use lineman_common::statement::{Namespace, Refused, Request, Roster, sig};
 
 use super::clock::Moment;
-use super::{Consents, Live, Refusal, State};
+use super::{Consents, Live, Refusal, State, Waiting};
 
 impl Consents {
     /// As [`Self::entry_for`], under whichever consent names this key.
@@ -97,6 +97,9 @@ impl Consents {
                 let id = live.id;
                 format!("the consent {id} is of grade gateway: the centre's gateway may enter for it, the key {key} may not")
             }
+            (Some(Ok(())) | None, _) if asks(&state, key_fingerprint) => {
+                format!("no consent is live on {device} for this key yet: its request waits for the carrier's answer")
+            }
             (Some(Ok(())) | None, _) if state.ledger.live.is_empty() => {
                 format!("no consent is live on {device}: ask for one with `lineman consent request`")
             }
@@ -110,6 +113,13 @@ impl Consents {
             Ok(()) => format!("the consent {id} is not live on {}", self.device),
         }
     }
+}
+
+/// Does a request of this key wait for the carrier's answer?
+fn asks(state: &State, key_fingerprint: &str) -> bool {
+    let of_key =
+        |waiting: &Waiting| Request::read_unverified(&waiting.request).is_ok_and(|request| request.engineer_key == key_fingerprint);
+    state.requests.all().iter().any(of_key)
 }
 
 /// Why a key does not open a live consent.

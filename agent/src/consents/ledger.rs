@@ -157,6 +157,9 @@ pub struct Ledger {
     /// In force now: at most one of each [`Whose`].
     #[serde(default)]
     pub stops: Vec<Stop>,
+    /// The highest counter of a roster that was ever believed here: a lower one is not taken again.
+    #[serde(default)]
+    pub roster_floor: u64,
     #[serde(skip)]
     path: PathBuf,
 }

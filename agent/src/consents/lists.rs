@@ -48,20 +48,21 @@ impl Consents {
         }
     }
 
-    /// Takes a roster with a higher counter. The same roster again changes nothing, and is `false`.
+    /// Takes a roster with a higher counter than any that was ever believed here. The same roster again changes nothing, and is `false`.
     pub fn take_roster(&self, signed: &Signed) -> Result<bool, Refusal> {
         let mut state = self.state();
-        let at = state.trusted(&self.clock.now());
+        let now = self.clock.now();
+        self.try_kept_roster(&mut state, &now);
+        let at = state.trusted(&now);
         let roster = Roster::verify(signed, &self.vendor_root, at)?;
-        if let Some(held) = &state.roster {
-            roster.check_newer_than(held.head.counter)?;
-            if roster.head.counter == held.head.counter {
-                return if held.signed.text == signed.text { Ok(false) } else { Err(Refusal::RosterTwice(held.head.counter)) };
-            }
+        roster.check_newer_than(state.ledger.roster_floor)?;
+        if let Some(held) = state.roster.as_ref().filter(|held| held.head.counter == roster.head.counter) {
+            return if held.signed.text == signed.text { Ok(false) } else { Err(Refusal::RosterTwice(held.head.counter)) };
         }
         let json = serde_json::to_vec(signed).map_err(io::Error::other);
         json.and_then(|json| durable::write(&self.dir.join(ROSTER), &json, durable::PRIVATE)).map_err(self.not_stored("the roster"))?;
         saw_issued(&mut state.ledger, roster.head.issued);
+        state.ledger.roster_floor = roster.head.counter;
         self.store(&state.ledger)?;
         state.roster = Some(roster);
         Ok(true)
@@ -136,10 +137,24 @@ impl Consents {
             state.ledger.latest_issued = forgotten;
             return Err(error);
         }
-        if state.roster.is_none() {
-            state.roster = kept_roster(&self.dir, &self.vendor_root, now.wall).map_err(self.not_stored("the roster"))?;
-        }
+        self.try_kept_roster(&mut state, &now);
         Ok((forgotten, now.wall))
+    }
+
+    /// A roster that was not believed at the start, by a wrong clock maybe, counts as soon as it verifies.
+    pub(super) fn try_kept_roster(&self, state: &mut State, now: &Moment) {
+        if state.roster.is_some() {
+            return;
+        }
+        match kept_roster(&self.dir, &self.vendor_root, state.ledger.roster_floor, state.trusted(now)) {
+            Ok(Kept::Believed(roster)) => {
+                tracing::info!(counter = roster.head.counter, "the stored roster is believed again");
+                state.ledger.roster_floor = state.ledger.roster_floor.max(roster.head.counter);
+                state.roster = Some(roster);
+            }
+            Ok(Kept::None | Kept::NotNow(_)) => {}
+            Err(error) => tracing::debug!(%error, "the stored roster can't be read"),
+        }
     }
 }
 
@@ -157,17 +172,21 @@ fn check_size(signed: Option<&Signed>) -> Result<(), Refused> {
     }
 }
 
-/// The roster on disk. One that no longer verifies is left aside: it authorises nobody.
-pub fn kept_roster(dir: &Path, vendor_root: &SignerList, at: Timestamp) -> io::Result<Option<Roster>> {
-    let Some(text) = durable::read(&dir.join(ROSTER))? else { return Ok(None) };
+/// What is on disk for a roster.
+pub enum Kept {
+    None,
+    Believed(Roster),
+    /// It authorises nobody as long as it does not verify.
+    NotNow(Refused),
+}
+
+/// The roster on disk, unless it is older than one that was believed before.
+pub fn kept_roster(dir: &Path, vendor_root: &SignerList, floor: u64, at: Timestamp) -> io::Result<Kept> {
+    let Some(text) = durable::read(&dir.join(ROSTER))? else { return Ok(Kept::None) };
     let signed: Signed = serde_json::from_str(&text).map_err(io::Error::other)?;
-    match Roster::verify(&signed, vendor_root, at) {
-        Ok(roster) => Ok(Some(roster)),
-        Err(error) => {
-            tracing::warn!(%error, "the stored roster is not believed any more");
-            Ok(None)
-        }
-    }
+    let verified = Roster::verify(&signed, vendor_root, at);
+    let checked = verified.and_then(|roster| roster.check_newer_than(floor).map(|()| roster));
+    Ok(checked.map_or_else(Kept::NotNow, Kept::Believed))
 }
 
 /// The device's best guess of the time for judging lists: never before something that was verifiably issued.

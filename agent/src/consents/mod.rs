@@ -50,20 +50,21 @@ use lineman_common::id::{ConsentId, SessionId};
 use lineman_common::link::DevicePolicy;
 use lineman_common::name::NeName;
 use lineman_common::session::Grade;
-use lineman_common::statement::{CarrierSigners, Roster, SignerList};
+use lineman_common::statement::{CarrierSigners, DeviceStatement, Roster, SignerList};
 
 pub use self::admit::LocalTerms;
 use self::clock::{Clock, Moment};
 use self::ledger::Ledger;
 pub use self::ledger::{Live, Stop, Whose};
 pub use self::lists::{InForce, MAX_SIGNERS_BYTES};
-use self::lists::{kept_roster, trusted_time};
+use self::lists::{Kept, kept_roster, trusted_time};
 pub use self::refusal::Refusal;
 use self::requests::Requests;
 pub use self::requests::Waiting;
 use self::revoked::{MAX_REVOKED, Revocations};
 pub use self::stops::{EndedStanding, Stopped};
-use crate::identity::Identity;
+use crate::durable;
+use crate::identity::{Identity, STATEMENT};
 
 /// How often elapsed time goes to disk: the most that a power cut can give back.
 pub const STORE_EVERY_S: u64 = 10;
@@ -78,13 +79,15 @@ pub struct Policy {
     pub signers_approvals: u8,
     pub max_duration_s: u32,
     pub challenge_ttl_s: u32,
+    /// How long a standing statement may hold, from its issue on.
+    pub max_standing_days: u32,
     /// Names of the account profiles.
     pub accounts: Vec<String>,
 }
 
 impl From<&Policy> for DevicePolicy {
     fn from(policy: &Policy) -> Self {
-        let Policy { grades, approvals, signers_approvals: _, max_duration_s, challenge_ttl_s: _, accounts } = policy;
+        let Policy { grades, approvals, signers_approvals: _, max_duration_s, challenge_ttl_s: _, max_standing_days: _, accounts } = policy;
         Self { grades: grades.clone(), approvals: *approvals, accounts: accounts.clone(), max_duration_s: *max_duration_s }
     }
 }
@@ -95,11 +98,14 @@ pub struct Pinned {
     pub host_key_fingerprint: String,
     pub signers: CarrierSigners,
     pub vendor_root: SignerList,
+    /// When this device was enrolled; without it no standing statement is taken.
+    pub enrolled: Option<Timestamp>,
 }
 
 impl Pinned {
     pub fn of(identity: &Identity) -> Self {
         Self {
+            enrolled: enrolled(&identity.dir),
             device: identity.device.clone(),
             host_key_fingerprint: identity.host_key_fingerprint.clone(),
             signers: identity.signers.clone(),
@@ -108,10 +114,23 @@ impl Pinned {
     }
 }
 
+/// The issue time of the device's own statement, which its enrolment wrote.
+fn enrolled(dir: &Path) -> Option<Timestamp> {
+    let text = durable::read(&dir.join(STATEMENT)).map_err(|error| error.to_string()).transpose()?;
+    match text.and_then(|text| DeviceStatement::read_unverified(&text).map_err(|error| error.to_string())) {
+        Ok(statement) => Some(statement.issued),
+        Err(error) => {
+            tracing::warn!(%error, "the file `{STATEMENT}` can't be read: no standing statement is taken");
+            None
+        }
+    }
+}
+
 pub struct Consents {
     device: NeName,
     host_key_fingerprint: String,
     vendor_root: SignerList,
+    enrolled: Option<Timestamp>,
     policy: Policy,
     clock: Arc<dyn Clock>,
     dir: PathBuf,
@@ -138,16 +157,27 @@ impl State {
 impl Consents {
     /// Reads what is on disk. A roster that no longer verifies is left aside: it authorises nobody.
     pub fn open(dir: &Path, pinned: Pinned, policy: Policy, clock: Arc<dyn Clock>) -> io::Result<Self> {
-        let Pinned { device, host_key_fingerprint, signers, vendor_root } = pinned;
+        let Pinned { device, host_key_fingerprint, signers, vendor_root, enrolled } = pinned;
         let mut ledger = Ledger::load(&dir.join("consents"))?;
         let now = clock.now();
         ledger.live.iter_mut().for_each(|live| live.mark(&now));
+        let roster = match kept_roster(dir, &vendor_root, ledger.roster_floor, trusted_time(&ledger, &now))? {
+            Kept::Believed(roster) => {
+                ledger.roster_floor = ledger.roster_floor.max(roster.head.counter);
+                Some(roster)
+            }
+            Kept::None => None,
+            Kept::NotNow(error) => {
+                tracing::warn!(%error, "the stored roster is not believed now; it is tried again");
+                None
+            }
+        };
         ledger.save()?;
-        let roster = kept_roster(dir, &vendor_root, trusted_time(&ledger, &now))?;
         let requests = Requests::load(&dir.join("requests"))?;
         let revoked = Revocations::load(&dir.join("revoked"), MAX_REVOKED)?;
         let state = Mutex::new(State { ledger, requests, revoked, roster, signers });
-        Ok(Self { device, host_key_fingerprint, vendor_root, policy, clock, dir: dir.to_owned(), behind: AtomicBool::new(false), state })
+        let (dir, behind) = (dir.to_owned(), AtomicBool::new(false));
+        Ok(Self { device, host_key_fingerprint, vendor_root, enrolled, policy, clock, dir, behind, state })
     }
 
     /// A panic while the lock was held left at worst a change that is not on disk yet; going on is safe.
@@ -229,13 +259,14 @@ impl Consents {
         Some(Duration::try_from_secs_f64(soonest).unwrap_or_default())
     }
 
-    /// Writes elapsed time down, and what could not be written before.
+    /// Writes elapsed time down, looks once more at a roster that was not believed, and writes what could not be written before.
     pub fn store_elapsed(&self) -> Result<(), Refusal> {
         let mut state = self.state();
+        let now = self.clock.now();
+        self.try_kept_roster(&mut state, &now);
         if state.ledger.live.is_empty() && !self.behind.load(Ordering::Relaxed) {
             return Ok(());
         }
-        let now = self.clock.now();
         state.ledger.live.iter_mut().for_each(|live| live.mark(&now));
         self.store(&state.ledger)
     }

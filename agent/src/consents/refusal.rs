@@ -46,6 +46,21 @@ pub enum Refusal {
     NothingInCommon,
     #[error("the standing statements that come together must carry one id: these carry {0} and {1}")]
     TwoStandings(ConsentId, ConsentId),
+    #[error(
+        "{device} takes standing statements for {days} days at most (`max_standing_days` in its local policy): {id} would hold from {begins} \
+         until {valid_before}; sign one for a shorter time"
+    )]
+    StandingTooLong { device: NeName, id: ConsentId, begins: Timestamp, valid_before: Timestamp, days: u32 },
+    #[error(
+        "the standing statement {id} was issued at {issued}, before {device} was enrolled at {enrolled}: {device} can't know whether it was \
+         ended; sign a new one"
+    )]
+    StandingOlder { device: NeName, id: ConsentId, issued: Timestamp, enrolled: Timestamp },
+    #[error(
+        "{device} takes no standing statement: its file `device-statement` is missing or can't be read, and so it can't know which of them \
+         were ended before it was enrolled"
+    )]
+    NotEnrolledWhen { device: NeName },
     #[error("the standing statement {id} was ended at {at} ({reason}): it lets nobody in any more")]
     StandingEnded { id: ConsentId, reason: EndReason, at: Timestamp },
     #[error(
@@ -63,8 +78,6 @@ pub enum Refusal {
     OtherTerms(ConsentId),
     #[error("the consent {0} has ended")]
     NotLive(ConsentId),
-    #[error("there is no consent {0}, live or requested, on this device")]
-    Unknown(ConsentId),
     #[error("no request {0} waits on this device: `lineman-agent consent pending` lists those that do")]
     NotPending(ConsentId),
     #[error("the request {0} is not the one that was shown: look at it again")]

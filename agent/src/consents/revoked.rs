@@ -2,7 +2,8 @@
 //!
 //! A standing statement is valid for months and its text stays with the centre, so the device must not forget an end while the
 //! statement could still be believed. It never forgets one for want of room: when all places are taken by statements that are still
-//! valid, a further end is refused, and says so. Only a statement that a carrier signer made can take a place.
+//! valid, a further end is refused, and says so. Only a statement that a carrier signer made can take a place, and what the device's
+//! own administrator ends by its name.
 //!
 //! Ends of statements whose time has passed are forgotten only when their place is needed. What was forgotten is remembered as a
 //! whole: no standing statement that ends before the latest of them is believed again, whatever the clock says later.

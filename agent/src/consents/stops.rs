@@ -1,13 +1,13 @@
 //! Ends: of a consent, of a standing statement, of everything on the device.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use lineman_common::id::ConsentId;
 use lineman_common::session::EndReason;
 use lineman_common::statement::{CarrierSigners, Namespace, Refused, Signed, Standing};
 
 use super::ledger::{Ledger, Stop, Whose};
 use super::revoked::{MAX_REVOKED, NotRemembered, Revoked};
-use super::{Consents, Refusal};
+use super::{Consents, Refusal, State};
 
 /// What a stop did.
 pub struct Stopped {
@@ -39,6 +39,10 @@ impl Consents {
     /// The stop that is in force; the device's own goes first.
     pub fn stopped(&self) -> Option<Stop> {
         first(&self.state().ledger.stops).cloned()
+    }
+
+    pub fn is_stopped_by(&self, whose: Whose) -> bool {
+        self.state().ledger.stops.iter().any(|stop| stop.whose == whose)
     }
 
     /// Ends all live consents, and takes nothing until it is taken back: no challenge from before counts after it. In force also when
@@ -104,12 +108,28 @@ impl Consents {
         let standing = Standing::read_unverified(signed)?;
         check_signer(signed, &standing, &state.signers, at)?;
         let revoked = Revoked { id: standing.id, valid_before: standing.valid_before, reason, at: now.wall };
+        Ok(self.revoke(&mut state, revoked, at))
+    }
+
+    /// Ends a standing statement by the administrator's word, also one that was never seen here: none that is signed by now can be
+    /// believed longer than this is remembered.
+    pub fn end_standing_id(&self, id: ConsentId, reason: EndReason) -> EndedStanding {
+        let mut state = self.state();
+        let now = self.clock.now();
+        let at = state.trusted(&now);
+        let longest = SignedDuration::from_hours(24 * i64::from(self.policy.max_standing_days));
+        let valid_before = at.checked_add(longest).unwrap_or(Timestamp::MAX);
+        self.revoke(&mut state, Revoked { id, valid_before, reason, at: now.wall }, at)
+    }
+
+    fn revoke(&self, state: &mut State, revoked: Revoked, at: Timestamp) -> EndedStanding {
+        let id = revoked.id;
         let remembered = state.revoked.add(revoked, at).map_err(|error| match error {
             NotRemembered::Full => Refusal::TooManyEnded { device: self.device.clone(), most: MAX_REVOKED },
             NotRemembered::Store(source) => self.not_stored("the end of the standing statement")(source),
         });
-        let resting = state.ledger.live.iter().filter(|live| live.standing == Some(standing.id)).map(|live| live.id).collect();
-        Ok(EndedStanding { id: standing.id, resting, remembered })
+        let resting = state.ledger.live.iter().filter(|live| live.standing == Some(id)).map(|live| live.id).collect();
+        EndedStanding { id, resting, remembered }
     }
 
     /// Ends that the centre has not been told yet, maybe because the agent was killed in between.

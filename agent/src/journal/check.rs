@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use super::{Position, Written, head, number, texts, written};
+use super::{OLDER, Position, Written, head, number, texts, written};
 use lineman_common::recording::FIRST_PREV;
 
 /// Somebody who remembers a line: the head beside the file, or a sink that was sent it.
@@ -24,7 +24,7 @@ pub struct Checked {
     pub last: u64,
     /// What is wrong; empty when all is well.
     pub problems: Vec<String>,
-    /// What is not wrong, but to be known: lines that a power cut tore, a beginning that is kept elsewhere.
+    /// What is not wrong, but to be known: lines that a power cut tore.
     pub notes: Vec<String>,
 }
 
@@ -66,7 +66,12 @@ impl Checked {
         let Some(before) = before else {
             self.first = line.n;
             if line.n > 1 {
-                self.notes.push(format!("it begins with entry {}: those before are in a file that is not here", line.n));
+                self.problems.push(format!(
+                    "it begins with entry {}: entries 1 to {} are not here. Look for the `{OLDER}` that was moved away from this directory; \
+                     if nobody has it, they were removed",
+                    line.n,
+                    line.n - 1
+                ));
             } else if line.prev != FIRST_PREV {
                 self.problems.push("entry 1 says that it follows another one".into());
             }

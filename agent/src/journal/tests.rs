@@ -53,10 +53,6 @@ fn every_kind() -> Vec<Entry> {
     ]
 }
 
-fn at(text: &str) -> Timestamp {
-    text.parse().unwrap()
-}
-
 fn entries(dir: &Path) -> Vec<Entry> {
     read(dir).unwrap().into_iter().map(|line| line.entry).collect()
 }
@@ -201,26 +197,89 @@ fn a_sink_remembers_what_the_device_forgot() {
     assert_eq!(check(dir.path(), &[sent]).unwrap().problems, ["entry 3: syslog remembers another one"]);
 }
 
+/// A journal that takes a line or two, both files full: entries 1 and 2.
+fn full(dir: &Path) -> Journal {
+    let journal = Journal { max_bytes: 400, ..Journal::open(dir).unwrap() };
+    journal.write(&begun()).unwrap();
+    journal.write(&begun()).unwrap();
+    assert!(log(dir).len() > 400 && length(&dir.join(OLDER)).unwrap() > 400, "the old file is beside it");
+    journal
+}
+
+fn live(approvers: &[&str]) -> (ConsentId, Entry) {
+    let consent = ConsentId::new();
+    let entry = Entry::ConsentLive {
+        consent,
+        grade: Grade::EndToEnd,
+        engineer: "engineer-a".parse().unwrap(),
+        approvers: approvers.iter().map(|name| name.parse().unwrap()).collect(),
+        doors: "shell".parse().unwrap(),
+        account: "view".into(),
+        until: "2026-11-22T10:00:00Z".parse().unwrap(),
+        statements_sha256: vec!["a".into()],
+    };
+    (consent, entry)
+}
+
+fn begun_under(consent: ConsentId) -> Entry {
+    let Entry::SessionBegun { session, bind } = begun() else { panic!("a session begins with its beginning") };
+    Entry::SessionBegun { session, bind: Box::new(Bind { consent, ..*bind }) }
+}
+
 #[test]
-fn a_year_is_kept_and_nobody_washes_it_out() {
+fn nothing_washes_history_out() {
     let dir = tempfile::tempdir().unwrap();
-    let journal = Journal { max_bytes: 700, ..Journal::open(dir.path()).unwrap() };
-    let (old, kept) = (begun(), begun());
-    journal.write_at(at("2025-01-01T00:00:00Z"), &old).unwrap();
-    journal.write_at(at("2026-11-22T00:00:00Z"), &kept).unwrap();
-    assert_eq!(entries(dir.path()), [old, kept.clone()], "the old file is beside it");
-    journal.write_at(at("2026-11-23T00:00:00Z"), &begun()).unwrap();
-    let refused = journal.write_at(at("2026-11-23T00:00:01Z"), &begun()).unwrap_err().to_string();
-    assert!(refused.contains("is full: move"), "{refused}");
-    for entry in every_kind().iter().filter(|entry| !entry.begins()) {
-        journal.write_at(at("2026-11-23T00:00:02Z"), entry).unwrap();
+    let journal = full(dir.path());
+    let before = fs::read(dir.path().join(OLDER)).unwrap();
+    for entry in every_kind().iter().filter(|entry| entry.begins()) {
+        let refused = journal.write(entry).unwrap_err().to_string();
+        assert!(refused.contains("is full: move"), "{refused}");
     }
-    assert_eq!((read(dir.path()).unwrap().len(), problems(dir.path()).as_str()), (9, ""), "what is no beginning is told");
+    for entry in every_kind().iter().filter(|entry| !entry.begins()) {
+        journal.write(entry).unwrap();
+    }
+    assert_eq!((read(dir.path()).unwrap().len(), problems(dir.path()).as_str()), (7, ""), "what is no beginning is told");
+    assert_eq!(fs::read(dir.path().join(OLDER)).unwrap(), before);
+    // Something that can't be followed is there all the same.
+    fs::rename(dir.path().join(OLDER), dir.path().join("kept")).unwrap();
+    std::os::unix::fs::symlink("nowhere", dir.path().join(OLDER)).unwrap();
+    assert!(journal.write(&begun()).is_err());
     fs::remove_file(dir.path().join(OLDER)).unwrap();
-    journal.write_at(at("2026-11-23T00:00:03Z"), &begun()).unwrap();
-    assert_eq!(entries(dir.path())[0], kept);
+    journal.write(&begun()).unwrap();
     let checked = check(dir.path(), &[]).unwrap();
-    assert_eq!((checked.first, checked.problems.len(), checked.notes.len()), (2, 0, 1));
+    assert_eq!((checked.first, checked.problems.len(), checked.notes.len()), (2, 1, 0));
+    assert!(checked.problems[0].contains("entries 1 to 1 are not here. Look for the `journal.log.1`"), "{:?}", checked.problems);
+}
+
+#[test]
+fn a_clock_that_runs_years_ahead_rotates_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let journal = Journal::open(dir.path()).unwrap();
+    // The history, and a file that a clock of long ago began.
+    fs::write(dir.path().join(OLDER), "history\n").unwrap();
+    let old = Line { n: 1, at: "1999-01-01T00:00:00Z".parse().unwrap(), prev: FIRST_PREV.into(), entry: begun() };
+    fs::write(dir.path().join(FILE), serde_json::to_string(&old).unwrap() + "\n").unwrap();
+    journal.write(&begun()).unwrap();
+    assert_eq!(log(dir.path()).lines().count(), 2);
+    assert_eq!(fs::read_to_string(dir.path().join(OLDER)).unwrap(), "history\n");
+}
+
+#[test]
+fn a_full_journal_still_takes_what_root_approved_here() {
+    let dir = tempfile::tempdir().unwrap();
+    let journal = full(dir.path());
+    let (foreign, by_the_carrier) = live(&["noc-jw"]);
+    let (own, by_root) = live(&[]);
+    assert!(journal.write(&by_the_carrier).is_err() && journal.write(&begun_under(foreign)).is_err());
+    assert!(journal.write(&begun_under(own)).is_err(), "not approved yet");
+    journal.write(&by_root).unwrap();
+    journal.write(&begun_under(own)).unwrap();
+    assert!(journal.write(&begun_under(foreign)).is_err());
+    // The centre can't use the reserve up: what it resumes is refused, so it stops once.
+    assert!(journal.write(&Entry::Resumed { by: "noc-jw".into() }).is_err());
+    append(dir.path(), &vec![b'\n'; 1024 * 1024]);
+    assert!(journal.write(&by_root).is_err() && journal.write(&begun_under(own)).is_err(), "the reserve has an end");
+    journal.write(&ended("engineer-a")).unwrap();
 }
 
 #[test]
@@ -228,7 +287,8 @@ fn a_follower_reads_on_from_a_number_across_both_files() {
     let dir = tempfile::tempdir().unwrap();
     let journal = Journal::open(dir.path()).unwrap();
     let mut last = journal.last();
-    journal.write_at(at("2025-01-01T00:00:00Z"), &ended("engineer-a")).unwrap();
+    journal.write(&ended("engineer-a")).unwrap();
+    fs::rename(dir.path().join(FILE), dir.path().join(OLDER)).unwrap();
     (0..5).for_each(|_| journal.write(&ended("engineer-b")).unwrap());
     assert!(dir.path().join(OLDER).exists());
     assert_eq!(*last.borrow_and_update(), 6);

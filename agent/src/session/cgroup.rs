@@ -3,22 +3,28 @@
 //! Whatever a process does (a new Unix session, another parent, an empty environment), it stays in the group that it was born
 //! in, and one write kills all of the group, also what is being forked at that moment. Only root can move a process out.
 //!
+//! The file that kills a group is kept open from the moment the group is made, and an empty group is told by its removal: neither takes
+//! a descriptor, so an agent that has run out of them can still kill, and still knows what it has killed.
+//!
 //! The group is a directory below the agent's own group, so no service manager takes it for its own. It is removed
 //! when it is empty; a child that was about to join it then finds nothing to join, and no session child runs outside of its group.
 
-use std::fs::{self, DirBuilder};
-use std::io;
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{self, Write};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use lineman_common::id::SessionId;
+use rustix::io::Errno;
 use rustix::process::{Pid, Signal, geteuid, kill_process};
 
 /// Names of the groups: this and the session's id.
 pub const PREFIX: &str = "lineman-ses-";
+const KILL: &str = "cgroup.kill";
 /// Groups in groups that are looked through: nobody but root nests them.
 const DEPTH: usize = 8;
 /// For the kernel to take away what was killed.
@@ -38,15 +44,17 @@ impl Hierarchy {
         if !geteuid().is_root() {
             return None;
         }
-        let found = Self::look()?;
+        let looked = Self::look().inspect_err(|error| tracing::error!(%error, "the control groups of this machine can't be looked at"));
+        let found = looked.ok()??;
         found.can_make().then_some(found)
     }
 
     /// Where groups are, if there are any.
-    pub fn look() -> Option<Self> {
-        let mounts = fs::read_to_string("/proc/self/mountinfo").ok()?;
-        let own = fs::read_to_string("/proc/self/cgroup").ok()?;
-        Self::of(&mounts, &own).filter(|found| found.own.join("cgroup.procs").exists())
+    pub fn look() -> io::Result<Option<Self>> {
+        let mounts = there(fs::read_to_string("/proc/self/mountinfo"))?.unwrap_or_default();
+        let own = there(fs::read_to_string("/proc/self/cgroup"))?.unwrap_or_default();
+        let Some(found) = Self::of(&mounts, &own) else { return Ok(None) };
+        Ok(found.own.join("cgroup.procs").try_exists()?.then_some(found))
     }
 
     fn of(mountinfo: &str, cgroup: &str) -> Option<Self> {
@@ -76,15 +84,21 @@ impl Hierarchy {
     pub fn make(&self, session: SessionId) -> io::Result<Group> {
         let dir = self.own.join(format!("{PREFIX}{session}"));
         DirBuilder::new().mode(0o700).create(&dir)?;
-        Ok(Group { dir })
+        match there(OpenOptions::new().write(true).open(dir.join(KILL))) {
+            Ok(kill) => Ok(Group { dir, kill: kill.map(Arc::new) }),
+            Err(error) => {
+                let _ = fs::remove_dir(&dir);
+                Err(error)
+            }
+        }
     }
 
     /// The group of a session that an agent made, also one that ran in another group than this one does.
-    pub fn group(&self, session: SessionId) -> Option<Group> {
+    pub fn group(&self, session: SessionId) -> io::Result<Option<Group>> {
         let name = format!("{PREFIX}{session}");
         let here = self.own.join(&name);
-        let dir = if here.is_dir() { here } else { search(&self.mount, &name, DEPTH)? };
-        Some(Group { dir })
+        let dir = if here.try_exists()? { Some(here) } else { search(&self.mount, &name, DEPTH)? };
+        Ok(dir.map(|dir| Group { dir, kill: None }))
     }
 }
 
@@ -104,27 +118,56 @@ fn unescaped(field: &str) -> PathBuf {
     text.into()
 }
 
-fn search(dir: &Path, name: &str, depth: usize) -> Option<PathBuf> {
+fn search(dir: &Path, name: &str, depth: usize) -> io::Result<Option<PathBuf>> {
     let found = dir.join(name);
-    if found.is_dir() {
-        return Some(found);
+    if found.try_exists()? {
+        return Ok(Some(found));
     }
-    if depth == 0 {
-        return None;
+    if depth > 0 {
+        for child in children(dir)? {
+            if let found @ Some(_) = search(&child, name, depth - 1)? {
+                return Ok(found);
+            }
+        }
     }
-    children(dir).find_map(|child| search(&child, name, depth - 1))
+    Ok(None)
 }
 
-fn children(dir: &Path) -> impl Iterator<Item = PathBuf> + use<> {
-    let entries = fs::read_dir(dir).into_iter().flatten().filter_map(Result::ok);
-    entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir())).map(|entry| entry.path())
+fn children(dir: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    for entry in there(fs::read_dir(dir))?.into_iter().flatten() {
+        let Some(entry) = there(entry)? else { continue };
+        if there(entry.file_type())?.is_some_and(|kind| kind.is_dir()) {
+            found.push(entry.path());
+        }
+    }
+    Ok(found)
+}
+
+/// `None` for what is not there (any more); every other error says nothing about that.
+fn there<T>(read: io::Result<T>) -> io::Result<Option<T>> {
+    match read {
+        Ok(found) => Ok(Some(found)),
+        Err(error) if matches!(Errno::from_io_error(&error), Some(Errno::NOENT | Errno::NODEV)) => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 /// A session's group.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Group {
     dir: PathBuf,
+    /// What kills it, held open by whoever made it. Linux has it since 5.14.
+    kill: Option<Arc<File>>,
 }
+
+impl PartialEq for Group {
+    fn eq(&self, other: &Self) -> bool {
+        self.dir == other.dir
+    }
+}
+
+impl Eq for Group {}
 
 impl Group {
     pub fn dir(&self) -> &Path {
@@ -132,7 +175,7 @@ impl Group {
     }
 
     /// Everything alive in it.
-    pub fn members(&self) -> Vec<Pid> {
+    pub fn members(&self) -> io::Result<Vec<Pid>> {
         members(&self.dir, DEPTH)
     }
 
@@ -146,7 +189,8 @@ impl Group {
         let deadline = Instant::now() + PATIENCE;
         let mut killed = std::collections::HashSet::new();
         loop {
-            killed.extend(self.members());
+            // Only for counting: that nothing is left is proven by the removal.
+            killed.extend(self.members().unwrap_or_default());
             if self.dissolve() {
                 return Ok(killed.len());
             }
@@ -163,10 +207,16 @@ impl Group {
 
     /// One blow, without waiting for what it does.
     pub fn kill_at_once(&self) -> io::Result<()> {
-        match fs::write(self.dir.join("cgroup.kill"), "1") {
+        let struck = match &self.kill {
+            Some(kill) => (&**kill).write_all(b"1"),
+            None => OpenOptions::new().write(true).open(self.dir.join(KILL)).and_then(|mut kill| kill.write_all(b"1")),
+        };
+        match there(struck)? {
+            Some(()) => Ok(()),
+            // Gone with all that was in it.
+            None if !self.dir.try_exists()? => Ok(()),
             // Before Linux 5.14.
-            Err(error) if error.kind() == io::ErrorKind::NotFound => self.kill_one_by_one(),
-            other => other,
+            None => self.kill_one_by_one(),
         }
     }
 
@@ -174,7 +224,7 @@ impl Group {
     fn kill_one_by_one(&self) -> io::Result<()> {
         let frozen = self.dir.join("cgroup.freeze");
         let freezing = if frozen.exists() { fs::write(&frozen, "1") } else { Ok(()) };
-        for pid in self.members() {
+        for pid in self.members()? {
             // Gone already is what we wanted.
             let _ = kill_process(pid, Signal::KILL);
         }
@@ -187,18 +237,21 @@ impl Group {
     }
 }
 
-fn members(dir: &Path, depth: usize) -> Vec<Pid> {
-    let listed = fs::read_to_string(dir.join("cgroup.procs")).unwrap_or_default();
+fn members(dir: &Path, depth: usize) -> io::Result<Vec<Pid>> {
+    let listed = there(fs::read_to_string(dir.join("cgroup.procs")))?.unwrap_or_default();
     let mut found: Vec<_> = listed.lines().filter_map(|line| line.parse().ok().and_then(Pid::from_raw)).collect();
     if depth > 0 {
-        found.extend(children(dir).flat_map(|child| members(&child, depth - 1)));
+        for child in children(dir)? {
+            found.extend(members(&child, depth - 1)?);
+        }
     }
-    found
+    Ok(found)
 }
 
 fn dissolve(dir: &Path, depth: usize) -> bool {
     if depth > 0 {
-        for child in children(dir) {
+        // What can't be seen is not removed, and then `dir` is not either.
+        for child in children(dir).unwrap_or_default() {
             dissolve(&child, depth - 1);
         }
     }
@@ -249,7 +302,7 @@ mod tests {
         };
         let session = SessionId::new();
         let group = hierarchy.make(session).unwrap();
-        assert_eq!(hierarchy.group(session), Some(group.clone()));
+        assert_eq!(hierarchy.group(session).unwrap(), Some(group.clone()));
         let joins = format!("echo 0 > {}/cgroup.procs; {script}", group.dir.display());
         let child = Command::new("sh").args(["-c", &joins]).stdout(Stdio::null()).spawn().unwrap();
         Some((group, child))
@@ -257,8 +310,8 @@ mod tests {
 
     fn fills(group: &Group, least: usize) {
         let deadline = Instant::now() + Duration::from_secs(30);
-        while group.members().len() < least {
-            assert!(Instant::now() < deadline, "{} members", group.members().len());
+        while group.members().unwrap().len() < least {
+            assert!(Instant::now() < deadline, "{:?}", group.members());
             sleep(LOOK_EVERY);
         }
     }
@@ -273,7 +326,7 @@ mod tests {
         fills(&group, 50);
         assert!(group.kill().unwrap() >= 50);
         child.wait().unwrap();
-        assert!(!group.dir.exists() && group.members().is_empty());
+        assert!(!group.dir.exists() && group.members().unwrap().is_empty());
         assert_eq!(other.try_wait().unwrap(), None, "a process that is not in the group");
         assert!(join(&group.dir).is_err(), "nobody joins what is gone");
         assert_eq!(group.kill().unwrap(), 0);

@@ -18,7 +18,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use jiff::Timestamp;
 use lineman_common::id::SessionId;
 use lineman_common::link::{Report, SessionEnded, SessionSummary, Stream};
-use lineman_common::recording::{Bind, Chunk, ChunkHeader, Event, FIRST_PREV, What, body};
+use lineman_common::recording::{Bind, CUT, Chunk, ChunkHeader, Event, FIRST_PREV, What, body};
 use lineman_common::session::EndReason;
 use lineman_common::statement::sig::SignError;
 use lineman_common::statement::{Namespace, Signed, hex, sha256_hex};
@@ -207,7 +207,7 @@ impl Chain {
         }
         let reason = self.journal.ended.unwrap_or(EndReason::AgentStopped);
         if !self.journal.sealed && self.journal.end_record.is_none() {
-            return self.close(&[note("the agent stopped; this end was signed at its next start".into())], reason);
+            return self.close(&[note(CUT.into())], reason);
         }
         self.append_end()?;
         self.tell_end(reason)?;

@@ -232,7 +232,7 @@ async fn converse(
     let recorded = if ask.terminal.is_some() { scope.recorder.pace().limits().input } else { !sftp };
     let input = recorded.then(|| tape(Flow::Input));
     let Child { mut process, group, stdin, stdout, stderr, terminal, entry: _entry } = child;
-    let feed = Feed::new(terminal.clone().map(Sink::Terminal).or_else(|| stdin.map(Sink::Bytes)));
+    let feed = Feed::new(terminal.clone().map(Sink::Terminal).or_else(|| stdin.map(Sink::Bytes)), Arc::clone(&scope.host.input));
     let since = Instant::now();
     let mut conversation =
         Conversation { scope, number, line, group, terminal, feed, input, drained: false, sftp, since, told_held: false };
@@ -292,6 +292,7 @@ impl Conversation<'_> {
         notes.mark_unchanged();
         let mut pace = self.scope.recorder.pace().watch();
         let failed = self.scope.recorder.failed().clone();
+        let budget = Arc::clone(&self.scope.host.input);
         let mut status = None;
         loop {
             // A child that was killed with its session did not just exit.
@@ -315,6 +316,7 @@ impl Conversation<'_> {
                         return Ok(Over::Left);
                     }
                 }
+                () = budget.room(), if self.feed.waits_for_others() => {}
                 echoed = self.feed.write(), if self.feed.has_work(held) && !failed.is_cancelled() => self.typed(&echoed).await?,
                 Ok(()) = pace.changed() => {}
                 () = sleep_until(self.since + LONG), if !self.is_told() && !self.sftp => {}

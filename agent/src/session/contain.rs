@@ -1,8 +1,10 @@
 //! What holds a session's processes together, so that a kill leaves none.
 //!
-//! Where the agent is root and there is a cgroup v2, each session has a control group of its own ([`super::cgroup`]): nothing leaves
-//! it. Where there is none, the agent is the *sub-reaper* of what it starts: a process that lost its parents becomes the agent's child
+//! Where the agent is root and there is a cgroup v2, each session has a control group of its own ([`super::cgroup`]): nothing that it
+//! starts leaves it; what the system's services start for the account (cron, at, systemd --user) was never in it. Where there is none, the agent is the *sub-reaper* of what it starts: a process that lost its parents becomes the agent's child
 //! instead of init's, and can be told by that. Which of the two it was is said in the recording's end and by `lineman-agent sessions`.
+//!
+//! A session is forgotten only when it is proven that nothing of it is left: an answer that could not be had is an error, not "nothing".
 //!
 //! An adopted process that carries no mark belongs to no session for certain. It is killed with a session when it runs as that
 //! session's account, began after it, and belongs to no other session that is known: where two sessions of one account run at
@@ -40,7 +42,10 @@ impl Hold {
     /// For the recording.
     pub const fn note(self) -> &'static str {
         match self {
-            Self::Cgroup => "the processes of this session were held in a control group of its own: none could leave it",
+            Self::Cgroup => {
+                "the processes of this session were held by a control group of its own, which is killed as a whole; what the system's \
+                 services (cron, at, systemd --user) start for the account is outside of it"
+            }
             Self::SubReaper => {
                 "the processes of this session were held together by marks and a sub-reaper, because no control group could be made"
             }
@@ -128,59 +133,71 @@ impl Containment {
 
     /// Kills whatever belongs to these sessions. Blocking. Returns how many processes there were.
     pub fn kill(&self, sessions: &[SessionId]) -> usize {
-        let killed = reap::kill_every(sessions);
-        let adopted = reap::kill_found(|| sessions.iter().flat_map(|session| self.adopted(*session, sessions)).collect());
+        // First what can be killed without a new descriptor, whatever else fails.
+        let held: usize = sessions.iter().filter_map(|session| self.group(*session)).map(|group| reap::kill_group(&group)).sum();
+        let marked = reap::kill_every(sessions);
+        let adopted = reap::kill_found(|| {
+            Table::look_with(|table| sessions.iter().flat_map(|session| self.adopted(table, *session, sessions)).collect())
+        });
         self.reap_zombies();
-        killed + adopted
+        held + marked + adopted
     }
 
-    /// What of a session is alive. Blocking.
-    pub fn members(&self, session: SessionId) -> Vec<Pid> {
-        let mut members = reap::members(session);
-        members.extend(self.adopted(session, &[session]));
+    fn group(&self, session: SessionId) -> Option<Group> {
+        self.state().held.get(&session).and_then(|held| held.group.clone())
+    }
+
+    /// What of a session is alive. Blocking. An error says that there may be more than can be seen.
+    pub fn members(&self, session: SessionId) -> io::Result<Vec<Pid>> {
+        let mut members = reap::members(session)?;
+        members.extend(self.adopted(&Table::read()?, session, &[session]));
         members.sort_unstable_by_key(|pid| pid.as_raw_pid());
         members.dedup();
-        members
+        Ok(members)
     }
 
     /// The processes of all other sessions, as far as that is certain: by their control groups, or by the marks of sessions that are known.
     /// Blocking.
-    pub fn others(&self, session: SessionId) -> HashSet<i32> {
-        let table = Table::read();
+    pub fn others(&self, session: SessionId) -> io::Result<HashSet<i32>> {
+        let table = Table::read()?;
         let of_another = |pid: i32| match cgroup::session_of(&pid.to_string()) {
             Some(other) => other != session,
             None => self.belongs_elsewhere(&table, pid, &[session]),
         };
-        table.iter().map(|(pid, _)| pid).filter(|pid| of_another(*pid)).collect()
+        Ok(table.iter().map(|(pid, _)| pid).filter(|pid| of_another(*pid)).collect())
     }
 
-    /// The first blow, which waits for nothing: what is in the session's group is dead when this returns. [`Self::kill`] sees to the rest.
-    pub fn strike(&self, session: SessionId) {
-        let group = self.state().held.get(&session).and_then(|held| held.group.clone());
-        if let Some(Err(error)) = group.map(|group| group.kill_at_once()) {
-            tracing::error!(%error, session.id = %session, "the session's control group can't be killed in one blow");
+    /// A session has nothing left. `false`, and nothing is forgotten, when its group can't be removed: then there is something in it.
+    #[must_use]
+    pub fn forget(&self, session: SessionId) -> bool {
+        let empty = self.group(session).is_none_or(|group| group.dissolve());
+        if empty {
+            self.state().held.remove(&session);
         }
+        empty
     }
 
-    /// A session has nothing left.
-    pub fn forget(&self, session: SessionId) {
-        let held = self.state().held.remove(&session);
-        if let Some(group) = held.and_then(|held| held.group) {
-            group.dissolve();
+    /// As [`Self::forget`], when it is proven that nothing is left. Blocking.
+    pub fn forget_if_empty(&self, session: SessionId) -> bool {
+        match self.members(session) {
+            Ok(left) => left.is_empty() && self.forget(session),
+            Err(error) => {
+                tracing::error!(%error, session.id = %session, "whether a session has left anything running can't be seen: it is looked at again");
+                false
+            }
         }
     }
 
     /// Orphans of the session's account that fell to this agent and belong to no session outside of `wanted`.
-    fn adopted(&self, session: SessionId, wanted: &[SessionId]) -> Vec<Pid> {
+    fn adopted(&self, table: &Table, session: SessionId, wanted: &[SessionId]) -> Vec<Pid> {
         let held = self.state().held.get(&session).cloned();
         let Some(held) = held.filter(|held| held.group.is_none()) else { return Vec::new() };
-        let table = Table::read();
         let strangers = self.strangers();
         let found = table.iter().filter(|(pid, process)| {
             strangers(*pid, process.parent, process.leader)
                 && process.uid == held.uid
                 && process.started >= held.since
-                && !self.belongs_elsewhere(&table, *pid, wanted)
+                && !self.belongs_elsewhere(table, *pid, wanted)
         });
         // With their descendants.
         let roots: Vec<_> = found.map(|(pid, _)| pid).collect();
@@ -230,7 +247,7 @@ impl Containment {
         let strangers = self.strangers();
         let own = getpid().as_raw_pid();
         for pid in children_of(own) {
-            let dead = Stat::read(pid).is_some_and(|stat| stat.state == 'Z' && strangers(pid, stat.parent, stat.leader));
+            let dead = stat(pid).is_some_and(|stat| stat.state == 'Z' && strangers(pid, stat.parent, stat.leader));
             if let (true, Some(pid)) = (dead, Pid::from_raw(pid)) {
                 let _ = waitpid(Some(pid), WaitOptions::NOHANG);
             }
@@ -251,8 +268,13 @@ impl Drop for ChildEntry {
 }
 
 fn children_of(parent: i32) -> Vec<i32> {
-    let pids = fs::read_dir("/proc").into_iter().flatten().filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
-    pids.filter(|pid| Stat::read(*pid).is_some_and(|stat| stat.parent == parent)).collect()
+    let pids = reap::pids().unwrap_or_default().into_iter();
+    pids.filter(|pid| stat(*pid).is_some_and(|stat| stat.parent == parent)).collect()
+}
+
+/// For zombies, which harm nobody until they are looked for again.
+fn stat(pid: i32) -> Option<Stat> {
+    Stat::read(pid).ok().flatten()
 }
 
 /// The machine's age in the unit of `/proc/PID/stat`, a hundredth of a second on every Linux.

@@ -1,17 +1,71 @@
 //! What the client sent, on its way to a child or a forward's target.
 //!
 //! Input is taken off SSH at once and waits here, up to [`QUEUE_BYTES`]; then the connection waits: SSH gives no way to stop one
-//! channel. While the session's input is held ([`super::pace`]), nothing goes on from here but the keys that stop something.
+//! channel. All sessions of the device share a [`Budget`] for it; what a channel keeps waiting beyond a small share of its own comes out
+//! of that, so that however many channels nobody reads from, the agent's memory is bounded, and the others still go on. While the session's input is held ([`super::pace`]), nothing goes on from here but the keys that stop something.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tokio::io::AsyncWriteExt;
+use tokio::sync::Notify;
 
 use super::pty::Master;
 use super::spawn::Writer;
 
 /// Input that waits for a command that doesn't read it.
 pub const QUEUE_BYTES: usize = 16 * 1024 * 1024;
+
+/// Of all channels together.
+pub const BUDGET_BYTES: usize = 64 * 1024 * 1024;
+/// What a channel may keep waiting when the budget is used up: nobody's Ctrl-C may wait for what others don't read.
+const OWN_BYTES: usize = 64 * 1024;
+
+/// Input that waits on the whole device.
+pub struct Budget {
+    most: usize,
+    used: AtomicUsize,
+    freed: Notify,
+}
+
+impl Default for Budget {
+    fn default() -> Self {
+        Self::new(BUDGET_BYTES)
+    }
+}
+
+impl Budget {
+    pub fn new(most: usize) -> Self {
+        Self { most, used: AtomicUsize::new(0), freed: Notify::new() }
+    }
+
+    fn has_room(&self) -> bool {
+        self.used.load(Ordering::Relaxed) < self.most
+    }
+
+    fn take(&self, bytes: usize) {
+        self.used.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    fn give_back(&self, bytes: usize) {
+        let before = self.used.fetch_sub(bytes, Ordering::Relaxed);
+        if before >= self.most && before - bytes < self.most {
+            self.freed.notify_waiters();
+        }
+    }
+
+    /// Until there is room.
+    pub async fn room(&self) {
+        loop {
+            let freed = self.freed.notified();
+            if self.has_room() {
+                return;
+            }
+            freed.await;
+        }
+    }
+}
 
 /// Where it goes.
 pub enum Sink {
@@ -23,20 +77,22 @@ pub struct Feed {
     sink: Option<Sink>,
     queue: VecDeque<Vec<u8>>,
     bytes: usize,
+    budget: Arc<Budget>,
     /// A key like Ctrl-C, ahead of everything.
     interrupt: Option<u8>,
     ended: bool,
 }
 
 impl Feed {
-    pub fn new(sink: Option<Sink>) -> Self {
-        Self { sink, queue: VecDeque::new(), bytes: 0, interrupt: None, ended: false }
+    pub fn new(sink: Option<Sink>, budget: Arc<Budget>) -> Self {
+        Self { sink, queue: VecDeque::new(), bytes: 0, budget, interrupt: None, ended: false }
     }
 
     pub fn push(&mut self, data: Vec<u8>) {
         // A child that closed its input is not asked again.
         if self.sink.is_some() && !data.is_empty() {
             self.bytes += data.len();
+            self.budget.take(data.len());
             self.queue.push_back(data);
         }
     }
@@ -50,8 +106,8 @@ impl Feed {
         };
         let Some(key) = key else { return self.push(data) };
         let after = data.iter().rposition(|byte| *byte == key).map_or(data.len(), |at| at + 1);
-        (self.bytes, self.interrupt) = (0, Some(key));
-        self.queue.clear();
+        self.interrupt = Some(key);
+        self.empty();
         self.push(data[after..].to_vec());
     }
 
@@ -63,8 +119,12 @@ impl Feed {
     /// At once: what is here goes nowhere.
     pub fn close(&mut self) {
         self.sink = None;
+        self.empty();
+    }
+
+    fn empty(&mut self) {
         self.queue.clear();
-        self.bytes = 0;
+        self.budget.give_back(std::mem::take(&mut self.bytes));
     }
 
     pub fn is_closed(&self) -> bool {
@@ -72,7 +132,12 @@ impl Feed {
     }
 
     pub fn has_room(&self) -> bool {
-        self.bytes < QUEUE_BYTES
+        self.bytes < OWN_BYTES || (self.bytes < QUEUE_BYTES && self.budget.has_room())
+    }
+
+    /// It has room as soon as [`Budget::room`] says so.
+    pub fn waits_for_others(&self) -> bool {
+        !self.has_room() && self.bytes < QUEUE_BYTES
     }
 
     pub fn has_work(&self, held: bool) -> bool {
@@ -102,12 +167,19 @@ impl Feed {
             return Vec::new();
         };
         self.bytes -= n;
+        self.budget.give_back(n);
         let rest = front.split_off(n);
         let done = std::mem::replace(front, rest);
         if front.is_empty() {
             self.queue.pop_front();
         }
         if echoed { done } else { Vec::new() }
+    }
+}
+
+impl Drop for Feed {
+    fn drop(&mut self) {
+        self.empty();
     }
 }
 
@@ -120,7 +192,7 @@ mod tests {
     #[tokio::test(flavor = "current_thread")]
     async fn what_waits_goes_in_order_and_the_end_is_an_end() {
         let (near, mut far) = tokio::io::duplex(4);
-        let mut feed = Feed::new(Some(Sink::Bytes(Box::new(near))));
+        let mut feed = Feed::new(Some(Sink::Bytes(Box::new(near))), Arc::default());
         feed.push(b"0123456789".to_vec());
         feed.push(b"ab".to_vec());
         feed.end();
@@ -144,7 +216,7 @@ mod tests {
         let modes = vec![(russh::Pty::VINTR, 3), (russh::Pty::ISIG, 1), (russh::Pty::ICANON, 0), (russh::Pty::ECHO, 0)];
         let request = TerminalRequest { term: "xterm".into(), size: Size { cols: 80, rows: 24 }, modes };
         let (master, slave) = pty::open(&request).unwrap();
-        let mut feed = Feed::new(Some(Sink::Terminal(master)));
+        let mut feed = Feed::new(Some(Sink::Terminal(master)), Arc::default());
         feed.push_held(b"rm -r /\n".to_vec());
         assert!(!feed.has_work(true));
         feed.push_held(b"more\x03after".to_vec());
@@ -155,5 +227,38 @@ mod tests {
         let mut buffer = [0; 64];
         let n = rustix::io::read(&slave, &mut buffer).unwrap();
         assert_eq!(&buffer[..n], b"after");
+    }
+
+    #[tokio::test(flavor = "current_thread")]
+    async fn all_channels_share_a_budget_and_each_keeps_a_little_of_its_own() {
+        let budget = Arc::new(Budget::new(1024 * 1024));
+        let mut stuck: Vec<_> = (0..128)
+            .map(|_| {
+                let (near, far) = tokio::io::duplex(1);
+                (Feed::new(Some(Sink::Bytes(Box::new(near))), Arc::clone(&budget)), far)
+            })
+            .collect();
+        let piece = 32 * 1024;
+        for (feed, _) in &mut stuck {
+            while feed.has_room() {
+                feed.push(vec![7; piece]);
+            }
+        }
+        let used = budget.used.load(Ordering::Relaxed);
+        assert!(used <= 1024 * 1024 + 128 * (OWN_BYTES + piece), "{used} bytes wait");
+        assert_eq!(used, stuck.iter().map(|(feed, _)| feed.bytes).sum::<usize>());
+        let mut other = Feed::new(None, Arc::clone(&budget));
+        assert!(other.has_room(), "a key of somebody else's");
+        other.bytes = OWN_BYTES;
+        budget.take(OWN_BYTES);
+        assert!(!other.has_room() && other.waits_for_others());
+        let waiting = budget.room();
+        tokio::pin!(waiting);
+        assert!(std::future::poll_fn(|context| std::task::Poll::Ready(waiting.as_mut().poll(context).is_pending())).await);
+        drop(stuck);
+        waiting.await;
+        assert!(other.has_room());
+        drop(other);
+        assert_eq!(budget.used.load(Ordering::Relaxed), 0);
     }
 }

@@ -189,7 +189,7 @@ async fn carry(
     let tape = |flow| scope.recorder.flow(number, flow, Some(EXEC_BYTES));
     let (mut input, mut output) = (tape(Flow::Input), tape(Flow::Output));
     let (reading, writing) = stream.into_split();
-    let mut feed = Feed::new(Some(Sink::Bytes(Box::new(writing))));
+    let mut feed = Feed::new(Some(Sink::Bytes(Box::new(writing))), Arc::clone(&scope.host.input));
     let mut pace = scope.recorder.pace().watch();
     let (mut stop, failed) = (scope.stop.clone(), scope.recorder.failed().clone());
     let over = {
@@ -219,6 +219,7 @@ async fn carry(
                     // Nothing else means anything on such a channel.
                     Some(_) => {}
                 },
+                () = scope.host.input.room(), if feed.waits_for_others() => {}
                 _ = feed.write(), if feed.has_work(held) => {}
                 Ok(()) = pace.changed() => {}
                 () = failed.cancelled() => return Err(RecorderFailed),

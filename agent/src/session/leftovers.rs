@@ -8,7 +8,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::fs::File;
-use std::io::Read;
+use std::io::{self, Read};
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
@@ -67,13 +67,13 @@ pub struct Snapshot {
 
 impl Snapshot {
     /// Without the processes in `others`, which belong to other sessions.
-    pub fn take(account: &Account, others: &HashSet<i32>) -> Self {
+    pub fn take(account: &Account, others: &HashSet<i32>) -> io::Result<Self> {
         let mut snapshot = Self::default();
         snapshot.look_at_files(account);
-        for (pid, process) in Table::read().iter().filter(|(pid, process)| process.uid == account.uid && !others.contains(pid)) {
+        for (pid, process) in Table::read()?.iter().filter(|(pid, process)| process.uid == account.uid && !others.contains(pid)) {
             snapshot.processes.insert((pid, process.started), escape(&process.name));
         }
-        snapshot
+        Ok(snapshot)
     }
 
     fn look_at_files(&mut self, account: &Account) {
@@ -219,7 +219,7 @@ mod tests {
         fs::write(path(".profile"), "PATH=/bin\n").unwrap();
         fs::write(path(".bashrc"), "umask 022\n").unwrap();
         fs::write(path("notes"), "not looked at\n").unwrap();
-        let take = || Snapshot::take(&account(home.path()), &HashSet::new());
+        let take = || Snapshot::take(&account(home.path()), &HashSet::new()).unwrap();
         let before = take();
         assert_eq!(take().since(&before), [""; 0]);
 
@@ -244,12 +244,12 @@ mod tests {
     #[test]
     fn what_would_block_or_lead_elsewhere_is_seen_as_what_it_is() {
         let (home, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-        let before = Snapshot::take(&account(home.path()), &HashSet::new());
+        let before = Snapshot::take(&account(home.path()), &HashSet::new()).unwrap();
         fs::write(elsewhere.path().join("authorized_keys"), "ssh-ed25519 A\n").unwrap();
         symlink(elsewhere.path(), home.path().join(".ssh")).unwrap();
         assert!(std::process::Command::new("mkfifo").arg(home.path().join(".bashrc")).status().unwrap().success());
         fs::write(home.path().join(".profile"), vec![b'x'; 3 << 20]).unwrap();
-        let told = Snapshot::take(&account(home.path()), &HashSet::new()).since(&before);
+        let told = Snapshot::take(&account(home.path()), &HashSet::new()).unwrap().since(&before);
         assert!(told.iter().any(|line| line.contains("/.bashrc (Fifo)")), "{told:?}");
         assert!(told.iter().any(|line| line.contains("3145728 bytes")), "{told:?}");
         assert!(!told.iter().any(|line| line.contains("authorized_keys")), "a link is not followed: {told:?}");

@@ -13,7 +13,7 @@
 //! | `child`, `spawn`, `account`, `pty`, `sftp` | the re-executed child: the privilege boundary |
 //! | `chain`, `recorder` | the recording: signed chunks, and what feeds them |
 //! | `limits`, `pace` | how far a session may run ahead of its recording |
-//! | `registry` | who is in, and how they are put out |
+//! | `registry`, `legs` | who is in, and how they are put out; who is on the way in |
 //! | `cgroup`, `contain`, `reap` | what holds a session's processes together, and kills them |
 //! | `leftovers` | what a session leaves behind |
 
@@ -28,6 +28,7 @@ pub mod feed;
 mod forward;
 pub mod leftovers;
 pub mod leg;
+pub mod legs;
 pub mod limits;
 pub mod pace;
 pub mod pty;
@@ -57,7 +58,9 @@ use self::account::Profile;
 use self::cgroup::Group;
 use self::chain::Studio;
 use self::contain::Containment;
+use self::feed::Budget;
 use self::leg::LegEnd;
+use self::legs::Legs;
 use self::limits::Limits;
 use self::pace::Backlog;
 use self::recorder::Recorder;
@@ -93,7 +96,11 @@ pub struct Host {
     pub sessions: Arc<Sessions>,
     pub outbox: Arc<Outbox>,
     pub containment: Arc<Containment>,
+    /// Session legs that were opened.
+    pub legs: Arc<Legs>,
     backlog: Arc<Backlog>,
+    /// For input of all sessions that waits.
+    input: Arc<Budget>,
     lookups: Semaphore,
     studio: Arc<Studio>,
     ssh: Arc<russh::server::Config>,
@@ -113,7 +120,8 @@ impl Host {
         let ssh = server::config(identity.host_key.clone());
         let outbox = Arc::clone(&studio.outbox);
         let (backlog, lookups) = (Backlog::new(Arc::clone(&outbox), limits), Semaphore::new(LOOKUPS));
-        Arc::new(Self { program, identity, profiles, consents, sessions, outbox, containment, backlog, lookups, studio, ssh })
+        let (legs, input) = (Arc::default(), Arc::default());
+        Arc::new(Self { program, identity, profiles, consents, sessions, outbox, containment, legs, backlog, input, lookups, studio, ssh })
     }
 
     /// Kills what the sessions of ended consents left running. Those that are still being put out see to their own. Blocking.
@@ -125,8 +133,7 @@ impl Host {
                 tracing::warn!(consent.id = %consent, killed, "processes that were left running under a consent were killed at its end");
             }
             // What could not be killed is tried again.
-            for session in sessions.into_iter().filter(|session| self.containment.members(*session).is_empty()) {
-                self.containment.forget(session);
+            for session in sessions.into_iter().filter(|session| self.containment.forget_if_empty(*session)) {
                 self.consents.left(consent, session);
             }
         }
@@ -149,7 +156,7 @@ pub struct Scope {
     /// What every child joins.
     pub group: Option<Group>,
     /// SFTP channels.
-    sftp: AtomicUsize,
+    sftp: Arc<AtomicUsize>,
     /// Refusals that SSH has no words for.
     unsaid: Mutex<Vec<String>>,
 }
@@ -196,6 +203,14 @@ pub async fn serve<S>(host: Arc<Host>, stream: S, leg: impl Future<Output = LegE
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
+    serve_waiting(host, stream, leg, ()).await
+}
+
+/// As [`serve`]; `waits` is dropped when somebody has entered.
+pub async fn serve_waiting<S, W>(host: Arc<Host>, stream: S, leg: impl Future<Output = LegEnd>, waits: W) -> Option<EndReason>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
     let (heard, mut hearing) = mpsc::channel(16);
     let doorkeeper = Doorkeeper::new(Arc::clone(&host), heard);
     let visit = async {
@@ -232,5 +247,6 @@ where
         visit = visit => visit?,
         _ = &mut leg => return None,
     };
+    drop(waits);
     Some(visit.run(ssh, hearing, leg).await)
 }

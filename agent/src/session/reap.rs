@@ -4,16 +4,21 @@
 //! belongs to the session when it carries the mark, or has an ancestor or a session leader that does. Processes are
 //! stopped before they are killed, so that none can fork away meanwhile.
 //!
+//! Who asks whether anything is left gets an error when that could not be seen in full: an agent without free descriptors, say, must not
+//! take its own blindness for an empty machine. Who kills takes what can be seen, and is asked again.
+//!
 //! A process that wiped its environment, left the Unix session *and* lost its parents is not found this way: that is what
 //! [`super::contain`] is for. This is the second net under it, and the one that needs no rights.
 
 use std::collections::{HashMap, HashSet};
 use std::fs;
+use std::io;
 
 use lineman_common::id::SessionId;
+use rustix::io::Errno;
 use rustix::process::{Pid, Signal, getpid, kill_process};
 
-use super::cgroup::Hierarchy;
+use super::cgroup::{Group, Hierarchy};
 use super::child::SESSION_VARIABLE;
 
 /// Rounds of looking again for what was forked meanwhile.
@@ -27,23 +32,41 @@ pub fn kill_all(session: SessionId) -> usize {
 
 /// As [`kill_all`], for several sessions at once.
 pub fn kill_every(sessions: &[SessionId]) -> usize {
-    let groups = Hierarchy::look();
-    let groups = sessions.iter().filter_map(|session| groups.as_ref()?.group(*session));
     let mut killed = 0;
-    for group in groups {
-        match group.kill() {
-            Ok(count) => killed += count,
-            Err(error) => tracing::error!(%error, "the processes in a session's control group live on"),
+    for session in sessions {
+        match group_of(*session) {
+            Ok(group) => killed += group.map_or(0, |group| kill_group(&group)),
+            Err(error) => {
+                tracing::error!(%error, session.id = %session, "a session's control group can't be looked for: it may live on");
+            }
         }
     }
-    killed + kill_found(|| members_of(&Table::read(), sessions))
+    killed + kill_found(|| Table::look_with(|table| members_of(table, sessions)))
 }
 
+/// Kills what is in a group. Returns how many processes there were.
+pub fn kill_group(group: &Group) -> usize {
+    group.kill().unwrap_or_else(|error| {
+        tracing::error!(%error, "the processes in a session's control group live on");
+        0
+    })
+}
+
+fn group_of(session: SessionId) -> io::Result<Option<Group>> {
+    Hierarchy::look()?.map_or(Ok(None), |groups| groups.group(session))
+}
+
+/// What was found, and why there may be more.
+pub type Found = (Vec<Pid>, io::Result<()>);
+
 /// Kills what `find` finds, until it finds nothing.
-pub fn kill_found(find: impl Fn() -> Vec<Pid>) -> usize {
+pub fn kill_found(find: impl Fn() -> Found) -> usize {
     let mut killed = HashSet::new();
     for _ in 0..ROUNDS {
-        let found = find();
+        let (found, whole) = find();
+        if let Err(error) = whole {
+            tracing::error!(%error, "not every process can be seen: what a session started may live on until it is looked for again");
+        }
         if found.is_empty() {
             break;
         }
@@ -59,13 +82,14 @@ pub fn kill_found(find: impl Fn() -> Vec<Pid>) -> usize {
 }
 
 /// The session's processes that are alive.
-pub fn members(session: SessionId) -> Vec<Pid> {
-    let group = Hierarchy::look().and_then(|groups| groups.group(session));
-    let mut found = members_of(&Table::read(), &[session]);
-    found.extend(group.into_iter().flat_map(|group| group.members()));
+pub fn members(session: SessionId) -> io::Result<Vec<Pid>> {
+    let mut found = members_of(&Table::read()?, &[session]);
+    if let Some(group) = group_of(session)? {
+        found.extend(group.members()?);
+    }
     found.sort_unstable_by_key(|pid| pid.as_raw_pid());
     found.dedup();
-    found
+    Ok(found)
 }
 
 fn members_of(table: &Table, sessions: &[SessionId]) -> Vec<Pid> {
@@ -74,6 +98,7 @@ fn members_of(table: &Table, sessions: &[SessionId]) -> Vec<Pid> {
 }
 
 /// The processes of this machine, without this one and those that are dead.
+#[derive(Default)]
 pub struct Table(HashMap<i32, Process>);
 
 pub struct Process {
@@ -90,10 +115,33 @@ pub struct Process {
 }
 
 impl Table {
-    pub fn read() -> Self {
-        let own = getpid().as_raw_pid();
-        let pids = fs::read_dir("/proc").into_iter().flatten().filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
-        Self(pids.filter(|pid| *pid != own).filter_map(|pid| Some((pid, Process::read(pid)?))).collect())
+    /// All of them, or an error.
+    pub fn read() -> io::Result<Self> {
+        let (table, whole) = Self::look();
+        whole.map(|()| table)
+    }
+
+    /// As many as can be seen; an error says that there may be more.
+    fn look() -> (Self, io::Result<()>) {
+        let (mut table, mut whole, own) = (Self::default(), Ok(()), getpid().as_raw_pid());
+        let pids = match pids() {
+            Ok(pids) => pids,
+            Err(error) => return (table, Err(error)),
+        };
+        for pid in pids.into_iter().filter(|pid| *pid != own) {
+            match Process::read(pid) {
+                Ok(Some(process)) => drop(table.0.insert(pid, process)),
+                Ok(None) => {}
+                Err(error) => whole = Err(error),
+            }
+        }
+        (table, whole)
+    }
+
+    /// What `find` finds among those that can be seen.
+    pub fn look_with(find: impl FnOnce(&Self) -> Vec<Pid>) -> Found {
+        let (table, whole) = Self::look();
+        (find(&table), whole)
     }
 
     pub fn iter(&self) -> impl Iterator<Item = (i32, &Process)> {
@@ -129,18 +177,39 @@ impl Table {
     }
 }
 
+/// The numbers of all processes.
+pub fn pids() -> io::Result<Vec<i32>> {
+    let mut pids = Vec::new();
+    for entry in fs::read_dir("/proc")? {
+        pids.extend(entry?.file_name().to_str().and_then(|name| name.parse::<i32>().ok()));
+    }
+    Ok(pids)
+}
+
+/// `None` for a process that is gone, or is another's and hidden from this one.
+fn of_a_process<T>(read: io::Result<T>) -> io::Result<Option<T>> {
+    match read {
+        Ok(found) => Ok(Some(found)),
+        Err(error) if matches!(Errno::from_io_error(&error), Some(Errno::NOENT | Errno::SRCH | Errno::ACCESS | Errno::PERM)) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
 impl Process {
     /// `None` for one that is gone, or dead and only waited for.
-    fn read(pid: i32) -> Option<Self> {
-        let Stat { state, parent, leader, started, name } = Stat::read(pid)?;
-        let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
-        let uid = status.lines().find_map(|line| line.strip_prefix("Uid:")?.split_ascii_whitespace().next()?.parse().ok())?;
-        let environ = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+    fn read(pid: i32) -> io::Result<Option<Self>> {
+        let Some(Stat { state, parent, leader, started, name }) = Stat::read(pid)? else { return Ok(None) };
+        let Some(status) = of_a_process(fs::read(format!("/proc/{pid}/status")))? else { return Ok(None) };
+        let uid = String::from_utf8_lossy(&status)
+            .lines()
+            .find_map(|line| line.strip_prefix("Uid:")?.split_ascii_whitespace().next()?.parse().ok());
+        let Some(uid) = uid else { return Ok(None) };
+        let environ = of_a_process(fs::read(format!("/proc/{pid}/environ")))?.unwrap_or_default();
         let mark = environ.split(|byte| *byte == 0).find_map(|variable| {
             let value = variable.strip_prefix(SESSION_VARIABLE.as_bytes())?.strip_prefix(b"=")?;
             std::str::from_utf8(value).ok()?.parse().ok()
         });
-        (!matches!(state, 'Z' | 'X')).then_some(Self { parent, leader, started, mark, uid, name })
+        Ok((!matches!(state, 'Z' | 'X')).then_some(Self { parent, leader, started, mark, uid, name }))
     }
 }
 
@@ -154,8 +223,13 @@ pub struct Stat {
 }
 
 impl Stat {
-    pub fn read(pid: i32) -> Option<Self> {
-        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    pub fn read(pid: i32) -> io::Result<Option<Self>> {
+        // A name need not be UTF-8.
+        let stat = of_a_process(fs::read(format!("/proc/{pid}/stat")))?;
+        Ok(stat.and_then(|stat| Self::parse(&String::from_utf8_lossy(&stat))))
+    }
+
+    fn parse(stat: &str) -> Option<Self> {
         // The name in parentheses may hold anything, also parentheses and spaces.
         let (head, fields) = stat.rsplit_once(')')?;
         let name = head.split_once('(')?.1.to_owned();
@@ -187,10 +261,10 @@ mod tests {
             pid.push(byte[0]);
         }
         let hidden: i32 = String::from_utf8(pid).unwrap().trim().parse().unwrap();
-        assert!(members(session).iter().any(|pid| pid.as_raw_pid() == hidden));
-        assert_eq!(members(SessionId::new()), [], "another session has none");
+        assert!(members(session).unwrap().iter().any(|pid| pid.as_raw_pid() == hidden));
+        assert_eq!(members(SessionId::new()).unwrap(), [], "another session has none");
         assert!(kill_all(session) >= 2);
         shell.wait().unwrap();
-        assert_eq!(members(session), []);
+        assert_eq!(members(session).unwrap(), []);
     }
 }

@@ -1,8 +1,14 @@
 //! The sessions that are live, and how to end them.
+//!
+//! Whoever ends a session kills what is in its control group in the same call ([`Blow`]): neither a disk that hangs nor a busy runtime
+//! keeps that waiting. Everything else that belongs to the end (words, recording, a second look) is the session's own task's.
 
 use std::collections::HashMap;
 use std::fmt;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use lineman_common::id::{ConsentId, SessionId};
@@ -11,7 +17,11 @@ use lineman_common::session::{Doors, EndReason};
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
+use super::cgroup::Group;
 use super::contain::Hold;
+
+/// For SFTP children to say what was still open, before they are killed. Nothing else is waited for.
+pub const LAST_OPERATIONS: Duration = Duration::from_millis(100);
 
 /// What `lineman-agent sessions` shows.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -67,9 +77,42 @@ pub async fn ending(stop: &mut watch::Receiver<Option<Ending>>) -> Ending {
     ending.unwrap_or_else(|| Ending::new(EndReason::Error))
 }
 
+/// What kills a session's processes at once, where a control group holds them.
+#[derive(Clone)]
+pub struct Blow {
+    pub group: Option<Group>,
+    /// Its SFTP children.
+    pub sftp: Arc<AtomicUsize>,
+}
+
+impl Blow {
+    /// Needs no descriptor, no disk and no runtime: what is in the group is dead when this returns. Where SFTP runs, a moment later.
+    fn begin(&self, session: SessionId) {
+        if self.sftp.load(Ordering::Relaxed) == 0 {
+            return self.strike(session);
+        }
+        let blow = self.clone();
+        let later = move || {
+            thread::sleep(LAST_OPERATIONS);
+            blow.strike(session);
+        };
+        if let Err(error) = thread::Builder::new().name("strike".to_owned()).spawn(later) {
+            tracing::warn!(%error, session.id = %session, "no thread can be had: what SFTP still had open is not told");
+            self.strike(session);
+        }
+    }
+
+    pub fn strike(&self, session: SessionId) {
+        if let Some(Err(error)) = self.group.as_ref().map(Group::kill_at_once) {
+            tracing::error!(%error, session.id = %session, "the session's control group can't be killed in one blow");
+        }
+    }
+}
+
 struct Entry {
     info: SessionInfo,
     end: watch::Sender<Option<Ending>>,
+    blow: Blow,
 }
 
 #[derive(Default)]
@@ -82,10 +125,10 @@ impl Sessions {
     }
 
     /// Lists a session for as long as the guard lives.
-    pub fn enter(self: &Arc<Self>, info: SessionInfo) -> (Listed, watch::Receiver<Option<Ending>>) {
+    pub fn enter(self: &Arc<Self>, info: SessionInfo, blow: Blow) -> (Listed, watch::Receiver<Option<Ending>>) {
         let (end, ending) = watch::channel(None);
         let listed = Listed { sessions: Arc::clone(self), session: info.session };
-        self.map().insert(info.session, Entry { info, end });
+        self.map().insert(info.session, Entry { info, end, blow });
         (listed, ending)
     }
 
@@ -112,12 +155,14 @@ impl Sessions {
         self.end_where(ending, |_| true)
     }
 
-    /// The first reason stands.
+    /// The first reason stands. Told before the blow: a child that dies of it did not just exit.
     fn end_where(&self, ending: &Ending, which: impl Fn(&SessionInfo) -> bool) -> usize {
         let map = self.map();
         let chosen: Vec<_> = map.values().filter(|entry| which(&entry.info)).collect();
         for entry in &chosen {
-            entry.end.send_if_modified(|slot| slot.is_none() && slot.replace(ending.clone()).is_none());
+            if entry.end.send_if_modified(|slot| slot.is_none() && slot.replace(ending.clone()).is_none()) {
+                entry.blow.begin(entry.info.session);
+            }
         }
         chosen.len()
     }
@@ -132,5 +177,47 @@ pub struct Listed {
 impl Drop for Listed {
     fn drop(&mut self) {
         self.sessions.map().remove(&self.session);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::{Command, Stdio};
+
+    use super::super::cgroup::Hierarchy;
+    use super::*;
+
+    /// Nothing but the call: no runtime runs, and no task of a session sees to anything.
+    #[test]
+    fn what_ends_a_session_kills_its_processes_in_the_same_call() {
+        let Some(hierarchy) = Hierarchy::find() else {
+            eprintln!("skipped: this needs root and a cgroup v2 that can be written");
+            return;
+        };
+        for sftp in [0, 1] {
+            let session = SessionId::new();
+            let group = hierarchy.make(session).unwrap();
+            let joins = format!("echo 0 > {}/cgroup.procs; exec sleep 1000", group.dir().display());
+            let mut child = Command::new("sh").args(["-c", &joins]).stdout(Stdio::null()).spawn().unwrap();
+            while group.members().unwrap().is_empty() {
+                thread::sleep(Duration::from_millis(2));
+            }
+            let sessions = Arc::new(Sessions::default());
+            let info = SessionInfo {
+                session,
+                consent: ConsentId::new(),
+                engineer: "engineer-a".parse().unwrap(),
+                account: "view".into(),
+                doors: "exec".parse().unwrap(),
+                containment: Hold::Cgroup,
+                started: Timestamp::now(),
+            };
+            let blow = Blow { group: Some(group.clone()), sftp: Arc::new(AtomicUsize::new(sftp)) };
+            let (_listed, ending) = sessions.enter(info, blow);
+            assert!(sessions.end(session, &Ending::new(EndReason::Killed)));
+            assert!(ending.borrow().is_some());
+            assert!(!child.wait().unwrap().success(), "it was killed");
+            assert_eq!(group.kill().unwrap(), 0);
+        }
     }
 }

@@ -1,7 +1,8 @@
 //! One engineer inside: the task of one session, from the proven key to the signed end of the recording.
 
+use std::io;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -25,13 +26,11 @@ use super::leftovers::Snapshot;
 use super::leg::LegEnd;
 use super::pace::{Fill, Pace, State};
 use super::recorder::{Recorder, RecorderFailed};
-use super::registry::{Ending, Listed, SessionInfo};
+use super::registry::{Blow, Ending, LAST_OPERATIONS, Listed, SessionInfo};
 use super::server::{Doorkeeper, Heard};
 use super::{Host, Scope, channel, forward, registry};
 use crate::consents::Live;
 
-/// For SFTP children to say what was still open, before they are killed. Nothing else is waited for.
-const LAST_OPERATIONS: Duration = Duration::from_millis(100);
 /// For clients to show the last words of their channels: they drop what they have not shown when they hear goodbye.
 const LAST_WORD: Duration = Duration::from_millis(200);
 /// For the recorder to take a note of the session's own: whatever the disk does, the session goes on hearing.
@@ -54,6 +53,7 @@ pub struct Visit {
     /// The account before the session did anything.
     before: Snapshot,
     hold: Hold,
+    blow: Blow,
     /// The recorder's writing half.
     writer: JoinSet<()>,
     /// What looks for acknowledgements.
@@ -79,12 +79,14 @@ impl Visit {
         let profile = host.profiles.get(&live.account).ok_or_else(|| format!("no account profile `{}`", live.account))?;
         let account = Account::of(profile).map_err(|e| e.to_string())?;
         let (containment, looked_at) = (Arc::clone(&host.containment), account.clone());
-        let look = move || Snapshot::take(&looked_at, &containment.others(id));
-        let before = spawn_blocking(look).await.map_err(|e| format!("the device can't look at the account: {e}"))?;
+        let look = move || Snapshot::take(&looked_at, &containment.others(id)?);
+        let looked = spawn_blocking(look).await.map_err(io::Error::other).flatten();
+        let before = looked.map_err(|e| format!("the device can't look at the account: {e}"))?;
         let (hold, group) = host.containment.begin(id, account.uid).map_err(|e| e.to_string())?;
         let begun = Self::open(host, live, key, Ready { id, account, before, hold, group });
         if begun.is_err() {
-            host.containment.forget(id);
+            // Nothing was started.
+            let _ = host.containment.forget(id);
         }
         begun
     }
@@ -124,7 +126,9 @@ impl Visit {
         pacing.spawn(pace.keep());
         let (engineer, doors) = (live.engineer.clone(), live.doors.clone());
         let info = SessionInfo { session: id, consent: live.id, engineer, account: shown, doors, containment: hold, started };
-        let (listed, stop) = host.sessions.enter(info);
+        let sftp = Arc::default();
+        let blow = Blow { group: group.clone(), sftp: Arc::clone(&sftp) };
+        let (listed, stop) = host.sessions.enter(info, blow.clone());
         if host.consents.remaining(live.id).is_none() {
             // It ended between the two lines that say so and the one that lists the session.
             host.sessions.end(id, &Ending::new(EndReason::Revoked));
@@ -139,11 +143,11 @@ impl Visit {
             stop,
             notes: heard_notes,
             group,
-            sftp: AtomicUsize::new(0),
+            sftp,
             unsaid: Mutex::default(),
         });
         let channels = JoinSet::new();
-        Ok(Self { scope, recorder, notes, account, before, hold, writer, pacing, channels, next_channel: 0, _listed: listed })
+        Ok(Self { scope, recorder, notes, account, before, hold, blow, writer, pacing, channels, next_channel: 0, _listed: listed })
     }
 
     pub async fn run(
@@ -287,7 +291,7 @@ impl Visit {
         if self.scope.sftp.load(Ordering::Relaxed) > 0 {
             sleep(LAST_OPERATIONS).await;
         }
-        self.scope.host.containment.strike(session);
+        self.blow.strike(session);
         let containment = Arc::clone(&self.scope.host.containment);
         let killing = spawn_blocking(move || containment.kill(&[session]));
         let closing = async { while self.channels.join_next().await.is_some() {} };
@@ -317,15 +321,19 @@ impl Visit {
             if over {
                 containment.kill(&[session]);
             }
-            (containment.members(session), Snapshot::take(&account, &containment.others(session)))
+            let left = containment.members(session)?;
+            let after = Snapshot::take(&account, &containment.others(session)?)?;
+            // Else it is looked at again when the consent ends.
+            let gone = left.is_empty() && containment.forget(session);
+            Ok((left, after, gone))
         };
         let mut notes = Vec::new();
-        match spawn_blocking(look).await {
-            Ok((left, after)) => {
-                if left.is_empty() {
-                    host.containment.forget(session);
+        match spawn_blocking(look).await.map_err(io::Error::other).flatten() {
+            Ok((left, after, gone)) => {
+                if gone {
                     host.consents.left(self.scope.live.id, session);
-                } else {
+                }
+                if !left.is_empty() {
                     let pids = left.iter().map(|pid| pid.as_raw_pid().to_string()).collect::<Vec<_>>().join(" ");
                     let word = if forced || over { "could not be killed" } else { "were left running" };
                     notes.push(format!("{} processes of this session {word}: {pids}", left.len()));
@@ -334,7 +342,10 @@ impl Visit {
                 self.recorder.leftovers(&changed);
                 notes.extend(changed.into_iter().map(|change| format!("left behind on the device: {change}")));
             }
-            Err(error) => notes.push(format!("what this session left behind could not be looked at: {error}")),
+            Err(error) => {
+                tracing::error!(%error, session.id = %session, "what a session left behind can't be looked at");
+                notes.push(format!("what this session left behind could not be looked at: {error}"));
+            }
         }
         notes.push(self.hold.note().to_owned());
         notes

@@ -191,10 +191,12 @@ impl Device {
             signers_approvals: 1,
             max_duration_s: 3600,
             challenge_ttl_s: 3600,
+            max_standing_days: 35,
             accounts: setup.accounts.iter().map(|(profile, _)| (*profile).to_owned()).collect(),
         };
         let clock = Arc::new(Ahead { machine: SystemClock::new(), by: Mutex::default() });
-        let consents = Consents::open(dir.path(), Pinned::of(&identity), policy, Arc::clone(&clock) as Arc<dyn Clock>).unwrap();
+        let pinned = Pinned { enrolled: Some(Timestamp::now()), ..Pinned::of(&identity) };
+        let consents = Consents::open(dir.path(), pinned, policy, Arc::clone(&clock) as Arc<dyn Clock>).unwrap();
         let engineers = format!("engineer-a,level-2 namespaces=\"request@lineman\" {}", device::openssh(&engineer_public));
         let roster = list("roster", &format!("{engineers}\n{}", line("gateway-a", "gateway@lineman", &gateway)));
         consents.take_roster(&Signed::sign(&root, Namespace::Roster, roster).unwrap()).unwrap();

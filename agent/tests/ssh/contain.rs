@@ -3,12 +3,15 @@
 use std::io::{BufRead, BufReader};
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use lineman_agent::session::cgroup::Hierarchy;
-use lineman_agent::session::contain::Hold;
+use lineman_agent::session::cgroup::{Group, Hierarchy};
+use lineman_agent::session::contain::{Containment, Hold};
 use lineman_agent::session::reap;
+use lineman_common::id::SessionId;
 use lineman_common::session::EndReason;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use super::OnTerminal;
 use super::device::{Device, Setup, text};
@@ -35,6 +38,10 @@ fn no_groups() -> bool {
         eprintln!("skipped: this needs root and a cgroup v2 that can be written");
     }
     none
+}
+
+fn group(session: SessionId) -> Option<Group> {
+    Hierarchy::look().unwrap().unwrap().group(session).unwrap()
 }
 
 /// A process of the same account that belongs to no session.
@@ -65,8 +72,12 @@ fn what_wiped_its_environment_left_its_session_and_lost_its_parents_dies_on_kill
     bystander.wait().unwrap();
     let recording = device.recording();
     assert_eq!(recording.end, Some(EndReason::Killed));
-    assert!(device.notes().iter().any(|note| note.contains("in a control group of its own")), "{:?}", device.notes());
-    assert!(Hierarchy::look().unwrap().group(session.session).is_none(), "the group is gone");
+    assert!(
+        device.notes().iter().any(|note| note.contains("held by a control group of its own, which is killed as a whole")),
+        "{:?}",
+        device.notes()
+    );
+    assert!(group(session.session).is_none(), "the group is gone");
 }
 
 #[test]
@@ -93,7 +104,7 @@ fn a_child_that_can_not_join_its_group_does_nothing() {
     let here = tempfile::tempdir().unwrap();
     let control = format!("ControlPath={}/c", here.path().display());
     let mut master = device.ssh(&["-M", "-N", "-o", &control]).spawn().unwrap();
-    let group = Hierarchy::look().unwrap().group(device.session().session).unwrap();
+    let group = group(device.session().session).unwrap();
     while !here.path().join("c").exists() {
         std::thread::sleep(Duration::from_millis(10));
     }
@@ -114,12 +125,12 @@ fn sftp_runs_in_the_group_too_as_the_account() {
     }
     let device = Device::start("sftp-read");
     let mut sftp = device.ssh(&["-s", "sftp"]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
-    let group = Hierarchy::look().unwrap().group(device.session().session).unwrap();
+    let group = group(device.session().session).unwrap();
     let deadline = Instant::now() + Duration::from_secs(30);
     let status = loop {
         assert!(Instant::now() < deadline, "no SFTP child in the group");
         std::thread::sleep(Duration::from_millis(10));
-        let Some(pid) = group.members().first().copied() else { continue };
+        let Some(pid) = group.members().unwrap().first().copied() else { continue };
         let status = std::fs::read_to_string(format!("/proc/{}/status", pid.as_raw_pid())).unwrap_or_default();
         // It joins as root, before it becomes the account.
         if status.contains(&format!("Uid:\t{0}\t{0}\t{0}\t{0}", device.uid())) {
@@ -177,8 +188,78 @@ fn what_a_killed_agent_left_dies_at_its_next_start() {
     let studio = lineman_agent::session::chain::Studio::open(state.as_ref(), outbox, super::device::key()).unwrap();
     let cut = studio.unfinished();
     assert_eq!(cut.len(), 1);
-    assert!(Hierarchy::look().unwrap().group(cut[0]).is_some());
+    assert!(group(cut[0]).is_some());
     assert!(reap::kill_every(&cut) >= 1);
     becomes("sleep 77300", |count| count == 0);
-    assert!(Hierarchy::look().unwrap().group(cut[0]).is_none());
+    assert!(group(cut[0]).is_none());
+}
+
+/// Does something where no file can be opened any more. For a test in a process of its own.
+fn without_descriptors<T>(job: impl FnOnce() -> T) -> T {
+    let before = getrlimit(Resource::Nofile);
+    setrlimit(Resource::Nofile, Rlimit { current: Some(0), ..before }).unwrap();
+    assert!(std::fs::read_dir("/proc").is_err());
+    let done = job();
+    setrlimit(Resource::Nofile, before).unwrap();
+    done
+}
+
+fn alone(name: &str) {
+    let mut test = Command::new(std::env::current_exe().unwrap());
+    let output = test.args(["--exact", name, "--ignored", "--nocapture"]).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && said.contains("1 passed"), "{said}\n{}", String::from_utf8_lossy(&output.stderr));
+}
+
+/// A session that was left, with a process that runs on.
+fn left_running(device: &Device, arguments: &str) -> SessionId {
+    let output = device.ssh(&[&format!("setsid {arguments} >/dev/null 2>&1 </dev/null &")]).output().unwrap();
+    assert!(output.status.success());
+    becomes(arguments.strip_prefix("env -i ").unwrap_or(arguments), |count| count == 1);
+    device.recording().session
+}
+
+#[test]
+fn an_agent_without_descriptors_does_not_take_its_blindness_for_an_empty_machine() {
+    alone("contain::blind_without_groups");
+}
+
+#[test]
+#[ignore = "run by the test before it"]
+fn blind_without_groups() {
+    let containment = Containment::without_groups();
+    let device = Device::set_up("exec", Setup { containment: Arc::clone(&containment), ..Setup::usual() });
+    let session = left_running(&device, "sleep 77500");
+    let left = vec![(device.consent, vec![session])];
+    without_descriptors(|| {
+        // It can't be written down either.
+        let _ = device.host.consents.end(device.consent, EndReason::Revoked);
+        assert_eq!(device.host.consents.to_reap(), left);
+        assert!(containment.members(session).is_err() && reap::members(session).is_err());
+        device.host.reap_ended();
+        assert_eq!(device.host.consents.to_reap(), left, "what can't be seen is not gone");
+    });
+    device.host.reap_ended();
+    assert_eq!(device.host.consents.to_reap(), []);
+    becomes("sleep 77500", |count| count == 0);
+}
+
+#[test]
+fn an_agent_without_descriptors_kills_a_group() {
+    if !no_groups() {
+        alone("contain::blind_with_groups");
+    }
+}
+
+#[test]
+#[ignore = "run by the test before it"]
+fn blind_with_groups() {
+    let device = Device::start("exec");
+    let session = left_running(&device, "env -i sleep 77600");
+    let dir = group(session).unwrap().dir().to_owned();
+    without_descriptors(|| {
+        device.host.containment.kill(&[session]);
+        assert!(!dir.exists(), "only an empty group can be removed");
+    });
+    becomes("sleep 77600", |count| count == 0);
 }

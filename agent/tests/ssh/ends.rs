@@ -19,7 +19,7 @@ use super::device::{Device, text};
 
 fn dies(session: SessionId) {
     let deadline = Instant::now() + Duration::from_secs(20);
-    while !reap::members(session).is_empty() {
+    while !reap::members(session).unwrap().is_empty() {
         assert!(Instant::now() < deadline, "processes of {session} live on");
         std::thread::sleep(Duration::from_millis(20));
     }
@@ -30,7 +30,7 @@ fn left_behind(device: &Device) -> SessionId {
     let output = device.ssh(&["setsid sleep 1236 >/dev/null 2>&1 </dev/null &"]).output().unwrap();
     assert!(output.status.success());
     let session = device.recording().session;
-    assert_eq!(reap::members(session).len(), 1);
+    assert_eq!(reap::members(session).unwrap().len(), 1);
     session
 }
 
@@ -46,6 +46,7 @@ fn terminals_are_warned_and_put_out_when_the_time_is_up() {
     terminal.expect("lineman: 5 minutes left: more time needs a new consent");
     terminal.type_in("exit\n");
     assert_eq!(terminal.exit(), Some(0));
+    assert_eq!(device.ended().reason, EndReason::Client);
 
     device.pass_until_left(Duration::from_secs(65));
     let mut terminal = OnTerminal::start(&device, &[]);

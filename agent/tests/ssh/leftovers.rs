@@ -37,7 +37,7 @@ fn of_two_sessions_of_an_account_each_tells_what_changed_and_not_the_other() {
     let mut other = device.ssh(&["sleep 79100"]).stdout(Stdio::null()).spawn().unwrap();
     device.session();
     let started = Instant::now();
-    while reap::members(device.session().session).is_empty() {
+    while reap::members(device.session().session).unwrap().is_empty() {
         assert!(started.elapsed() < Duration::from_secs(30));
         std::thread::sleep(Duration::from_millis(10));
     }
@@ -46,7 +46,7 @@ fn of_two_sessions_of_an_account_each_tells_what_changed_and_not_the_other() {
         assert!(started.elapsed() < Duration::from_secs(30));
         std::thread::sleep(Duration::from_millis(10));
     }
-    let pids: Vec<_> = device.host.sessions.list().iter().flat_map(|session| reap::members(session.session)).collect();
+    let pids: Vec<_> = device.host.sessions.list().iter().flat_map(|session| reap::members(session.session).unwrap()).collect();
     assert!(pids.len() >= 2);
     drop(first.stdin.take());
     assert!(first.wait().unwrap().success());

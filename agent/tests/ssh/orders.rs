@@ -4,6 +4,8 @@ use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Stdio};
 
 use lineman_agent::orders::{self, MAX_ORDERS};
+use lineman_agent::session::legs::{MAX_PER_CONSENT, MAX_WAITING};
+use lineman_agent::session::{leg::LegEnd, serve_waiting};
 use lineman_common::id::{ConsentId, SessionId};
 use lineman_common::link::{Order, Outcome, Report, Stream};
 use lineman_common::session::{EndReason, Grade};
@@ -159,4 +161,59 @@ fn a_roster_is_answered_with_a_receipt_and_a_kill_of_nobody_with_a_refusal() {
     assert_eq!(receipts(&device).iter().map(|receipt| receipt.roster).collect::<Vec<_>>(), [2]);
     let kill = Order::KillSession { session: SessionId::new(), by: "lead".into() };
     assert!(refused(give(&device, kill)).contains("no live session"));
+}
+
+#[test]
+fn legs_are_opened_only_while_there_is_a_place_for_them() {
+    let device = Device::start("exec");
+    let entry = device.host.consents.list()[0].0.engineer_key.clone();
+    let open = || refused(give(&device, Order::Open { key: entry.clone(), ticket: "t".into(), consent: None }));
+    let none_listens = "can't reach the centre at 127.0.0.1:1";
+    let mut legs: Vec<_> = (0..MAX_WAITING).map(|_| device.host.legs.take(ConsentId::new()).unwrap()).collect();
+    let said = open();
+    assert!(said.contains("16 connections to the device wait for somebody to sign in"), "{said}");
+    legs.pop();
+    // More often than there are places: one that failed has given its place back.
+    for _ in 0..3 {
+        assert!(open().contains(none_listens));
+    }
+    drop(legs);
+    let inside: Vec<_> = (0..MAX_PER_CONSENT).map(|_| device.host.legs.take(device.consent).unwrap().0).collect();
+    let said = open();
+    assert!(said.contains(&format!("{} has 64 connections to the device", device.consent)), "{said}");
+    drop(inside);
+    assert!(open().contains(none_listens));
+}
+
+#[test]
+fn whoever_has_entered_waits_no_more_while_the_leg_lives() {
+    let device = Device::start("exec");
+    let (waits, waiting) = std::sync::mpsc::channel::<()>();
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let host = std::sync::Arc::clone(&device.host);
+    let server = std::thread::spawn(move || {
+        let (stream, _) = listener.accept().unwrap();
+        stream.set_nonblocking(true).unwrap();
+        runtime().block_on(async {
+            let stream = tokio::net::TcpStream::from_std(stream).unwrap();
+            serve_waiting(host, stream, std::future::pending::<LegEnd>(), waits).await
+        })
+    });
+    let key = device.state().join("engineer");
+    let mut ssh = std::process::Command::new("ssh")
+        .args(["-F", "none", "-o", "IdentitiesOnly=yes", "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", "-i"])
+        .arg(key)
+        .args(["-p", &port.to_string(), "-l", "x", "127.0.0.1", "read line"])
+        .stdin(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // The sender is dropped.
+    let told = waiting.recv_timeout(std::time::Duration::from_secs(30));
+    assert_eq!(told, Err(std::sync::mpsc::RecvTimeoutError::Disconnected));
+    assert!(!server.is_finished());
+    assert_eq!(device.host.sessions.list().len(), 1);
+    drop(ssh.stdin.take());
+    ssh.wait().unwrap();
+    assert_eq!(server.join().unwrap(), Some(EndReason::Client));
 }

@@ -88,7 +88,7 @@ fn a_flood_is_slow_fills_no_spool_and_is_stopped_by_ctrl_c() {
     becomes("the flood does not reach its bound", || device.spooled_bytes() >= 2 << 20);
     terminal.expect("your input waits");
     let session = device.session().session;
-    let (before, floods) = (device.spooled_bytes(), || reap::members(session).iter().any(|pid| name(pid.as_raw_pid()) == "yes"));
+    let (before, floods) = (device.spooled_bytes(), || reap::members(session).unwrap().iter().any(|pid| name(pid.as_raw_pid()) == "yes"));
     std::thread::sleep(Duration::from_secs(1));
     assert!(floods());
     // What was on its way when it stood still, and no more.

@@ -297,8 +297,12 @@ impl Command {
             Self::Roster(RosterCommand::Show) => show_list(app, "roster", &client.roster().await?)?,
             Self::Roster(RosterCommand::Publish { file, key }) => {
                 let signed = signed_list(app, &file, key.as_deref(), "roster", "roster", Namespace::Roster)?;
+                let gateways = SignerList::parse("roster", &signed.text)?.keys_for(Namespace::Gateway).count();
                 client.put_roster(&signed).await?;
                 app.say("the roster is published");
+                if gateways == 0 {
+                    app.say("WARNING: it lists no gateway key (namespaces=\"gateway@lineman\"): engineers' ssh will not know the centre, and nobody gets in");
+                }
             }
             Self::Anchors(AnchorsCommand::Show { customer }) => {
                 let anchors = client.trust(customer.as_str()).await?.anchors;
@@ -421,13 +425,13 @@ fn tiers_table<'a>(tiers: impl IntoIterator<Item = &'a Tier>) -> Table {
 
 pub fn customers_table<'a>(customers: impl IntoIterator<Item = &'a Customer>) -> Table {
     let row = |customer: &'a Customer| {
-        let stopped = customer
-            .stopped
-            .as_ref()
-            .map_or_else(|| text(""), |stopped| Cell::toned(format!("by {}: {}", stopped.by, stopped.reason), Tone::Bad));
-        [text(&customer.code), text(&customer.name), text(&customer.tier), stopped, customer.created_at.into(), text(customer.id)]
+        let stopped = customer.stopped.as_ref().map_or_else(
+            || text(""),
+            |stopped| Cell::toned(format!("by {} since {}: {}", stopped.by, stopped.at.strftime("%F %TZ"), stopped.reason), Tone::Bad),
+        );
+        [text(&customer.code), text(&customer.name), text(&customer.tier), customer.created_at.into(), stopped, text(customer.id)]
     };
-    Table::new(["code", "name", "tier", "stopped", "since", "id"], customers.into_iter().map(row))
+    Table::new(["code", "name", "tier", "customer since", "stopped", "id"], customers.into_iter().map(row))
 }
 
 fn sites_table<'a>(sites: impl IntoIterator<Item = &'a Site>) -> Table {

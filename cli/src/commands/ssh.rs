@@ -151,9 +151,11 @@ impl Ssh {
         let mut ssh = Command::new("ssh");
         ssh.arg("-F").arg(&config);
         // `--` ends the options: a device's name can't become one. What follows the host is the command.
-        match entry.consent.and_then(|consent| consent.grade) {
-            Some(Grade::Gateway) => ssh.arg("-l").arg(device.to_string()).args(options).arg("--").arg(JUMP),
-            Some(Grade::EndToEnd | Grade::Role) | None => ssh.args(options).arg("--").arg(device.to_string()),
+        match entry.consent.map(|consent| (consent.grade, consent.id)) {
+            Some((Some(Grade::Gateway), _)) => ssh.arg("-l").arg(device.to_string()).args(options).arg("--").arg(JUMP),
+            // The user name says under which consent: with two that are live, the session would go to the other one's fault.
+            Some((_, id)) => ssh.arg("-l").arg(id.to_string()).args(options).arg("--").arg(device.to_string()),
+            None => ssh.args(options).arg("--").arg(device.to_string()),
         };
         ssh.args(command);
         if entry.consent.is_some() {

@@ -88,6 +88,7 @@ pub struct ConsentView {
     pub decided_at: Option<Timestamp>,
     /// Who approved or refused.
     pub decided_by: Option<PersonName>,
+    /// Why it was refused, or taken back.
     pub refusal: Option<Printable>,
     /// By the device's clock.
     pub live_until: Option<Timestamp>,

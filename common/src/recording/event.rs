@@ -113,6 +113,10 @@ impl Flow {
     }
 }
 
+/// The remark in the end record of a session whose agent was killed: chunks are written at least every second, and what came after
+/// the last one is not in the recording.
+pub const CUT: &str = "the agent was killed: up to a second before that may be missing; this end was signed at its next start";
+
 impl Event {
     /// The event's line, without a line end. Bytes that are not UTF-8 are base64 under a doubled code.
     pub fn to_line(&self) -> String {

@@ -29,7 +29,7 @@ pub mod screen;
 pub mod transcript;
 
 pub use chunk::{Bind, Chunk, ChunkHeader, FIRST_PREV, body};
-pub use event::{Event, Flow, Opened, SftpOperation, Terminal, What};
+pub use event::{CUT, Event, Flow, Opened, SftpOperation, Terminal, What};
 pub use read::{Broken, Chain, Piece, read_unverified, verify};
 
 use crate::id::SessionId;

@@ -24,6 +24,8 @@
 //! | `# expiry:` of the list | a comment | counts |
 //! | control or invisible characters, repeated `#` lines | taken | refused |
 
+use std::collections::BTreeSet;
+
 use jiff::{Timestamp, ToSpan};
 use ssh_key::certificate::CertType;
 use ssh_key::public::KeyData;
@@ -211,9 +213,58 @@ impl SignerList {
         }
     }
 
+    /// All names that a key, with the certificate it came with, may go by in this list, for whatever purpose.
+    pub fn names_of(&self, key: &PublicKey, certificate: Option<&Certificate>) -> BTreeSet<String> {
+        let lists = |line: &&SignerLine| !line.cert_authority && line.key.key_data() == key.key_data();
+        let own = self.lines.iter().filter(lists).flat_map(|line| &line.principals);
+        let vouches = |line: &&SignerLine| line.cert_authority && certificate.is_some_and(|c| c.signature_key() == line.key.key_data());
+        let vouched = self.lines.iter().filter(vouches).flat_map(|line| &line.principals);
+        let named = |name: &&String| certificate.is_some_and(|c| c.valid_principals().contains(name));
+        own.chain(vouched.filter(named)).cloned().collect()
+    }
+
+    /// Who made a signature, as far as this list can tell people apart.
+    pub fn person(&self, signatory: &Signatory) -> Person {
+        Person { names: self.names_of(&signatory.key, signatory.certificate.as_deref()), key: signatory.key.clone() }
+    }
+
     pub fn keys_for(&self, namespace: Namespace) -> impl Iterator<Item = &SignerLine> {
         self.lines.iter().filter(move |line| !line.cert_authority && line.namespaces.iter().any(|n| n == namespace.as_str()))
     }
+}
+
+/// Somebody who signs: a key, and every name that a list gives it.
+#[derive(Clone, Debug)]
+pub struct Person {
+    key: PublicKey,
+    names: BTreeSet<String>,
+}
+
+impl Person {
+    /// Surely not the same person: neither one key nor any name in common. One person with two keys is one person, whichever of their
+    /// names they sign under; two people with one key are nobody knows who.
+    pub fn is_other_than(&self, other: &Self) -> bool {
+        self.key.key_data() != other.key.key_data() && self.names.is_disjoint(&other.names)
+    }
+}
+
+/// Positions of people who are each surely other than all the rest. Finds two whenever there are two; where more are asked for, it
+/// may find fewer than there are, never more.
+pub fn different_people(people: &[Person]) -> Vec<usize> {
+    let mut most: Vec<usize> = Vec::new();
+    for first in 0..people.len() {
+        let mut chosen = vec![first];
+        for (index, person) in people.iter().enumerate() {
+            if chosen.iter().all(|other| person.is_other_than(&people[*other])) {
+                chosen.push(index);
+            }
+        }
+        if chosen.len() > most.len() {
+            most = chosen;
+        }
+    }
+    most.sort_unstable();
+    most
 }
 
 fn list_head(pairs: &[(&str, &str)]) -> Result<Option<ListHead>, String> {
@@ -443,16 +494,11 @@ impl CarrierSigners {
         self.0.head.as_ref().map_or(0, |head| head.counter)
     }
 
-    /// How many people with keys of their own may sign a list in this one's place.
+    /// How many people with keys and names of their own may sign a list in this one's place, as far as two.
     fn who_can_replace(&self, at: Timestamp) -> usize {
-        let (mut keys, mut people): (Vec<&PublicKey>, Vec<&str>) = (Vec::new(), Vec::new());
-        for line in self.0.keys_for(Namespace::Signers).filter(|line| line.check_time("", at).is_ok()) {
-            people.extend(line.principals.iter().map(String::as_str).filter(|name| !people.contains(name)).collect::<Vec<_>>());
-            if !keys.iter().any(|key| key.key_data() == line.key.key_data()) {
-                keys.push(&line.key);
-            }
-        }
-        keys.len().min(people.len())
+        let lines = self.0.keys_for(Namespace::Signers).filter(|line| line.check_time("", at).is_ok());
+        let person = |line: &SignerLine| Person { key: line.key.clone(), names: self.0.names_of(&line.key, None) };
+        different_people(&lines.map(person).collect::<Vec<_>>()).len()
     }
 
     /// The list that takes this one's place: signed by this one's own `signers@lineman` keys, by as many different people
@@ -474,27 +520,29 @@ impl CarrierSigners {
             let purpose = Namespace::Signers;
             return Err(bad(format!("{able} people in it may sign for `{purpose}`, and {needed} must: it could never be changed again")));
         }
-        let mut keys: Vec<PublicKey> = Vec::new();
-        let mut people: Vec<&str> = Vec::new();
+        let mut people = Vec::new();
         for signed in signed {
-            let key = signed.signing_key("signer list", Namespace::Signers)?;
+            let signatory = signed.signatory("signer list", Namespace::Signers)?;
+            let key = &signatory.key;
             let owners = self.0.lines.iter().filter(|line| !line.cert_authority && line.key.key_data() == key.key_data());
-            let owner = owners
+            let listed = owners
                 .flat_map(|line| &line.principals)
-                .find(|name| self.0.verify_even_expired("signer list", signed, name, Namespace::Signers, at).is_ok());
-            let owner = owner.ok_or_else(|| Refused::NotListed {
-                what: "signer list",
-                key: sig::fingerprint(&key).to_string(),
-                principal: "any".into(),
-                namespace: Namespace::Signers,
-            })?;
-            if !keys.iter().any(|known| known.key_data() == key.key_data()) && !people.contains(&owner.as_str()) {
-                keys.push(key);
-                people.push(owner);
+                .any(|name| self.0.verify_even_expired("signer list", signed, name, Namespace::Signers, at).is_ok());
+            if !listed {
+                return Err(Refused::NotListed {
+                    what: "signer list",
+                    key: sig::fingerprint(key).to_string(),
+                    principal: "any".into(),
+                    namespace: Namespace::Signers,
+                });
             }
+            people.push(self.0.person(&signatory));
         }
-        if people.len() < usize::from(needed) {
-            return Err(bad(format!("{} of {needed} people signed it: two signatures must be of different people and keys", people.len())));
+        let have = different_people(&people).len();
+        if have < usize::from(needed) {
+            return Err(bad(format!(
+                "{have} of {needed} people signed it: two signatures must be by different keys with no name in common in the list"
+            )));
         }
         Ok(next)
     }
@@ -556,6 +604,31 @@ mod tests {
         let pinned = parse(&format!("vendor-root namespaces=\"roster@lineman\" {}\n", root.public_key().to_openssh().unwrap())).unwrap();
         let error = Roster::verify(&signed, &pinned, "2026-11-22T00:00:00Z".parse().unwrap()).unwrap_err().to_string();
         assert!(error.contains("is not a time that anything is issued at"), "{error}");
+    }
+
+    #[test]
+    fn a_key_goes_by_all_its_names_and_those_that_its_certificate_has_in_common_with_the_authority() {
+        let random = || PrivateKey::random(&mut ssh_key::rand_core::UnwrapErr(ssh_key::getrandom::SysRng), Algorithm::Ed25519).unwrap();
+        let (authority, other, holder) = (random(), random(), random());
+        let line = |key: &PrivateKey| key.public_key().to_openssh().unwrap();
+        let list = parse(&format!(
+            "a,b cert-authority,namespaces=\"consent@lineman\" {0}\nc cert-authority,namespaces=\"device@lineman\" {0}\n\
+             d cert-authority,namespaces=\"consent@lineman\" {1}\ne namespaces=\"standing@lineman\" {2}\n",
+            line(&authority),
+            line(&other),
+            line(&holder)
+        ))
+        .unwrap();
+        let mut builder =
+            ssh_key::certificate::Builder::new(vec![7; 16], holder.public_key().key_data().clone(), 0, u64::MAX >> 1).unwrap();
+        for name in ["b", "c", "d", "x"] {
+            builder.valid_principal(name).unwrap();
+        }
+        let certificate = builder.sign(&authority).unwrap();
+        let names = |certificate| list.names_of(holder.public_key(), certificate).into_iter().collect::<Vec<_>>();
+        assert_eq!(names(Some(&certificate)), ["b", "c", "e"]);
+        assert_eq!(names(None), ["e"]);
+        assert_eq!(list.names_of(authority.public_key(), None).len(), 0, "an authority signs nothing itself");
     }
 
     #[test]

@@ -8,6 +8,7 @@ use axum::response::Html;
 use axum::routing::get;
 use axum::{Extension, Json, Router};
 use lineman_common::api::{FaultPage, Healthz};
+use lineman_common::id::ConsentId;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -24,7 +25,7 @@ pub struct Handles {
 }
 
 pub fn routes() -> OpenApiRouter<Handles> {
-    OpenApiRouter::new().routes(routes!(fault)).routes(routes!(healthz)).route("/", get(index))
+    OpenApiRouter::new().routes(routes!(fault)).routes(routes!(healthz)).route("/", get(index)).route("/consents/{consent}", get(consent))
 }
 
 pub fn openapi(document: Arc<String>) -> Router {
@@ -48,6 +49,17 @@ async fn fault(actor: Actor, State(store): State<Store>, Path(fault): Path<Strin
         }))
     };
     store.read(read).await
+}
+
+/// Where the link of a notice leads: how to look at the request and answer it. It shows nothing of it, and signs nothing.
+async fn consent(Path(consent): Path<String>) -> Result<Html<String>, ApiError> {
+    let id: ConsentId = consent.parse().map_err(|_| ApiError::not_found("consent"))?;
+    Ok(Html(format!(
+        "<!doctype html><meta charset=utf-8><title>{id}</title><style>body{{font:1rem/1.6 system-ui;max-width:44rem;margin:4rem auto;padding:0 1rem}}\
+         </style><h1>A request waits for an answer</h1><p>On your own machine, where your key is:<pre>lineman consent show {id}\n\
+         lineman consent approve {id}\nlineman approver --page</pre><h1 lang=zh>有一个会话请求等待答复</h1>\
+         <p lang=zh>请在保存您密钥的机器上执行上述命令：查看请求、签署同意，或打开本机的审批页面。"
+    )))
 }
 
 /// Is the server well? No sign-in needed.

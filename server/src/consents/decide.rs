@@ -69,6 +69,8 @@ pub fn refuse(tx: &mut Tx<'_>, actor: &Actor, id: ConsentId, reason: &Printable)
     checked_reason(reason)?;
     open_request(tx, actor, id, "refused")?;
     sql::set_refused(tx, id, actor.name.as_str(), reason.raw())?;
+    // The device forgets what waited there: nobody approves it on the spot by mistake.
+    agents::order(tx, sql::device_of(tx, id)?, &Order::EndConsent { consent: id, reason: EndReason::Revoked })?;
     tell(tx, id, New::of(Kind::ConsentRefused, actor, format!("refused: {reason}")))?;
     get(tx, &Scope::All, id)
 }
@@ -88,10 +90,14 @@ fn open_request(db: &Db<'_>, actor: &Actor, id: ConsentId, what: &'static str) -
 pub fn revoke(tx: &mut Tx<'_>, actor: &Actor, id: ConsentId, reason: &Printable) -> Result<ConsentView, Error> {
     checked_reason(reason)?;
     let known = get(tx, &actor.scope(), id)?;
-    if !matches!(known.state, ConsentState::Approved | ConsentState::Live) {
+    // Whoever asked may take the question back; nobody is inside yet.
+    let own_request = known.state == ConsentState::Requested && known.engineer == actor.name;
+    if !own_request && !matches!(known.state, ConsentState::Approved | ConsentState::Live) {
         return Err(Error::WrongState(known.state, "revoked"));
     }
     end(tx, id, EndReason::Revoked)?;
-    tell(tx, id, New::of(Kind::ConsentRevoked, actor, format!("revoked: {reason}")))?;
+    sql::set_reason(tx, id, reason.raw())?;
+    let word = if own_request { "withdrawn" } else { "revoked" };
+    tell(tx, id, New::of(Kind::ConsentRevoked, actor, format!("{word}: {reason}")))?;
     get(tx, &Scope::All, id)
 }

@@ -5,7 +5,7 @@ use lineman_common::Printable;
 use lineman_common::api::{ConsentState, ConsentView};
 use lineman_common::id::ConsentId;
 use lineman_common::link::{Answer, LocalConsent, Order, Outcome};
-use lineman_common::session::EndReason;
+use lineman_common::session::{Doors, EndReason};
 use lineman_common::statement::{LocalAct, LocalStatement, Request, Signed};
 use serde_json::json;
 
@@ -92,6 +92,9 @@ fn approved_there(tx: &mut Tx<'_>, device: &Known, by: &Printable, signed: &Sign
     let id = live.consent;
     let Some(known) = of_device(tx, device, id)? else { return Ok(()) };
     sql::set_local(tx, id, signed)?;
+    if let Some((doors, duration_s)) = narrowed(signed) {
+        sql::set_terms(tx, id, &doors, duration_s)?;
+    }
     match known.state {
         // It ended while the report was on its way: the device is told, in case it has not heard.
         ConsentState::Ended => {
@@ -114,6 +117,13 @@ fn approved_there(tx: &mut Tx<'_>, device: &Known, by: &Printable, signed: &Sign
     let text = format!("live until {}, by the word of {by} on the device", live.until);
     tell(tx, id, New::of(Kind::ConsentLive, actor(device), text))?;
     end_if_late(tx, device, id)
+}
+
+/// Doors and time of a local approval, as its statement says them: `request-sha256 HEX; doors D; duration-s N`.
+fn narrowed(signed: &Signed) -> Option<(Doors, u32)> {
+    let detail = LocalStatement::read_unverified(signed).ok()?.detail;
+    let part = |name: &str| detail.split("; ").find_map(|part| part.strip_prefix(name)).map(str::to_owned);
+    Some((part("doors ")?.parse().ok()?, part("duration-s ")?.parse().ok()?))
 }
 
 /// What had ended before the device could hear of it ends now.

@@ -244,6 +244,18 @@ pub fn set_refused_by_device(db: &Db<'_>, id: ConsentId, reason: &str) -> Result
     Ok(())
 }
 
+pub fn set_terms(db: &Db<'_>, id: ConsentId, doors: &Doors, duration_s: u32) -> Result<(), StoreError> {
+    let sql = "UPDATE consent SET doors = ?2, duration_s = ?3 WHERE id = ?1";
+    db.sql().prepare_cached(sql)?.execute(params![Text(id), Text(doors), duration_s])?;
+    Ok(())
+}
+
+/// Why it was taken back, for the engineer.
+pub fn set_reason(db: &Db<'_>, id: ConsentId, reason: &str) -> Result<(), StoreError> {
+    db.sql().prepare_cached("UPDATE consent SET refusal = ?2 WHERE id = ?1")?.execute(params![Text(id), reason])?;
+    Ok(())
+}
+
 pub fn set_ended(db: &Db<'_>, id: ConsentId, reason: EndReason) -> Result<(), StoreError> {
     let sql = "UPDATE consent SET state = 'ended', ended_at = ?2, end_reason = ?3 WHERE id = ?1";
     db.sql().prepare_cached(sql)?.execute(params![Text(id), At(db.now()), Text(reason)])?;

@@ -246,7 +246,8 @@ fn config() -> client::Config {
         client_id: SshId::Standard("SSH-2.0-Lineman".into()),
         window_size: 4 * 1024 * 1024,
         maximum_packet_size: 65535,
-        channel_buffer_size: 64,
+        // Messages that a channel holds before they are weighed (`pipe`), and a message may have 256 KiB.
+        channel_buffer_size: 16,
         preferred: Preferred { compression: std::borrow::Cow::Borrowed(&[compression::NONE]), ..Preferred::default() },
         // Liveness lives in the leg: a pause there must not end the session here.
         inactivity_timeout: None,

@@ -92,3 +92,26 @@ fn what_one_approved_ends_when_the_owner_begins_to_want_two() {
     let stricter = World { policy: Policy { approvals: 2, ..single.policy.clone() }, ..single };
     assert_eq!(stricter.open().unfounded(), [request.id]);
 }
+
+#[test]
+fn one_person_with_several_names_and_keys_is_one_person() {
+    for grade in [Grade::EndToEnd, Grade::Role] {
+        let world = world(&[grade]);
+        let (one, spare, other) = (key(), key(), key());
+        let purposes = "consent@lineman,standing@lineman";
+        let lines = [("alice,noc", &one), ("alice,noc", &spare), ("bob", &other)].map(|(names, key)| line(names, purposes, key)).concat();
+        std::fs::write(world.dir.path().join(SIGNERS), world.signers(1, &lines)).unwrap();
+        let consents = world.ready();
+        let request = world.request_of(&consents, grade);
+        let id = ConsentId::new();
+        let paper = |name: &str, key: &PrivateKey| match grade {
+            Grade::EndToEnd | Grade::Gateway => consent_by(name, key, &request, |_| {}),
+            Grade::Role => standing_by(name, key, id, |_| {}),
+        };
+        let (alice, noc, bob) = (paper("alice", &one), paper("noc", &spare), paper("bob", &other));
+        says(&why(consents.admit(&world.signed(&request), &[alice.clone(), noc.clone()])), "1 of 2 approvals");
+        consents.admit(&world.signed(&request), &[alice, noc, bob]).unwrap();
+        let approvers = consents.list()[0].0.approvers.iter().map(ToString::to_string).collect::<Vec<_>>();
+        assert_eq!(approvers, ["alice", "bob"]);
+    }
+}

@@ -190,3 +190,46 @@ fn a_signer_lists_wrong_issue_time_locks_nobody_out() {
     world.live(&consents, Grade::EndToEnd);
     assert!(world.enters(&consents), "the roster still counts");
 }
+
+#[test]
+fn no_roster_older_than_one_that_was_believed_comes_back_while_none_is_held() {
+    let world = World::new();
+    drop(world.ready());
+    std::fs::remove_file(world.dir.path().join("roster")).unwrap();
+    let consents = world.open();
+    assert_eq!(consents.roster_counter(), 0);
+    says(&why(consents.take_roster(&world.roster(2, ROSTER_END))), "number 2 is older than number 3");
+    consents.take_roster(&world.roster(3, ROSTER_END)).unwrap();
+    // An old file put in its place.
+    let old = serde_json::to_vec(&world.roster(2, ROSTER_END)).unwrap();
+    std::fs::write(world.dir.path().join("roster"), old).unwrap();
+    assert_eq!(world.open().roster_counter(), 0);
+    // A ledger that was lost has the roster's own number again.
+    std::fs::write(world.dir.path().join("roster"), serde_json::to_vec(&world.roster(4, ROSTER_END)).unwrap()).unwrap();
+    std::fs::remove_file(world.dir.path().join("consents")).unwrap();
+    drop(world.open());
+    std::fs::remove_file(world.dir.path().join("roster")).unwrap();
+    says(&why(world.open().take_roster(&world.roster(3, ROSTER_END))), "number 3 is older than number 4");
+}
+
+#[test]
+fn a_roster_that_a_wrong_clock_hid_counts_again_before_any_other() {
+    // The vendor root's key has its time from the day after the roster's issue on: a clock that was set back hides the roster.
+    let world = World { root_options: "valid-after=\"20261121Z\",", ..World::new() };
+    drop(world.ready());
+    let hidden = || {
+        world.clock.set_wall(-30 * 86_400);
+        let consents = world.open();
+        world.clock.set_wall(30 * 86_400);
+        assert_eq!(consents.roster_counter(), 0);
+        consents
+    };
+    let consents = hidden();
+    consents.store_elapsed().unwrap();
+    assert_eq!(consents.roster_counter(), 3, "with the next tick");
+    let consents = hidden();
+    says(&why(consents.take_roster(&world.roster(3, "2026-12-21T00:00:00Z"))), "number 3 is here already, with another text");
+    let consents = hidden();
+    consents.reset_clock().unwrap();
+    assert_eq!(consents.roster_counter(), 3);
+}

@@ -84,6 +84,9 @@ struct World {
     vice: PrivateKey,
     host: PrivateKey,
     policy: Policy,
+    enrolled: Option<Timestamp>,
+    /// Options of the vendor root's line.
+    root_options: &'static str,
 }
 
 impl World {
@@ -105,8 +108,11 @@ impl World {
                 signers_approvals: 1,
                 max_duration_s: 14_400,
                 challenge_ttl_s: 14_400,
+                max_standing_days: 35,
                 accounts: vec!["view".into()],
             },
+            enrolled: Some("2026-11-01T00:00:00Z".parse().unwrap()),
+            root_options: "",
         }
     }
 
@@ -119,11 +125,12 @@ impl World {
     fn open(&self) -> Consents {
         let device: NeName = "ne-1.jw.ne".parse().unwrap();
         let signers = std::fs::read_to_string(self.dir.path().join(SIGNERS)).unwrap_or_else(|_| self.signers(1, ""));
-        let root = line("vendor-root", "roster@lineman,anchors@lineman", &self.root);
+        let root = format!("vendor-root {}namespaces=\"roster@lineman,anchors@lineman\" {}\n", self.root_options, public(&self.root));
         let pinned = Pinned {
             signers: CarrierSigners::parse(&signers, &device.customer).unwrap(),
             vendor_root: SignerList::parse("vendor root", &root).unwrap(),
             host_key_fingerprint: fingerprint(&self.host),
+            enrolled: self.enrolled,
             device,
         };
         Consents::open(self.dir.path(), pinned, self.policy.clone(), self.clock.clone()).unwrap()
@@ -239,7 +246,7 @@ fn consent_by(approver: &str, key: &PrivateKey, request: &Request, change: impl 
     Signed::sign(key, Namespace::Consent, consent.write().unwrap()).unwrap()
 }
 
-/// For level 2 and higher, all devices, any fault, for three months.
+/// For level 2 and higher, all devices, any fault, for 35 days.
 fn standing_by(approver: &str, key: &PrivateKey, id: ConsentId, change: impl FnOnce(&mut Standing)) -> Signed {
     let mut standing = Standing {
         id,
@@ -253,7 +260,7 @@ fn standing_by(approver: &str, key: &PrivateKey, id: ConsentId, change: impl FnO
         roster: 3,
         approver: approver.parse().unwrap(),
         issued: START.parse().unwrap(),
-        valid_before: "2027-02-22T08:00:00Z".parse().unwrap(),
+        valid_before: "2026-12-27T08:00:00Z".parse().unwrap(),
     };
     change(&mut standing);
     Signed::sign(key, Namespace::Standing, standing.write().unwrap()).unwrap()

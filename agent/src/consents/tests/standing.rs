@@ -170,3 +170,81 @@ fn a_lower_level_in_a_new_roster_ends_what_rests_on_the_higher() {
     assert_eq!(all.consents.unfounded(), [id]);
     says(&all.consents.why_not(&fingerprint(&all.world.engineer)), "wants level 2 or more; engineer-a has level 1");
 }
+
+#[test]
+fn a_standing_statement_holds_no_longer_than_the_local_policy_says() {
+    let all = Standings::new();
+    let until = |text: &str| all.world.standing(|s| s.valid_before = text.parse().unwrap());
+    says(&why(all.ask(&until("2026-12-27T08:00:01Z"), |_| {})), "takes standing statements for 35 days at most (`max_standing_days`");
+    all.ask(&until("2026-12-27T08:00:00Z"), |_| {}).unwrap();
+    // An issue time of the future makes it no shorter.
+    let future = |s: &mut Standing| {
+        s.issued = "2030-01-01T00:00:00Z".parse().unwrap();
+        s.valid_before = "2030-01-02T00:00:00Z".parse().unwrap();
+    };
+    says(&why(all.ask(&all.world.standing(future), |_| {})), "for 35 days at most");
+    // Somebody whose clock is a little fast may sign for all of the time.
+    let fast = |s: &mut Standing| {
+        s.issued = "2026-11-22T08:04:00Z".parse().unwrap();
+        s.valid_before = "2026-12-27T08:04:00Z".parse().unwrap();
+    };
+    all.ask(&all.world.standing(fast), |_| {}).unwrap();
+}
+
+#[test]
+fn what_was_issued_before_the_device_was_enrolled_does_not_come_back_with_a_new_enrolment() {
+    let world = World { enrolled: Some(START.parse().unwrap()), ..World::taking(&[Grade::Role]) };
+    let consents = world.ready();
+    let mut all = Standings { world, consents };
+    let issued = |text: &str| all.world.standing(|s| s.issued = text.parse().unwrap());
+    let before = |paper: &Signed| {
+        let mut standing = Standing::read_unverified(paper).unwrap();
+        standing.valid_before = "2026-12-20T00:00:00Z".parse().unwrap();
+        Signed::sign(&all.world.approver, Namespace::Standing, standing.write().unwrap()).unwrap()
+    };
+    let old = before(&issued("2026-11-22T07:54:59Z"));
+    says(&why(all.ask(&old, |_| {})), "before ne-1.jw.ne was enrolled at 2026-11-22T08:00:00Z");
+    all.ask(&before(&issued("2026-11-22T07:55:00Z")), |_| {}).unwrap();
+    let paper = all.world.standing(|_| {});
+    all.world.enrolled = None;
+    all.consents = all.world.open();
+    says(&why(all.ask(&paper, |_| {})), "its file `device-statement` is missing");
+}
+
+#[test]
+fn a_standing_statement_that_was_never_seen_can_be_ended_by_its_name() {
+    let mut all = Standings::new();
+    let paper = all.world.standing(|_| {});
+    let ended = all.consents.end_standing_id(id_of(&paper), EndReason::Revoked);
+    assert_eq!((ended.resting.len(), ended.remembered.is_ok()), (0, true));
+    for _ in 0..2 {
+        says(&why(all.ask(&paper, |_| {})), "was ended at 2026-11-22T08:00:00Z (revoked)");
+        all.consents = all.world.open();
+    }
+    let remembered = all.consents.state().revoked.get(id_of(&paper)).unwrap().valid_before;
+    assert_eq!(remembered.to_string(), "2026-12-27T08:00:00Z", "as long as any could hold");
+    let seen = all.world.standing(|_| {});
+    let live = all.ask(&seen, |_| {}).unwrap();
+    assert_eq!(all.consents.end_standing_id(id_of(&seen), EndReason::Revoked).resting, [live]);
+}
+
+#[test]
+fn the_enrolment_is_read_from_the_devices_own_statement() {
+    let dir = tempfile::tempdir().unwrap();
+    assert_eq!(enrolled(dir.path()), None);
+    let statement = DeviceStatement {
+        device: "ne-1.jw.ne".parse().unwrap(),
+        host_key: key().public_key().clone(),
+        link_key_sha256: "l".into(),
+        signers_sha256: "s".into(),
+        vendor_root_sha256: "v".into(),
+        counter: 1,
+        vouched_by: "technician".parse().unwrap(),
+        issued: START.parse().unwrap(),
+        valid_before: ROSTER_END.parse().unwrap(),
+    };
+    std::fs::write(dir.path().join(STATEMENT), statement.write().unwrap()).unwrap();
+    assert_eq!(enrolled(dir.path()), Some(statement.issued));
+    std::fs::write(dir.path().join(STATEMENT), "nonsense").unwrap();
+    assert_eq!(enrolled(dir.path()), None);
+}

@@ -7,7 +7,7 @@ use clap::Args;
 use jiff::Timestamp;
 use lineman_common::api::{ConsentState, ConsentView, NewChallenge};
 use lineman_common::name::{CustomerCode, NeName};
-use lineman_common::session::{Doors, Grade};
+use lineman_common::session::{Door, Doors, Grade};
 
 use super::{consents_table, doors_arg, duration_arg, ne_arg, outcome, wait_for};
 use crate::client::Client;
@@ -64,6 +64,9 @@ impl Request {
         let settings = app.settings()?;
         let client = Client::new(&settings.connect()?)?;
         let key = settings.key(self.key.as_deref());
+        if self.grade == Grade::Gateway && self.doors.has(Door::Forward) {
+            return Err(Failure::usage("grade gateway carries no forwards").hint("ask for them with grade end-to-end"));
+        }
         // What fails without the server fails first: the device is not asked in vain.
         let trust = Trust::open(&settings.trust(key.as_deref()), None, None)?;
         let signer = Signer::open(key.as_deref(), &app.env)?;

@@ -6,7 +6,7 @@ use clap::Args;
 use jiff::Timestamp;
 use lineman_common::api::SessionState;
 use lineman_common::id::SessionId;
-use lineman_common::recording::{self, Flow, Recording, What};
+use lineman_common::recording::{self, CUT, Flow, Recording, What};
 use lineman_common::statement::device::openssh;
 use lineman_common::statement::{Signed, sha256_hex, sig};
 use serde_json::json;
@@ -193,12 +193,20 @@ fn has_end(source: &Source, recording: &Recording) -> Result<(), Failure> {
 }
 
 /// What the recording holds in full, and what it only counted.
-fn content_cell(counted: &[(u32, Flow)]) -> Cell {
+fn content_cell(counted: &[(u32, Flow)], cut: bool) -> Cell {
+    if cut {
+        return Cell::toned("not complete: the agent was killed, and up to a second before that may be missing", Tone::Warn);
+    }
     if counted.is_empty() {
         return text("complete");
     }
     let flows: Vec<_> = counted.iter().map(|(channel, flow)| format!("{} of channel {channel}", flow.name())).collect();
     Cell::toned(format!("not complete: only a beginning, the length and the hash of {}", flows.join(", ")), Tone::Warn)
+}
+
+/// Was the agent killed in the middle?
+fn was_cut(notes: &[impl AsRef<str>]) -> bool {
+    notes.iter().any(|note| note.as_ref() == CUT)
 }
 
 /// What the device remarked: how the session was contained, what it warned of.
@@ -221,7 +229,7 @@ fn show_bundle(app: &App, what: &str, proof: &Proof) -> Result<(), Failure> {
     let Proof { chain, bind, end, host_key, believed, content, papers } = proof;
     let Content { only_counted, notes } = content;
     let value = json!({
-        "good": true, "content_complete": only_counted.is_empty(), "what": what, "session": chain.session, "chunks": chain.chunks,
+        "good": true, "content_complete": only_counted.is_empty() && !was_cut(notes), "what": what, "session": chain.session, "chunks": chain.chunks,
         "complete": true, "end": end, "head_sha256": chain.head_sha256, "bind": bind,
         "host_key": sig::fingerprint(host_key).to_string(), "believed": believed, "notes": notes,
         "papers": papers,
@@ -229,7 +237,7 @@ fn show_bundle(app: &App, what: &str, proof: &Proof) -> Result<(), Failure> {
     app.out.sheet(&value, |_| Sheet {
         fields: vec![
             ("result", Cell::toned("good", Tone::Good)),
-            ("content", content_cell(only_counted)),
+            ("content", content_cell(only_counted, was_cut(notes))),
             ("session", text(chain.session)),
             ("device", text(&bind.device)),
             ("host key", text(sig::fingerprint(host_key))),
@@ -264,14 +272,14 @@ fn show(app: &App, what: &str, recording: &Recording, key: &Key) -> Result<(), F
     let Recording { session, bind, chunks, end, head_sha256, .. } = recording;
     let end_text = end.map_or_else(|| format!("no end record: truncated after chunk {}", chunks.saturating_sub(1)), |end| end.to_string());
     let value = json!({
-        "good": end.is_some(), "content_complete": recording.only_counted().is_empty(), "what": what, "session": session,
+        "good": end.is_some(), "content_complete": recording.only_counted().is_empty() && !was_cut(&notes(recording)), "what": what, "session": session,
         "chunks": chunks, "complete": end.is_some(), "end": end, "head_sha256": head_sha256, "bind": bind,
         "host_key": sig::fingerprint(&key.key).to_string(), "believed": key.believed, "notes": notes(recording),
     });
     app.out.sheet(&value, |_| Sheet {
         fields: vec![
             ("result", if end.is_some() { Cell::toned("good", Tone::Good) } else { Cell::toned("no end record", Tone::Warn) }),
-            ("content", content_cell(&recording.only_counted())),
+            ("content", content_cell(&recording.only_counted(), was_cut(&notes(recording)))),
             ("session", text(session)),
             ("device", text(&bind.device)),
             ("host key", text(sig::fingerprint(&key.key))),

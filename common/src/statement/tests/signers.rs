@@ -131,3 +131,29 @@ fn an_expired_list_authorises_its_own_replacement_and_nothing_else() {
     let over = parse(&list(5, "2026-11-21T00:00:00Z", &[(&one, "signers@lineman\",valid-before=\"20261121Z")]));
     assert!(replace(&over, &[sign(&one, &next)], 1).is_err());
 }
+
+#[test]
+fn one_person_under_several_names_is_one_person() {
+    let (alice, noc, bob) = (signer("alice,noc"), signer("alice,noc"), signer("bob"));
+    let current = current(&[(&alice, SIGNERS), (&noc, SIGNERS), (&bob, SIGNERS)]);
+    let next = list(6, LATER, &[(&alice, SIGNERS), (&bob, SIGNERS)]);
+    let refused = replace(&current, &[sign(&alice, &next), sign(&noc, &next)], 2).unwrap_err();
+    assert!(refused.contains("1 of 2 people signed it"), "{refused}");
+    assert_eq!(replace(&current, &[sign(&alice, &next), sign(&noc, &next), sign(&bob, &next)], 2), Ok(6));
+    // Two keys and two names, and still nobody could ever replace it.
+    let stuck = list(6, LATER, &[(&alice, SIGNERS), (&noc, SIGNERS)]);
+    let refused = replace(&current, &[sign(&alice, &stuck), sign(&bob, &stuck)], 2).unwrap_err();
+    assert!(refused.contains("1 people in it may sign"), "{refused}");
+    // A name for another purpose is a name all the same.
+    let elsewhere = Signer { name: "bob", key: alice.key.clone() };
+    let shared = super::signers::current(&[(&alice, SIGNERS), (&elsewhere, "consent@lineman"), (&bob, SIGNERS)]);
+    assert!(replace(&shared, &[sign(&alice, &next), sign(&bob, &next)], 2).unwrap_err().contains("1 of 2"));
+}
+
+#[test]
+fn two_are_found_wherever_two_are() {
+    let (both, left, right) = (signer("left,right"), signer("left"), signer("right"));
+    let current = current(&[(&both, SIGNERS), (&left, SIGNERS), (&right, SIGNERS)]);
+    let next = list(6, LATER, &[(&both, SIGNERS), (&left, SIGNERS), (&right, SIGNERS)]);
+    assert_eq!(replace(&current, &[sign(&both, &next), sign(&left, &next), sign(&right, &next)], 2), Ok(6));
+}

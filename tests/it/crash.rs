@@ -15,12 +15,21 @@ fn kill9(pid: u32) {
 }
 
 fn server(demo: &Demo) -> Process {
-    let mut command = Command::new(bin("lineman-server"));
-    command.arg("run").arg("--config").arg(demo.dir().join("server/server.toml"));
-    let server = Process::spawn(command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()));
+    let start = || {
+        let mut command = Command::new(bin("lineman-server"));
+        command.arg("run").arg("--config").arg(demo.dir().join("server/server.toml"));
+        Process::spawn(command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()))
+    };
+    let mut server = start();
     eventually("the server answers", || {
-        let probe = std::net::TcpStream::connect(demo.server().trim_start_matches("https://"));
-        probe.map(drop).map_err(|e| e.to_string())
+        // Its port is one that the system also gives to connections: somebody may have it for a moment, and then it can't be bound.
+        if let Ok(Some(status)) = server.0.try_wait() {
+            server = start();
+            return Err(format!("it ended: {status}"));
+        }
+        let probe = std::net::TcpStream::connect(demo.server().trim_start_matches("https://")).map_err(|e| e.to_string())?;
+        // Where nobody listens, a connection may even meet itself.
+        if probe.local_addr().ok() == probe.peer_addr().ok() { Err("nobody but us".to_owned()) } else { Ok(()) }
     });
     server
 }

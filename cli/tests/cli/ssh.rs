@@ -76,7 +76,9 @@ fn a_live_consent_leads_straight_to_ssh() {
     ends(&output, 7);
     let text = stdout(&output);
     let words: Vec<_> = text.lines().collect();
-    assert_eq!((words[0], &words[2..]), ("-F", &["-t", "--", "ne-1.jw.ne", "ne", "show", "alarm"][..]));
+    let consent = world.id.to_string();
+    // The user name says under which consent: the session goes to its fault, whatever else is live.
+    assert_eq!((words[0], &words[2..]), ("-F", &["-l", &consent, "-t", "--", "ne-1.jw.ne", "ne", "show", "alarm"][..]));
     assert!(std::fs::read_to_string(words[1]).unwrap().contains("Host centre"));
 }
 
@@ -125,7 +127,8 @@ fn under_grade_gateway_the_way_leads_through_the_gateways_own_client() {
         let both = vec![ConsentView { grade: Some(Grade::Gateway), ..live(&world) }, ConsentView { grade: Some(grade), ..live(&world) }];
         let server = centre(&world, both);
         let output = run(engineer(&server, &world).env("PATH", &path), &["ssh", "ne-1.jw.ne"]);
-        assert_eq!(stdout(&output).lines().skip(2).collect::<Vec<_>>(), ["--", "ne-1.jw.ne"], "{grade}");
+        let consent = world.id.to_string();
+        assert_eq!(stdout(&output).lines().skip(2).collect::<Vec<_>>(), ["-l", &consent, "--", "ne-1.jw.ne"], "{grade}");
     }
 }
 
@@ -139,7 +142,8 @@ fn forwards_that_the_consent_does_not_open_are_said_beforehand() {
         let output = run(engineer(&server, &world).env("PATH", &path), &[&["ssh", "ne-1.jw.ne", "--", "-N"], forward].concat());
         ends(&output, 0);
         let words = stdout(&output).lines().skip(2).map(str::to_owned).collect::<Vec<_>>();
-        assert_eq!(words, [&["-N"], forward, &["--", "ne-1.jw.ne"]].concat());
+        let consent = world.id.to_string();
+        assert_eq!(words, [&["-l", &consent, "-N"], forward, &["--", "ne-1.jw.ne"]].concat());
         stderr(&output)
     };
     assert_eq!(ssh(&["-L", "8443:10.0.0.5:443"]), "");

@@ -72,7 +72,7 @@ pub fn what_hides_from_the_session_dies_with_the_consent() {
     let number = fault(&demo, PLAIN);
     let consent = demo.consented(&number, "exec", "1h");
     // Leaves its process group, its session, its parents, and its environment.
-    let hide = "setsid nohup env -i sh -c 'sleep 987 & echo $!' </dev/null 2>/dev/null; echo started";
+    let hide = "setsid nohup env -i sh -c 'sleep 987 >/dev/null & echo $!' </dev/null 2>/dev/null; echo started";
     let out = demo.ssh(&[PLAIN, hide]).ok().says("started");
     let pid: i32 = out.stdout.lines().next().and_then(|line| line.parse().ok()).expect("a pid");
     let alive = || std::fs::read_to_string(format!("/proc/{pid}/cmdline")).is_ok_and(|line| line.contains("987"));

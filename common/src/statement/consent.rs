@@ -3,8 +3,8 @@
 use jiff::Timestamp;
 
 use super::lines::{self, LineError, value};
-use super::list::CarrierSigners;
 use super::sig::{Namespace, Signed};
+use super::signers::CarrierSigners;
 use super::{Refused, Request, sha256_hex};
 use crate::id::ConsentId;
 use crate::name::PersonName;

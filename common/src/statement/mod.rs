@@ -13,17 +13,19 @@ pub mod local;
 pub mod receipt;
 pub mod request;
 pub mod sig;
+pub mod signers;
 pub mod standing;
 #[cfg(test)]
 mod tests;
 
 pub use consent::Consent;
 pub use device::DeviceStatement;
-pub use list::{Anchors, CarrierSigners, ListHead, Roster, SignerList};
+pub use list::{Anchors, ListHead, Roster, SignerList};
 pub use local::{LocalAct, LocalStatement};
 pub use receipt::Receipt;
 pub use request::Request;
 pub use sig::{Namespace, Signed};
+pub use signers::CarrierSigners;
 pub use standing::Standing;
 
 use sha2::{Digest, Sha256};

@@ -11,8 +11,9 @@ use std::str::FromStr;
 use jiff::Timestamp;
 
 use super::lines::{self, LineError, value};
-use super::list::{CarrierSigners, Roster};
+use super::list::Roster;
 use super::sig::{Namespace, Signed};
+use super::signers::CarrierSigners;
 use super::{Refused, Request};
 use crate::id::ConsentId;
 use crate::name::{BadName, CustomerCode, FaultNumber, NeName, PersonName};

@@ -205,7 +205,6 @@ pub fn the_device_stops_and_lets_in_without_the_centre() {
     demo.person("noc-jw").args(["consent", "show", &id]).output().ok().says("on the device");
     demo.person("noc-jw").args(["consent", "verify", &id]).output().ok().says("on the device");
     let ssh = inside(&demo, PLAIN);
-    // From inside a session the same command is refused, whoever runs it.
     agent(&demo, "ne-1", &["consent", "end", &id]).ok();
     ends(ssh);
     agent(&demo, "ne-1", &["journal", "--check"]).ok();

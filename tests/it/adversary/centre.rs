@@ -172,7 +172,7 @@ pub fn in_grade_gateway_it_can_enter_and_only_there() {
     let port = centre.leg(OPEN, &fingerprint(&key), Some(terms(&request).id)).expect("a leg");
     let out = ssh_to(port, &path, &plain, &["echo entered"]);
     assert!(out.code == Some(255), "the leg was dialled for one consent, SSH names another: {out:?}");
-    // The engineer's own key does not open a gateway consent: who was inside is never in doubt.
+    // Who was inside is never in doubt.
     let recorded = eventually("the recording names the grade", || {
         let bind = centre.chunks(OPEN).iter().find_map(|line| line.contains("lineman-recording").then(|| line.clone()));
         bind.ok_or_else(|| "no chunk".to_owned())
@@ -327,13 +327,13 @@ pub fn invented_orders_do_no_harm() {
     for _ in 0..600 {
         centre.done(PLAIN, &Order::EndConsent { consent: ConsentId::new(), reason: EndReason::Revoked });
     }
-    let (_, consents) = papers_of(&demo, &centre, &request);
+    let consents = signed_again(&demo, &request);
     let reason = centre.refused(PLAIN, &Order::Consent { request, consents });
     assert!(reason.contains("can't be used again") || reason.contains("challenge"), "{reason}");
 }
 
-/// The papers as they were sent: from the device's own memory nothing can be asked, so from the demo's folder of the approver.
-fn papers_of(demo: &Demo, _centre: &HostileCentre, request: &Signed) -> (Signed, Vec<Signed>) {
+/// Even the carrier's own signature, made anew over the old request.
+fn signed_again(demo: &Demo, request: &Signed) -> Vec<Signed> {
     let terms = terms(request);
     let consent = Consent {
         id: terms.id,
@@ -345,5 +345,5 @@ fn papers_of(demo: &Demo, _centre: &HostileCentre, request: &Signed) -> (Signed,
         issued: jiff::Timestamp::now(),
     };
     let consent = Signed::sign(&key(demo.consent_key()), Namespace::Consent, consent.write().expect("a consent")).expect("a signature");
-    (request.clone(), vec![consent])
+    vec![consent]
 }

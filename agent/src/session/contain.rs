@@ -20,7 +20,7 @@ use std::time::Duration;
 
 use lineman_common::id::SessionId;
 use lineman_common::words;
-use rustix::process::{Pid, WaitOptions, getpid, getsid, set_child_subreaper, waitpid};
+use rustix::process::{Pid, WaitOptions, getpid, set_child_subreaper, waitpid};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
@@ -208,9 +208,11 @@ impl Containment {
     /// A child of this process that it did not start itself. What the agent starts beside sessions stays in the agent's Unix session, and
     /// whatever a session started has left it: the session child does that first.
     fn strangers(&self) -> impl Fn(i32, i32, i32) -> bool + use<> {
-        let (own, own_leader) = (getpid().as_raw_pid(), getsid(None).map_or(0, Pid::as_raw_pid));
+        let own = getpid().as_raw_pid();
+        // 0 where the leader is outside of this process's namespace, as in a container: what the kernel tells of all others, too.
+        let own_leader = stat(own).map(|stat| stat.leader);
         let children: Vec<i32> = self.state().children.keys().copied().collect();
-        move |pid, parent, leader| parent == own && leader != own_leader && !children.contains(&pid)
+        move |pid, parent, leader| parent == own && own_leader.is_some_and(|own| own != leader) && !children.contains(&pid)
     }
 
     fn belongs_elsewhere(&self, table: &Table, pid: i32, wanted: &[SessionId]) -> bool {

@@ -14,6 +14,7 @@ pub const ACK_EVERY_BYTES: u64 = 256 * 1024;
 pub const MAX_GREETING_BYTES: usize = 512;
 
 const GREETING: &str = "LINEMAN-LEG/1 ";
+const LINE: &str = "LINEMAN-LINE/1 ";
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Header {
@@ -76,6 +77,27 @@ pub fn reply(result: Result<(), &str>) -> String {
 
 pub fn read_reply(line: &str) -> Result<(), LegError> {
     match line.strip_prefix(GREETING) {
+        Some("OK") => Ok(()),
+        Some(rest) => Err(LegError::Refused(crate::printable::escape(rest.strip_prefix("NO ").unwrap_or(rest)))),
+        None => Err(LegError::Greeting),
+    }
+}
+
+/// What an engineer's `lineman` says on a connection that is to become a device's SSH.
+pub fn line_greeting(ticket: &str) -> String {
+    format!("{LINE}{ticket}\n")
+}
+
+pub fn line_reply(result: Result<(), &str>) -> String {
+    match result {
+        Ok(()) => format!("{LINE}OK\n"),
+        Err(reason) => format!("{LINE}NO {reason}\n"),
+    }
+}
+
+/// The answer to [`line_greeting`], without its line end.
+pub fn read_line_reply(line: &str) -> Result<(), LegError> {
+    match line.strip_prefix(LINE) {
         Some("OK") => Ok(()),
         Some(rest) => Err(LegError::Refused(crate::printable::escape(rest.strip_prefix("NO ").unwrap_or(rest)))),
         None => Err(LegError::Greeting),

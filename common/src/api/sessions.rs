@@ -41,6 +41,24 @@ pub struct Session {
     pub summary: Option<SessionSummary>,
 }
 
+/// A way to a device for the engineer's own `ssh`, to be opened now.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewLine {
+    pub device: NeName,
+    /// Which of the engineer's consents is meant; without it, one that is live.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub consent: Option<ConsentId>,
+}
+
+/// The device has said yes, and waits at the other end.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct Line {
+    /// Shown once, within 15 s, on a plain TCP connection to the API's own port: `LINEMAN-LINE/1 TICKET`. After the answer
+    /// `LINEMAN-LINE/1 OK` the connection is the device's SSH, end to end.
+    pub ticket: String,
+}
+
 /// `GET /api/v1/sessions/{id}/recording`: the chunks stored so far, and what it takes to verify them.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct RecordingReply {

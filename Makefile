@@ -1,10 +1,12 @@
 # Thin targets over cargo; plain cargo works too.
 
 # Stock clients that the tests use, and what SQLite needs to build.
-PACKAGES = gcc g++ libc6-dev openssh-client expect asciinema
+PACKAGES = gcc g++ libc6-dev openssh-client openssh-server expect asciinema rsync ansible-core python3-paramiko tmux vim-tiny htop less procps iproute2 tinyproxy
+# OpenSSH's server, which sessions are compared with; no test needs it.
+BENCH_PACKAGES = openssh-client openssh-server
 export CARGO_INCREMENTAL ?= 1
 
-.PHONY: demo test soak lint fmt setup bench-agent bench-kill fuzz seeds
+.PHONY: demo test soak lint fmt setup bench-agent bench-kill bench-session fuzz seeds
 
 ## The main job, live on this machine: a server, six agents on simulated elements, people, keys, cases. Ctrl-C ends it.
 demo:
@@ -50,6 +52,13 @@ bench-agent:
 bench-kill:
 	cargo build --release -p lineman-agent -p lineman-server -p lineman
 	cargo run --release -p lineman-tests --bin bench-kill
+
+## A session through Lineman beside plain OpenSSH: first output, echo, transfers, memory. Minutes; BENCH="--rounds 30" for more.
+bench-session:
+	@missing=""; for package in $(BENCH_PACKAGES); do dpkg -s $$package >/dev/null 2>&1 || missing="$$missing $$package"; done; \
+	[ -z "$$missing" ] || { echo "missing Debian packages:$$missing; get them with: sudo apt-get install$$missing"; exit 1; }
+	cargo build --release -p lineman-agent -p lineman-server -p lineman
+	cargo run --release -p lineman-tests --bin bench-session -- $(BENCH)
 
 ## Installs what the tests need, or says what is missing.
 setup:

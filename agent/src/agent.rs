@@ -22,6 +22,7 @@ use tokio_util::task::TaskTracker;
 use crate::checks::Runner;
 use crate::config::Settings;
 use crate::consents::{Consents, EndedStanding, InForce, Live, Refusal, STORE_EVERY_S, Stop, Whose};
+use crate::dial::Dialer;
 use crate::identity::Identity;
 use crate::journal::{Entry, Journal, List};
 use crate::log::LogLevelHandle;
@@ -61,6 +62,8 @@ pub struct LinkState {
 pub struct Agent {
     pub settings: Settings,
     pub identity: Arc<Identity>,
+    /// The way to the centre.
+    pub dialer: Dialer,
     pub boot_id: String,
     pub outbox: Arc<Outbox>,
     pub consents: Arc<Consents>,

@@ -17,6 +17,7 @@ use self::local::{ConsentCommand, SignersCommand, consent_line, pending_line};
 use crate::checks::{self, Roots};
 use crate::config::Settings;
 use crate::control::{self, Question, Reply, Status};
+use crate::dial::config::LinkConfig;
 use crate::enrol::{Enrolment, enrol};
 use crate::journal::{self, Head};
 use crate::session::child;
@@ -58,8 +59,19 @@ enum Command {
         /// How long the statement is to be valid
         #[arg(long, default_value_t = 365, value_parser = clap::value_parser!(i64).range(1..=3650))]
         valid_days: i64,
+        /// Reach the centre through this HTTP proxy, like http://proxy.example:3128, also from now on: it is written into the local file
+        #[arg(long, value_name = "URL")]
+        proxy: Option<String>,
+        /// Who the proxy is to take this device for
+        #[arg(long, value_name = "NAME", requires_all = ["proxy", "proxy_password_file"])]
+        proxy_user: Option<String>,
+        /// File with that user's password, for the agent's account only
+        #[arg(long, value_name = "FILE", requires = "proxy_user")]
+        proxy_password_file: Option<PathBuf>,
         #[command(flatten)]
         state: State,
+        #[command(flatten)]
+        config: ConfigFile,
     },
     /// Run the agent until SIGTERM
     #[command(after_help = "Example: lineman-agent run --state /var/lib/lineman-agent")]
@@ -197,8 +209,21 @@ pub fn is_session_child() -> bool {
 
 pub async fn obey(arguments: Arguments) -> anyhow::Result<ExitCode> {
     match arguments.command {
-        Command::Enrol { token_file, signers, vendor_root, vouched_by, valid_days, state } => {
-            let enrolled = enrol(&Enrolment { token_file, signers, vendor_root, vouched_by, valid_days, state: state.dir }).await?;
+        Command::Enrol {
+            token_file,
+            signers,
+            vendor_root,
+            vouched_by,
+            valid_days,
+            proxy,
+            proxy_user,
+            proxy_password_file,
+            state: State { dir: state },
+            config: ConfigFile { config },
+        } => {
+            let link = proxy.map(|proxy| LinkConfig { proxy: Some(proxy), proxy_user, proxy_password_file, leg_tls: None });
+            let request = Enrolment { token_file, signers, vendor_root, vouched_by, valid_days, state, config, link };
+            let enrolled = enrol(&request).await?;
             println!("device            {}", enrolled.device);
             println!("host key          {}", enrolled.host_key);
             println!("fingerprint       {}", enrolled.fingerprint);

@@ -12,6 +12,8 @@ use serde::Deserialize;
 
 use crate::checks;
 use crate::consents::Policy;
+use crate::dial;
+use crate::dial::config::LinkConfig;
 use crate::durable;
 use crate::session::account::{OWN_ACCOUNT, Profile};
 use crate::session::child::SESSION_VARIABLE;
@@ -35,6 +37,7 @@ struct Config {
     interval_s: Option<u32>,
     interval_bounds_s: Option<(u32, u32)>,
     default_rules: Option<bool>,
+    link: LinkConfig,
     spool: SpoolConfig,
     recording: RecordingConfig,
     sink: SinkConfig,
@@ -80,6 +83,8 @@ pub struct Settings {
     pub interval: Duration,
     /// What the centre may set the interval to.
     pub interval_bounds: (Duration, Duration),
+    /// How the centre is reached.
+    pub link: dial::Settings,
     pub spool_max_bytes: u64,
     /// What of sessions is recorded, and how far they may run ahead of their recordings.
     pub limits: Limits,
@@ -145,6 +150,7 @@ impl Config {
         Ok(Settings {
             interval: seconds(interval),
             interval_bounds: (seconds(least), seconds(most)),
+            link: self.link.settings()?,
             spool_max_bytes,
             limits: self.recording.limits(spool_max_bytes)?,
             sink: self.sink.settings()?,
@@ -251,6 +257,7 @@ mod tests {
             ("[policy]\nmax_standing_days = 367", "policy.max_standing_days is 367: it must be from 1 to 366"),
             ("[policy]\ngrades = [\"anyone\"]", "expected one of end-to-end"),
             ("[account.view]\nuser = \"@self\"", "write `unsafe_self = true`"),
+            ("[link]\nproxy = \"proxy:3128\"", "link.proxy is `proxy:3128`: expected one like http://proxy.example:3128"),
             ("[recording]\nmax_session_bytes = 1", "recording.max_session_bytes is 1: it must be from"),
             ("[recording]\ninputs = true", "unknown field `inputs`"),
             ("[sink]\nsyslog = \"log:514\"", "sink.syslog is `log:514`: expected udp://HOST:514"),

@@ -1,6 +1,5 @@
 //! `lineman-agent doctor`: what stands between this device and the centre, one line each, red or green.
 
-use std::net::ToSocketAddrs;
 use std::path::Path;
 use std::time::Duration;
 
@@ -10,16 +9,20 @@ use hyper::body::Bytes;
 use hyper::header::HOST;
 use jiff::Timestamp;
 use jiff::fmt::rfc2822;
-use lineman_common::link::ALPN;
+use lineman_common::id::LegId;
+use lineman_common::leg::{LegError, MAX_GREETING_BYTES, Offer, Secret};
 use lineman_common::statement::DeviceStatement;
 use rustix::fs::statvfs;
 use rustls::pki_types::CertificateDer;
 use serde::Serialize;
-use tokio::net::TcpStream;
-use tokio::time::timeout;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, timeout};
 
 use crate::config::Settings;
 use crate::control::{self, Question, Reply, Status};
+use crate::dial::race::{self, Unacknowledged};
+use crate::dial::{Dialer, Hop, Way};
 use crate::identity::{Identity, STATEMENT};
 use crate::session::account::Account;
 use crate::{durable, https, tls};
@@ -62,7 +65,10 @@ pub async fn examine(state: &Path, config: Option<&Path>) -> Vec<Finding> {
             findings.add("device statement", statement(state));
             findings.add("signer list", signers(&identity));
             findings.add("link certificate", identity.link_certificate.first().ok_or_else(|| "none".to_owned()).and_then(certificate));
-            network(&identity, &mut findings).await;
+            // Without a sound configuration nobody knows which way to go.
+            if let Ok(settings) = &settings {
+                network(&identity, settings, &mut findings).await;
+            }
         }
         Err(error) => {
             findings.add("identity", Err(error.to_string()));
@@ -117,45 +123,92 @@ fn certificate(der: &CertificateDer<'_>) -> Result<String, String> {
     expiry(Timestamp::from_second(certificate.validity().not_after.timestamp()).map_err(|e| e.to_string())?)
 }
 
-async fn network(identity: &Identity, findings: &mut Findings) {
-    let server = identity.server.clone();
-    let name = server.to_string();
-    let resolved = tokio::task::spawn_blocking(move || server.socket().to_socket_addrs().map(Iterator::collect::<Vec<_>>)).await;
-    let resolved = match resolved {
-        Ok(Ok(addresses)) if !addresses.is_empty() => {
-            Ok(format!("{name} is {}", addresses.iter().map(|a| a.ip().to_string()).collect::<Vec<_>>().join(", ")))
+/// Each hop on the way to the centre.
+async fn network(identity: &Identity, settings: &Settings, findings: &mut Findings) {
+    let dialer = match Dialer::new(identity, &settings.link) {
+        Ok(dialer) => dialer,
+        Err(error) => {
+            findings.add("way", Err(error.to_string()));
+            return;
         }
-        Ok(Ok(_)) => Err(format!("{name} has no address")),
-        Ok(Err(error)) => Err(format!("{name} is not found: {error}")),
+    };
+    let way = &dialer.way;
+    findings.add("way", Ok(way.to_string()));
+    let (hop, first) = way.first_hop();
+    let (first, addresses) = (first.to_string(), way.addresses().await.map_err(|error| error.to_string()));
+    let shown = |ip: &[std::net::SocketAddr]| ip.iter().map(|address| address.ip().to_string()).collect::<Vec<_>>().join(", ");
+    if !findings.add("name", addresses.as_ref().map(|all| format!("{first} is {}", shown(all))).map_err(Clone::clone)) {
+        return;
+    }
+    if !findings.add("connection", reached(&addresses.unwrap_or_default(), hop).await) {
+        return;
+    }
+    let link = dialer.link().await.map_err(|error| error.to_string());
+    if !findings.add("link TLS", link.map(|_| "the centre's certificate is under the pinned authority".to_owned())) {
+        return;
+    }
+    findings.add("session leg", leg(&dialer).await);
+    let skew = timeout(PATIENCE, skew(identity, way)).await.unwrap_or_else(|_| Err("no answer in time".into()));
+    findings.add("clock", skew);
+}
+
+/// Each address of the first hop for itself: with one that answers the way is open, and the others cost time.
+async fn reached(addresses: &[std::net::SocketAddr], hop: Hop) -> Result<String, String> {
+    let mut tries = JoinSet::new();
+    for address in addresses.iter().copied() {
+        let began = Instant::now();
+        let attempt = race::attempt(address, Unacknowledged(PATIENCE), began + race::PATIENCE);
+        tries.spawn(async move { attempt.await.map(|_| format!("{address} takes connections ({} ms)", began.elapsed().as_millis())) });
+    }
+    let (mut open, mut shut) = (Vec::new(), Vec::new());
+    for ended in tries.join_all().await {
+        match ended {
+            Ok(text) => open.push(text),
+            Err(miss) => shut.push(miss.to_string()),
+        }
+    }
+    let (open, shut) = (open.join("; "), shut.join("; "));
+    match (open.is_empty(), shut.is_empty()) {
+        (false, true) => Ok(open),
+        (false, false) => Ok(format!("{open}; not all of {hop}'s addresses do: {shut}")),
+        (true, _) => Err(format!("{shut}: is the port open outbound?")),
+    }
+}
+
+/// Dials a leg that nobody waits for: a centre that says so has heard every word.
+async fn leg(dialer: &Dialer) -> Result<String, String> {
+    let mut wire = dialer.leg().await.map_err(|error| error.to_string())?;
+    let form = if dialer.legs_in_tls() { "inside TLS" } else { "in the clear, as SSH (link.leg_tls = true puts them inside TLS)" };
+    let answer = timeout(PATIENCE, refusal(&mut wire)).await.map_err(|_| "no answer in time".to_owned())?;
+    answer.map(|()| format!("legs travel {form}, and the centre hears them")).map_err(|why| {
+        let hint = if dialer.legs_in_tls() { "" } else { "; where only TLS is let through, set link.leg_tls = true" };
+        format!("legs travel {form}, and don't come through: {why}{hint}")
+    })
+}
+
+async fn refusal(wire: &mut (impl AsyncRead + AsyncWrite + Unpin)) -> Result<(), String> {
+    let offer = Offer { id: LegId::new(), secret: Secret::new([0; 32]) };
+    let mut line = Vec::new();
+    let talk = async {
+        wire.write_all(offer.greeting(1, 0).as_bytes()).await?;
+        wire.flush().await?;
+        while line.last() != Some(&b'\n') && line.len() < MAX_GREETING_BYTES {
+            line.push(wire.read_u8().await?);
+        }
+        Ok::<_, std::io::Error>(())
+    };
+    talk.await.map_err(|error| error.to_string())?;
+    match offer.read_reply(1, String::from_utf8_lossy(&line).trim_end()) {
+        Err(LegError::Refused(_)) => Ok(()),
+        Ok(_) => Err("somebody takes a leg that nobody waits for".into()),
         Err(error) => Err(error.to_string()),
-    };
-    if !findings.add("name", resolved) {
-        return;
-    }
-    let reached = timeout(PATIENCE, TcpStream::connect(identity.server.socket())).await;
-    let reached = match reached {
-        Ok(Ok(_)) => Ok(format!("{} takes connections", identity.server)),
-        Ok(Err(error)) => Err(format!("{} can't be reached: {error}", identity.server)),
-        Err(_) => Err(format!("{} does not answer: is port {} open outbound?", identity.server, identity.server.port)),
-    };
-    if !findings.add("connection", reached) {
-        return;
-    }
-    let link = async {
-        let config = tls::link_config(identity, ALPN).map_err(|e| e.to_string())?;
-        tls::connect(&identity.server, config).await.map_err(|e| e.to_string()).map(drop)
-    };
-    let link = timeout(PATIENCE, link).await.unwrap_or_else(|_| Err("no answer in time".into()));
-    if findings.add("link TLS", link.map(|()| "the centre's certificate is under the pinned authority".to_owned())) {
-        let skew = timeout(PATIENCE, skew(identity)).await.unwrap_or_else(|_| Err("no answer in time".into()));
-        findings.add("clock", skew);
     }
 }
 
 /// Compares with the `Date` of the centre's answer.
-async fn skew(identity: &Identity) -> Result<String, String> {
+async fn skew(identity: &Identity, way: &Way) -> Result<String, String> {
     let config = tls::link_config(identity, b"http/1.1").map_err(|e| e.to_string())?;
-    let stream = tls::connect(&identity.server, config).await.map_err(|e| e.to_string())?;
+    let stream = way.tls(config).await.map_err(|e| e.to_string())?;
     let request = Request::get("/healthz").header(HOST, identity.server.to_string()).body(Full::new(Bytes::new()));
     let reply = https::send(stream, request.map_err(|e| e.to_string())?).await.map_err(|e| e.to_string())?;
     let date = reply.date.ok_or("the centre tells no time")?;

@@ -6,8 +6,9 @@
 
 use std::fs;
 use std::io::{self, Read};
-use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use http_body_util::Full;
 use hyper::body::Bytes;
@@ -24,9 +25,16 @@ use rcgen::{CertificateParams, KeyPair, PKCS_ED25519, PublicKeyData};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use ssh_key::{Algorithm, LineEnding, PrivateKey};
+use tokio::time::timeout;
 
+use crate::config::{ConfigError, Settings};
+use crate::dial::config::LinkConfig;
+use crate::dial::{self, DialError, Way};
 use crate::identity::{self, ServerAddress};
 use crate::{durable, https, tls};
+
+/// For the centre's answer to the request, which it writes into its database first.
+const ANSWER_PATIENCE: Duration = Duration::from_secs(30);
 
 #[derive(Debug, thiserror::Error)]
 pub enum EnrolError {
@@ -47,7 +55,17 @@ pub enum EnrolError {
     #[error("making or reading the SSH host key: {0}")]
     HostKey(#[from] ssh_key::Error),
     #[error(transparent)]
-    Tls(#[from] tls::TlsError),
+    Config(#[from] ConfigError),
+    #[error("{}: it is to hold `[link]` as told, and can't be read: {source}", path.display())]
+    NoToml { path: PathBuf, source: Box<toml::de::Error> },
+    #[error("--proxy: {0}")]
+    Proxy(String),
+    #[error("{} has a [link] of its own, which says something else than --proxy does: change it there, and leave --proxy out", .0.display())]
+    OtherLink(PathBuf),
+    #[error(transparent)]
+    Dial(#[from] DialError),
+    #[error("the centre took the request and did not answer within {} s; the token may be spent", ANSWER_PATIENCE.as_secs())]
+    Slow,
     #[error(transparent)]
     Https(#[from] https::HttpsError),
     #[error("the enrolment request: {0}")]
@@ -68,6 +86,10 @@ pub struct Enrolment {
     pub vouched_by: PersonName,
     pub valid_days: i64,
     pub state: PathBuf,
+    /// The local file; `None`: `agent.toml` in the state directory.
+    pub config: Option<PathBuf>,
+    /// How the centre is reached, to be written into the local file; `None`: as that file says already.
+    pub link: Option<LinkConfig>,
 }
 
 /// What the technician needs to see.
@@ -88,11 +110,12 @@ pub async fn enrol(request: &Enrolment) -> Result<Enrolled, EnrolError> {
     let signers = read(&request.signers)?;
     let vendor_root = read(&request.vendor_root)?;
     check_lists(request, &signers, &vendor_root)?;
+    let local = Local::of(request)?;
 
     let keys = Keys::make_or_reuse(dir)?;
     let csr = CertificateParams::new(Vec::new())?.serialize_request(&keys.link)?.pem()?;
     let body = EnrolRequest { secret: token.secret.clone(), csr, host_key: device::openssh(keys.host.public_key()) };
-    let reply = post(&address, &token, &body).await?;
+    let reply = post(&Way::new(address.clone(), local.link.proxy.clone()), &address, &token, &body).await?;
     check_reply(&reply, &token, &keys)?;
     CarrierSigners::parse(&signers, &reply.device.customer).map_err(|source| EnrolError::List { path: request.signers.clone(), source })?;
 
@@ -110,6 +133,7 @@ pub async fn enrol(request: &Enrolment) -> Result<Enrolled, EnrolError> {
     }
     .write()?;
 
+    local.store()?;
     for (name, text, mode) in [
         (identity::LINK_CERTIFICATE, reply.certificate.as_str(), durable::PUBLIC),
         (identity::CA, reply.ca.as_str(), durable::PUBLIC),
@@ -162,6 +186,51 @@ fn check_lists(request: &Enrolment, signers: &str, vendor_root: &str) -> Result<
     if signs_rosters { Ok(()) } else { Err(EnrolError::NoVendorRoot(request.vendor_root.clone())) }
 }
 
+/// What of the local file matters here.
+struct Local {
+    link: dial::Settings,
+    path: PathBuf,
+    /// What the file is to hold from now on.
+    text: Option<String>,
+}
+
+impl Local {
+    fn of(request: &Enrolment) -> Result<Self, EnrolError> {
+        let path = request.config.clone().unwrap_or_else(|| request.state.join("agent.toml"));
+        let Some(wanted) = &request.link else {
+            return Ok(Self { link: Settings::find(request.config.as_deref(), &request.state)?.link, path, text: None });
+        };
+        let link = wanted.clone().settings().map_err(EnrolError::Proxy)?;
+        let text = durable::read(&path).map_err(file(&path))?.unwrap_or_default();
+        let no_toml = |source| EnrolError::NoToml { path: path.clone(), source: Box::new(source) };
+        let text = match toml::from_str::<toml::Table>(&text).map_err(no_toml)?.remove("link") {
+            None => Some(with_link(&text, wanted)),
+            Some(there) if there.clone().try_into::<LinkConfig>().is_ok_and(|there| there == *wanted) => None,
+            Some(_) => return Err(EnrolError::OtherLink(path)),
+        };
+        Ok(Self { link, path, text })
+    }
+
+    fn store(&self) -> Result<(), EnrolError> {
+        let Some(text) = &self.text else { return Ok(()) };
+        let mode = fs::metadata(&self.path).map_or(durable::PRIVATE, |there| there.permissions().mode() & 0o777);
+        durable::write(&self.path, text.as_bytes(), mode).map_err(file(&self.path))
+    }
+}
+
+/// At the end: a table ends where the next begins.
+fn with_link(text: &str, link: &LinkConfig) -> String {
+    let quoted = |text: &str| toml::Value::from(text).to_string();
+    let LinkConfig { proxy, proxy_user, proxy_password_file, leg_tls } = link;
+    let file = proxy_password_file.as_ref().map(|path| path.to_string_lossy().into_owned());
+    let strings = [("proxy", proxy.clone()), ("proxy_user", proxy_user.clone()), ("proxy_password_file", file)];
+    let mut lines: Vec<_> = strings.into_iter().filter_map(|(name, value)| Some(format!("{name} = {}\n", quoted(&value?)))).collect();
+    lines.extend(leg_tls.map(|yes| format!("leg_tls = {yes}\n")));
+    let gap = if text.is_empty() { "" } else { "\n" };
+    let end = if text.is_empty() || text.ends_with('\n') { "" } else { "\n" };
+    format!("{text}{end}{gap}[link]\n{}", lines.concat())
+}
+
 struct Keys {
     host: PrivateKey,
     link: KeyPair,
@@ -201,15 +270,15 @@ fn keep(dir: &Path, name: &str, key: &[u8]) -> Result<(), EnrolError> {
     durable::write(&path, key, durable::PRIVATE).map_err(file(&path))
 }
 
-async fn post(address: &ServerAddress, token: &EnrolmentToken, body: &EnrolRequest) -> Result<EnrolReply, EnrolError> {
-    let stream = tls::connect(address, tls::enrolment_config(&token.ca_spki_sha256)).await?;
+async fn post(way: &Way, address: &ServerAddress, token: &EnrolmentToken, body: &EnrolRequest) -> Result<EnrolReply, EnrolError> {
+    let stream = way.tls(tls::enrolment_config(&token.ca_spki_sha256)).await?;
     let json = serde_json::to_vec(body).map_err(|e| EnrolError::Request(e.to_string()))?;
     let request = Request::post("/agent/v1/enrol")
         .header(HOST, address.to_string())
         .header(CONTENT_TYPE, "application/json")
         .body(Full::new(Bytes::from(json)))
         .map_err(|e| EnrolError::Request(e.to_string()))?;
-    let reply = https::send(stream, request).await?;
+    let reply = timeout(ANSWER_PATIENCE, https::send(stream, request)).await.map_err(|_| EnrolError::Slow)??;
     if !reply.status.is_success() {
         let reason = match serde_json::from_slice::<Problem>(&reply.body) {
             Ok(problem) => escape(&problem.title),
@@ -235,4 +304,53 @@ fn check_reply(reply: &EnrolReply, token: &EnrolmentToken, keys: &Keys) -> Resul
         return Err(EnrolError::Answer("its link certificate is for another key".into()));
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_proxy_is_written_into_the_local_file_and_what_stands_there_stays() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("agent.toml");
+        let wanted = LinkConfig {
+            proxy: Some("http://proxy.example:3128".into()),
+            proxy_user: Some("ne \"17\"".into()),
+            proxy_password_file: Some("/etc/p".into()),
+            leg_tls: None,
+        };
+        let request = |link: Option<&LinkConfig>| Enrolment {
+            token_file: "-".into(),
+            signers: PathBuf::new(),
+            vendor_root: PathBuf::new(),
+            vouched_by: "tech-jw".parse().unwrap(),
+            valid_days: 1,
+            state: dir.path().to_owned(),
+            config: None,
+            link: link.cloned(),
+        };
+        let settings = wanted.clone().settings().unwrap();
+        for before in ["", "interval_s = 30\n[account.view]\nuser = \"nobody\"", "interval_s = 30\n"] {
+            fs::write(&path, before).unwrap();
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
+            let local = Local::of(&request(Some(&wanted))).unwrap();
+            assert_eq!(local.link, settings);
+            assert_eq!(fs::read_to_string(&path).unwrap(), before, "not before the centre has said yes");
+            local.store().unwrap();
+            let text = fs::read_to_string(&path).unwrap();
+            assert!(text.starts_with(before), "{text}");
+            assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o640);
+            assert_eq!(Settings::load(&path).unwrap().link, settings, "{text}");
+            assert!(Local::of(&request(Some(&wanted))).unwrap().text.is_none(), "it says so already");
+            assert_eq!(Local::of(&request(None)).unwrap().link, settings);
+        }
+        let other = LinkConfig { proxy: Some("http://other.example:3128".into()), ..LinkConfig::default() };
+        assert!(matches!(Local::of(&request(Some(&other))), Err(EnrolError::OtherLink(_))));
+        let bad = LinkConfig { proxy: Some("proxy".into()), ..LinkConfig::default() };
+        assert!(matches!(Local::of(&request(Some(&bad))), Err(EnrolError::Proxy(_))));
+        fs::write(&path, "[link").unwrap();
+        assert!(matches!(Local::of(&request(Some(&wanted))), Err(EnrolError::NoToml { .. })));
+        assert!(matches!(Local::of(&request(None)), Err(EnrolError::Config(_))));
+    }
 }

@@ -57,11 +57,6 @@ impl ServerAddress {
     pub fn name(&self) -> Result<ServerName<'static>, rustls::pki_types::InvalidDnsNameError> {
         ServerName::try_from(self.host.clone())
     }
-
-    /// For `TcpStream::connect`.
-    pub fn socket(&self) -> (&str, u16) {
-        (&self.host, self.port)
-    }
 }
 
 impl std::fmt::Display for ServerAddress {
@@ -73,13 +68,25 @@ impl std::fmt::Display for ServerAddress {
 impl std::str::FromStr for ServerAddress {
     type Err = String;
     fn from_str(text: &str) -> Result<Self, String> {
-        let wrong = || format!("`{}` is not an address like centre.example:7443", lineman_common::printable::escape(text));
+        let shown = || lineman_common::printable::escape(text);
+        let wrong = || format!("`{}` is not an address like centre.example:7443 or [2001:db8::1]:7443", shown());
         let (host, port) = text.rsplit_once(':').ok_or_else(wrong)?;
-        let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
-        if host.is_empty() {
+        let port = port.parse().ok().filter(|port: &u16| *port != 0 && port.to_string() == text[host.len() + 1..]).ok_or_else(wrong)?;
+        let bare = match host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
+            Some(v6) if v6.parse::<std::net::Ipv6Addr>().is_ok() => v6,
+            Some(_) => return Err(wrong()),
+            // Where would such an address end, and its port begin?
+            None if host.contains(':') => {
+                return Err(format!("`{}`: an IPv6 address stands in brackets, as in [2001:db8::1]:7443", shown()));
+            }
+            None => host,
+        };
+        // It is written into requests, and shown.
+        let sound = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | ':');
+        if bare.is_empty() || !bare.chars().all(sound) {
             return Err(wrong());
         }
-        Ok(Self { host: host.to_owned(), port: port.parse().map_err(|_| wrong())? })
+        Ok(Self { host: bare.to_owned(), port })
     }
 }
 
@@ -163,9 +170,24 @@ mod tests {
             let address: ServerAddress = text.parse().unwrap();
             assert_eq!((address.host.as_str(), address.to_string().as_str()), (host, text));
         }
-        for text in ["", "centre", ":7443", "centre:x", "centre:99999"] {
+        for text in [
+            "",
+            "centre",
+            ":7443",
+            "centre:x",
+            "centre:99999",
+            "centre:0",
+            "centre:+1",
+            "[::1]",
+            "[centre]:1",
+            "a b:1",
+            "a\r\nX:1",
+            "u@h:1",
+        ] {
             assert!(text.parse::<ServerAddress>().is_err(), "{text:?}");
         }
+        let error = "2001:db8::1:7443".parse::<ServerAddress>().unwrap_err();
+        assert!(error.contains("in brackets"), "{error}");
     }
 
     #[test]

@@ -6,6 +6,7 @@
 //! | room | is |
 //! |---|---|
 //! | `durable`, `identity`, `config` | files: how they are written, who this device is, what its owner allows |
+//! | `dial`, `tls`, `https` | the way to the centre |
 //! | `spool`, `outbox` | reports on disk until they are acknowledged |
 //! | `journal`, `sink` | what happened here, in a log that the centre can't touch, and its way to the carrier |
 //! | `checks` | measures and alarms |
@@ -20,6 +21,7 @@ pub mod commands;
 pub mod config;
 pub mod consents;
 pub mod control;
+pub mod dial;
 pub mod doctor;
 pub mod durable;
 pub mod enrol;

@@ -10,23 +10,29 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use lineman_common::id::ConsentId;
+use lineman_common::leg::Offer;
 use lineman_common::link::{Answer, Order, Outcome};
 use lineman_common::printable::escape;
 use lineman_common::session::EndReason;
 use lineman_common::statement::sig;
 use ssh_key::PublicKey;
-use tokio::net::TcpStream;
 use tokio::task::JoinSet;
+use tokio::time::sleep;
 
 use crate::agent::Agent;
 use crate::consents::Whose;
+use crate::session;
+use crate::session::leg::{self, Listening, Road};
 use crate::session::legs::Waiting;
-use crate::session::{self, leg};
 
 /// Orders at one time; more are refused, so that nobody can pile them up here. Those that end something don't count.
-pub const MAX_ORDERS: usize = 64;
+pub const MAX_ORDERS: usize = 256;
 /// Output of a check that goes into an answer.
 const MAX_OUTPUT_BYTES: usize = 16 * 1024;
+/// When the agent stops, for a session to end and its last bytes to go.
+const FAREWELL: Duration = Duration::from_secs(5);
+/// How often it is looked whether a parked leg is still of use.
+const LOOK_AT_PARKED: Duration = Duration::from_secs(5);
 
 /// Begins an order, or answers it at once. What ends something is never kept waiting by what is under way.
 pub fn begin(agent: &Arc<Agent>, orders: &mut JoinSet<(u64, Outcome)>, id: u64, order: Order) -> Option<Outcome> {
@@ -67,7 +73,8 @@ fn urgent(agent: &Agent, order: &Order) -> Option<Outcome> {
         | Order::Request { .. }
         | Order::Consent { .. }
         | Order::Signers { .. }
-        | Order::Open { .. } => return None,
+        | Order::Open { .. }
+        | Order::Park { .. } => return None,
     };
     Some(match done {
         Ok(()) => Outcome::Done { answer: Answer::Ok },
@@ -105,7 +112,8 @@ async fn obey(agent: &Arc<Agent>, order: Order) -> Result<Answer, String> {
             return Ok(Answer::ConsentLive { until });
         }
         Order::Signers { signed } => agent.take_signers(&signed).map_err(|e| words(&e))?,
-        Order::Open { key, ticket, consent } => open(agent, &key, ticket, consent).await?,
+        Order::Open { key, leg, consent } => open(agent, &key, leg, consent).await?,
+        Order::Park { leg } => park(agent, leg).await?,
         Order::EndConsent { .. } | Order::KillSession { .. } | Order::EndStanding { .. } | Order::Stop { .. } | Order::Resume { .. } => {
             return Err("this order is carried out where it is heard".into());
         }
@@ -134,7 +142,7 @@ fn shortened(mut text: String) -> String {
 }
 
 /// Answers as soon as the centre is reached; the leg itself lives on its own.
-async fn open(agent: &Arc<Agent>, key: &str, ticket: String, consent: Option<ConsentId>) -> Result<(), String> {
+async fn open(agent: &Arc<Agent>, key: &str, offer: Offer, consent: Option<ConsentId>) -> Result<(), String> {
     let fingerprint = if key.starts_with("SHA256:") {
         key.to_owned()
     } else {
@@ -147,9 +155,12 @@ async fn open(agent: &Arc<Agent>, key: &str, ticket: String, consent: Option<Con
     if agent.stop.is_cancelled() {
         return Err("the agent is stopping".into());
     }
-    let (place, waiting) = agent.host.legs.take(live.id).map_err(|e| e.to_string())?;
-    let stream = leg::connect(&agent.identity.server).await.map_err(|e| e.to_string())?;
-    let serving = serve(Arc::clone(agent), stream, ticket, waiting);
+    let (place, waiting) = agent.host.legs.take(live.id).await.map_err(|e| e.to_string())?;
+    let road = match agent.host.legs.unpark(offer.id) {
+        Some(road) => road,
+        None => dial(agent, offer).await?,
+    };
+    let serving = serve(Arc::clone(agent), road, waiting);
     agent.legs.spawn(async move {
         let _place = place;
         serving.await;
@@ -157,13 +168,53 @@ async fn open(agent: &Arc<Agent>, key: &str, ticket: String, consent: Option<Con
     Ok(())
 }
 
-async fn serve(agent: Arc<Agent>, mut stream: TcpStream, ticket: String, waiting: Waiting) {
-    if let Err(error) = leg::greet(&mut stream, &ticket).await {
-        tracing::warn!(%error, "a session leg was not taken");
-        return;
+/// A leg to the centre, with the task that carries it.
+async fn dial(agent: &Arc<Agent>, offer: Offer) -> Result<Road, String> {
+    let first = agent.dialer.leg().await.map_err(|e| e.to_string())?;
+    let (road, carrying) = leg::road(offer);
+    let carrier = Arc::clone(agent);
+    agent.legs.spawn(async move {
+        let stopped = async {
+            carrier.stop.cancelled().await;
+            sleep(FAREWELL).await;
+        };
+        tokio::select! {
+            () = carrying.run(first, || carrier.dialer.leg()) => {}
+            () = stopped => {}
+        }
+    });
+    Ok(road)
+}
+
+async fn park(agent: &Arc<Agent>, offer: Offer) -> Result<(), String> {
+    if !agent.consents.any_live() {
+        return Err("no consent is live: nobody can come".into());
     }
-    let (ssh, work) = leg::carry(stream);
-    let visit = session::serve_waiting(Arc::clone(&agent.host), ssh, work, waiting);
+    let id = offer.id;
+    let road = dial(agent, offer).await?;
+    let end = road.end.clone();
+    agent.host.legs.park(id, road).map_err(|e| e.to_string())?;
+    let agent = Arc::clone(agent);
+    agent.legs.clone().spawn(async move {
+        // Until it is used, breaks, or nobody can come any more.
+        let useless = async {
+            while agent.host.legs.is_parked(id) && agent.consents.any_live() {
+                sleep(LOOK_AT_PARKED).await;
+            }
+        };
+        tokio::select! {
+            _ = Road::ended(end) => {}
+            () = useless => {}
+            () = agent.stop.cancelled() => {}
+        }
+        drop(agent.host.legs.unpark(id));
+    });
+    Ok(())
+}
+
+async fn serve(agent: Arc<Agent>, Road { leg, handle, end }: Road, waiting: Waiting) {
+    let listening = Listening::new(&handle);
+    let visit = session::serve_leg(Arc::clone(&agent.host), leg, Road::ended(end), listening, waiting);
     tokio::pin!(visit);
     tokio::select! {
         _ = &mut visit => return,
@@ -171,5 +222,5 @@ async fn serve(agent: Arc<Agent>, mut stream: TcpStream, ticket: String, waiting
     }
     // Also one that was just being let in.
     agent.sessions.end_every(&session::registry::Ending::new(EndReason::AgentStopped));
-    let _ = tokio::time::timeout(Duration::from_secs(5), visit).await;
+    let _ = tokio::time::timeout(FAREWELL, visit).await;
 }

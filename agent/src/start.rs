@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use anyhow::Context;
 use jiff::Timestamp;
-use lineman_common::link::ALPN;
 use lineman_common::session::EndReason;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::signal::unix::{SignalKind, signal};
@@ -18,6 +17,7 @@ use crate::checks::{Checks, Roots};
 use crate::config::Settings;
 use crate::consents::clock::SystemClock;
 use crate::consents::{Consents, Pinned};
+use crate::dial::Dialer;
 use crate::identity::Identity;
 use crate::log::LogLevelHandle;
 use crate::outbox::Outbox;
@@ -30,7 +30,7 @@ use crate::session::{Host, Local};
 use crate::sink::Sink;
 use crate::spool::Spool;
 use crate::watch::Nudges;
-use crate::{control, link, tls, watch};
+use crate::{control, link, watch};
 
 /// For sessions to write their end records, and for the link to send what it can.
 const GRACE: Duration = Duration::from_secs(8);
@@ -42,7 +42,7 @@ pub async fn run(state: &Path, config: Option<&Path>, log_level: LogLevelHandle)
     raise_open_files();
     let settings = Settings::find(config, state)?;
     let identity = Arc::new(Identity::load(state)?);
-    let tls = tls::link_config(&identity, ALPN)?;
+    let dialer = Dialer::new(&identity, &settings.link)?;
     let outbox = Outbox::new(Spool::open(&state.join("spool"), settings.spool_max_bytes)?);
     let checks = Checks::open(settings.checks.clone(), Roots::default(), state)?;
     let studio = Studio::open(state, Arc::clone(&outbox), identity.host_key.clone()).context("reading the journals of sessions")?;
@@ -73,6 +73,7 @@ pub async fn run(state: &Path, config: Option<&Path>, log_level: LogLevelHandle)
         stop: CancellationToken::new(),
         settings,
         identity,
+        dialer,
         boot_id,
         outbox,
         consents,
@@ -86,7 +87,7 @@ pub async fn run(state: &Path, config: Option<&Path>, log_level: LogLevelHandle)
     }
     agent.end_unfounded();
     agent.reap_ended();
-    tracing::info!(device = %agent.identity.device, server = %agent.identity.server, "the agent runs");
+    tracing::info!(device = %agent.identity.device, server = %agent.identity.server, way = %agent.dialer.way, "the agent runs");
 
     let loops = TaskTracker::new();
     let link_stop = CancellationToken::new();
@@ -98,7 +99,7 @@ pub async fn run(state: &Path, config: Option<&Path>, log_level: LogLevelHandle)
         async move { watch::run(checks, Arc::clone(&agent.outbox), &agent.nudges, stop).await }
     });
     let link = TaskTracker::new();
-    link.spawn(link::run(Arc::clone(&agent), tls, link_stop.clone()));
+    link.spawn(link::run(Arc::clone(&agent), link_stop.clone()));
     link.spawn({
         let (sink, stop) = (Arc::clone(&sink), link_stop.clone());
         async move { sink.run(stop).await }

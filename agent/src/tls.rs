@@ -7,9 +7,9 @@ use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, Server
 use rustls::crypto::{WebPkiSupportedAlgorithms, ring, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
-use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
 
 use lineman_common::statement::sha256_hex;
 
@@ -21,23 +21,47 @@ pub enum TlsError {
     Material(#[from] rustls::Error),
     #[error("`{0}` can't be the name in a certificate")]
     Name(String),
-    #[error("can't reach the centre at {address}: {source}")]
-    Connect { address: String, source: std::io::Error },
-    #[error("TLS with the centre at {address}: {source}")]
-    Handshake { address: String, source: std::io::Error },
+    #[error("TLS with the centre at {address}: {source}{hint}")]
+    Handshake { address: String, source: std::io::Error, hint: &'static str },
+    #[error("TLS with the centre at {address}: it took the connection and said nothing for {seconds} s")]
+    Silent { address: String, seconds: u64 },
+}
+
+impl TlsError {
+    /// A proxy that opens TLS shows a certificate of its own, and no pinned authority stands behind that.
+    #[must_use]
+    pub fn behind_a_proxy(self) -> Self {
+        match self {
+            Self::Handshake { address, source, hint: _ } if source.kind() == std::io::ErrorKind::InvalidData => {
+                Self::Handshake { address, source, hint: " (does the proxy open TLS? It must let the centre's pass as it is)" }
+            }
+            other @ (Self::Handshake { .. } | Self::Silent { .. } | Self::Name(_) | Self::Material(_)) => other,
+        }
+    }
 }
 
 /// For the link: our certificate, their pinned authority.
 pub fn link_config(identity: &Identity, alpn: &[u8]) -> Result<Arc<ClientConfig>, TlsError> {
+    let mut config = ClientConfig::builder()
+        .with_root_certificates(pinned(identity)?)
+        .with_client_auth_cert(identity.link_certificate.clone(), identity.link_key.clone_key())?;
+    config.alpn_protocols = vec![alpn.to_vec()];
+    Ok(Arc::new(config))
+}
+
+/// For session legs: their pinned authority. The device proves itself by what the link told it of the leg, and inside by its host key.
+pub fn leg_config(identity: &Identity, alpn: &[u8]) -> Result<Arc<ClientConfig>, TlsError> {
+    let mut config = ClientConfig::builder().with_root_certificates(pinned(identity)?).with_no_client_auth();
+    config.alpn_protocols = vec![alpn.to_vec()];
+    Ok(Arc::new(config))
+}
+
+fn pinned(identity: &Identity) -> Result<RootCertStore, TlsError> {
     let mut roots = RootCertStore::empty();
     for certificate in &identity.ca {
         roots.add(certificate.clone())?;
     }
-    let mut config = ClientConfig::builder()
-        .with_root_certificates(roots)
-        .with_client_auth_cert(identity.link_certificate.clone(), identity.link_key.clone_key())?;
-    config.alpn_protocols = vec![alpn.to_vec()];
-    Ok(Arc::new(config))
+    Ok(roots)
 }
 
 /// For enrolment: believes a server only under an authority whose key has this hash.
@@ -51,17 +75,11 @@ pub fn enrolment_config(ca_spki_sha256: &str) -> Arc<ClientConfig> {
     Arc::new(config)
 }
 
-/// A TCP connection with TLS on it.
-pub async fn connect(
-    address: &ServerAddress,
-    config: Arc<ClientConfig>,
-) -> Result<impl AsyncRead + AsyncWrite + Unpin + Send + use<>, TlsError> {
+/// TLS on a connection that leads to the centre.
+pub async fn handshake(address: &ServerAddress, stream: TcpStream, config: Arc<ClientConfig>) -> Result<TlsStream<TcpStream>, TlsError> {
     let name = address.name().map_err(|_| TlsError::Name(address.host.clone()))?;
-    let tcp = TcpStream::connect(address.socket())
-        .await
-        .and_then(|tcp| tcp.set_nodelay(true).map(|()| tcp))
-        .map_err(|source| TlsError::Connect { address: address.to_string(), source })?;
-    TlsConnector::from(config).connect(name, tcp).await.map_err(|source| TlsError::Handshake { address: address.to_string(), source })
+    let failed = |source| TlsError::Handshake { address: address.to_string(), source, hint: "" };
+    TlsConnector::from(config).connect(name, stream).await.map_err(failed)
 }
 
 /// SHA-256 of a certificate's SubjectPublicKeyInfo, in hexadecimal.

@@ -5,6 +5,8 @@
 mod device;
 #[path = "ssh/accounts.rs"]
 mod accounts;
+#[path = "ssh/ciphers.rs"]
+mod ciphers;
 #[path = "ssh/contain.rs"]
 mod contain;
 #[path = "ssh/ends.rs"]
@@ -17,12 +19,24 @@ mod input;
 mod keys;
 #[path = "ssh/leftovers.rs"]
 mod leftovers;
+#[path = "ssh/mux.rs"]
+mod mux;
 #[path = "ssh/orphans.rs"]
 mod orphans;
 #[path = "ssh/pace.rs"]
 mod pace;
 #[path = "ssh/orders.rs"]
 mod orders;
+#[path = "ssh/sftp.rs"]
+mod sftp;
+#[path = "ssh/sftp_child.rs"]
+mod sftp_child;
+#[path = "ssh/sftp_measure.rs"]
+mod sftp_measure;
+#[path = "ssh/speed.rs"]
+mod speed;
+#[path = "ssh/streams.rs"]
+mod streams;
 #[path = "ssh/transfers.rs"]
 mod transfers;
 

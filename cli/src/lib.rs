@@ -11,6 +11,7 @@ pub mod context;
 pub mod demo;
 pub mod exit;
 pub mod keys;
+pub mod line;
 pub mod output;
 pub mod prompt;
 pub mod ssh_config;

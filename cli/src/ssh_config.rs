@@ -63,6 +63,8 @@ pub struct SshConfig<'a> {
     pub user: &'a PersonName,
     pub identity: Option<PathBuf>,
     pub known_hosts: PathBuf,
+    /// The command that brings a line to a device; without it, every device is reached through the gateway.
+    pub proxy: Option<String>,
 }
 
 impl SshConfig<'_> {
@@ -81,8 +83,17 @@ impl SshConfig<'_> {
             "# Made by lineman from verified statements; host keys are pinned. Make it again when equipment changes.\n\
              # Under a consent of grade gateway: ssh -l ne-1.jw.ne {JUMP}\n\
              Host {JUMP}\n    HostName {host}\n    Port {port}\n    HostKeyAlias {JUMP}\n    User {user}\n{identity}{pinned}\n\
-             Host *.ne\n    ProxyJump {JUMP}\n    User {user}\n{identity}{pinned}"
+             {}Host *.ne\n    ProxyJump {JUMP}\n    User {user}\n{identity}{pinned}",
+            self.lines()
         ))
+    }
+
+    /// The devices' own block, before the one for any name: `ssh` keeps what it reads first. Each device is named, so that nothing
+    /// but a name that was checked ever gets to the shell that runs the command; `ssh -J` goes before it all the same.
+    fn lines(&self) -> String {
+        let Some(proxy) = self.proxy.as_ref().filter(|_| !self.devices.is_empty()) else { return String::new() };
+        let names = self.devices.iter().fold(String::new(), |names, (device, _)| names + " " + &device.to_string());
+        format!("Host{names}\n    ProxyCommand {proxy}\n    ProxyUseFdpass yes\n\n")
     }
 
     pub fn known_hosts_text(&self) -> Result<String, SshConfigError> {
@@ -105,6 +116,28 @@ fn quoted(path: &Path) -> Result<String, SshConfigError> {
     Ok(format!("\"{}\"", text.replace('%', "%%")))
 }
 
+/// A `ProxyCommand` from its words, which passes on the name and the user that `ssh` was given.
+///
+/// `ssh` runs it through the engineer's own shell. The name is one of the configuration's; a user could hold anything, and newer
+/// `ssh` refuses what a quoted word can't hold.
+pub fn proxy_command(words: &[String]) -> Result<String, SshConfigError> {
+    let words = words.iter().map(|word| shell_word(word)).collect::<Result<Vec<_>, _>>()?;
+    Ok(format!("{} --user '%r' '%n'", words.join(" ")))
+}
+
+/// A word as every shell reads it back, sh as well as zsh, fish and csh; `%` is `ssh`'s own.
+fn shell_word(text: &str) -> Result<String, SshConfigError> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+@,:".contains(c);
+    if !text.is_empty() && text.chars().all(plain) {
+        return Ok(text.to_owned());
+    }
+    // These end a quoted word, or mean something inside of one to some shell.
+    if text.chars().any(|c| c.is_control() || "'\\!".contains(c)) {
+        return Err(SshConfigError::Path(escape(text)));
+    }
+    Ok(format!("'{}'", text.replace('%', "%%")))
+}
+
 /// The configuration's own path: `ProxyJump` makes `ssh` start a second one through a shell, with this path unquoted.
 pub fn check_own_path(path: &Path) -> Result<(), SshConfigError> {
     let fits = path.to_str().is_some_and(|text| text.chars().all(|c| c.is_alphanumeric() || "/._-+@,=:".contains(c)));
@@ -113,6 +146,61 @@ pub fn check_own_path(path: &Path) -> Result<(), SshConfigError> {
 
 /// Options of ssh(1) that take a value, as the next word when it isn't attached.
 const WITH_VALUE: &str = "BbcDEeFIiJLlmOoPpQRSWw";
+
+/// What `ssh`'s options mean for the connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// One of its own, as the configuration says.
+    Plain,
+    /// One that may be there already: the master that a `ControlPath` leads to.
+    Shared,
+    /// None, or by another way than the configuration's.
+    Other,
+}
+
+impl Purpose {
+    pub fn of(options: &[String]) -> Self {
+        let mut found = Self::Plain;
+        for (letter, value) in letters(options) {
+            match letter {
+                'F' | 'G' | 'J' | 'O' | 'Q' | 'V' => return Self::Other,
+                'S' => found = Self::Shared,
+                'o' => match keyword(value).as_str() {
+                    "proxycommand" | "proxyjump" | "proxyusefdpass" | "hostname" => return Self::Other,
+                    "controlpath" => found = Self::Shared,
+                    _ => {}
+                },
+                _ => {}
+            }
+        }
+        found
+    }
+}
+
+/// The keyword of an option in the form of the configuration file.
+fn keyword(option: &str) -> String {
+    option.trim_start().chars().take_while(char::is_ascii_alphanumeric).collect::<String>().to_ascii_lowercase()
+}
+
+/// Every option with its value, which is empty where it takes none.
+fn letters(options: &[String]) -> Vec<(char, &str)> {
+    let mut found = Vec::new();
+    let mut words = options.iter();
+    while let Some(word) = words.next() {
+        let Some(letters) = word.strip_prefix('-') else { continue };
+        for (index, letter) in letters.char_indices() {
+            if !WITH_VALUE.contains(letter) {
+                found.push((letter, ""));
+                continue;
+            }
+            // It takes the rest of the word, or the next one.
+            let attached = &letters[index + letter.len_utf8()..];
+            found.push((letter, if attached.is_empty() { words.next().map_or("", String::as_str) } else { attached }));
+            break;
+        }
+    }
+    found
+}
 
 /// The forwards among `ssh`'s options: what a consent has to name.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -128,16 +216,11 @@ pub struct Forwards {
 impl Forwards {
     pub fn of(options: &[String]) -> Self {
         let mut found = Self::default();
-        let mut words = options.iter();
-        while let Some(word) = words.next() {
-            let Some(letters) = word.strip_prefix('-') else { continue };
-            let Some(index) = letters.find(|letter| WITH_VALUE.contains(letter)) else { continue };
-            let (letter, attached) = (&letters[index..=index], &letters[index + 1..]);
-            let value = if attached.is_empty() { words.next().map_or("", String::as_str) } else { attached };
+        for (letter, value) in letters(options) {
             match letter {
-                "L" => found.to.extend(forward_target(value)),
-                "D" => found.any = true,
-                "R" => found.remote = true,
+                'L' => found.to.extend(forward_target(value)),
+                'D' => found.any = true,
+                'R' => found.remote = true,
                 _ => {}
             }
         }
@@ -186,6 +269,7 @@ mod tests {
             user,
             identity: Some(path.into()),
             known_hosts: "/tmp/known_hosts".into(),
+            proxy: None,
         }
     }
 
@@ -211,6 +295,72 @@ mod tests {
             assert!(shown.lines().any(|l| l == line), "{line} is not in\n{shown}");
         }
         assert!(shown.contains("identityfile /home/a b/100%%/id"), "{shown}");
+    }
+
+    #[test]
+    fn a_line_goes_before_the_gateway_and_stock_jumps_go_before_the_line() {
+        let (keys, device, user) = (keys(), "ne-1.jw.ne".parse().unwrap(), "engineer-a".parse().unwrap());
+        let words = ["/opt/a b/lineman", "proxy", "--server", "https://[2001:db8::1]:7443"].map(str::to_owned);
+        let config = SshConfig { proxy: Some(proxy_command(&words).unwrap()), ..config(&keys, &device, &user, "/id") };
+        insta::assert_snapshot!(config.text().unwrap());
+
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("config");
+        std::fs::write(&path, config.text().unwrap()).unwrap();
+        let shown = |words: &[&str]| {
+            let shown = std::process::Command::new("ssh").arg("-G").arg("-F").arg(&path).args(words).output().unwrap();
+            String::from_utf8(shown.stdout).unwrap()
+        };
+        let has = |words: &[&str], lines: &[&str]| {
+            let shown = shown(words);
+            let missing: Vec<_> = lines.iter().filter(|line| !shown.lines().any(|l| l == **line)).collect();
+            assert!(missing.is_empty(), "{missing:?} is not in\n{shown}");
+        };
+        let command = "proxycommand '/opt/a b/lineman' proxy --server 'https://[2001:db8::1]:7443' --user '%r' '%n'";
+        has(&["ne-1.jw.ne"], &[command, "proxyusefdpass yes", "user engineer-a", "stricthostkeychecking true", "serveraliveinterval 0"]);
+        has(&["-J", "centre", "ne-1.jw.ne"], &["proxyjump centre", "user engineer-a", "stricthostkeychecking true"]);
+        has(&["ne-2.jw.ne"], &["proxyjump centre", "proxyusefdpass no", "stricthostkeychecking true"]);
+        // Without devices there is nothing to name.
+        let none = SshConfig { devices: Vec::new(), ..config };
+        assert!(!none.text().unwrap().contains("ProxyCommand"));
+    }
+
+    #[test]
+    fn words_of_a_command_mean_themselves_to_every_shell() {
+        for (word, quoted) in [
+            ("/usr/bin/lineman", "/usr/bin/lineman"),
+            ("", "''"),
+            ("/a b/$(id)/`id`", "'/a b/$(id)/`id`'"),
+            ("/100%/%h", "'/100%%/%%h'"),
+            ("~/x", "'~/x'"),
+            ("/home/张三/lineman", "'/home/张三/lineman'"),
+            ("/a;b&c|d>e<f*?[g]{h}#\"i", "'/a;b&c|d>e<f*?[g]{h}#\"i'"),
+        ] {
+            assert_eq!(shell_word(word).unwrap(), quoted);
+            let words = ["printf", "%s", word].map(|word| shell_word(word).unwrap().replace("%%", "%")).join(" ");
+            for shell in ["sh", "bash"] {
+                let said = std::process::Command::new(shell).args(["-c", &words]).output().unwrap();
+                assert_eq!(String::from_utf8(said.stdout).unwrap(), word, "{shell}");
+            }
+        }
+        for word in ["/it's", "/a\\b", "/a!b", "/a\nb", "/a\tb"] {
+            assert!(shell_word(word).is_err(), "{word:?}");
+        }
+    }
+
+    #[test]
+    fn options_say_what_becomes_of_the_connection() {
+        let of = |text: &str| Purpose::of(&text.split_whitespace().map(str::to_owned).collect::<Vec<_>>());
+        for text in ["", "-v", "-tt -o BatchMode=yes", "-N -L 1:a:2", "-M", "-o ControlMaster=auto", "-l -S", "-i -J", "-oSendEnv=O"] {
+            assert_eq!(of(text), Purpose::Plain, "{text}");
+        }
+        for text in ["-o ControlPath=/x", "-oControlPath=/x", "-o controlpath=none", "-S /x", "-NS/x", "-vS /x -o ControlPersist=60"] {
+            assert_eq!(of(text), Purpose::Shared, "{text}");
+        }
+        for text in ["-G", "-vG", "-J centre", "-F none", "-O exit -S /x", "-o ProxyCommand=none", "-oproxyjump=a", "-o ControlPath=/x -V"]
+        {
+            assert_eq!(of(text), Purpose::Other, "{text}");
+        }
     }
 
     #[test]

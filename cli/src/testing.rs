@@ -186,6 +186,13 @@ impl World {
         Signed::sign(&self.technician, Namespace::Device, statement.write().unwrap()).unwrap()
     }
 
+    /// A statement about another device, with the same keys.
+    pub fn statement_of(&self, device: &str) -> Signed {
+        let own = DeviceStatement::read_unverified(&self.statement_for(self.host_key.public_key()).text).unwrap();
+        let statement = DeviceStatement { device: device.parse().unwrap(), ..own };
+        Signed::sign(&self.technician, Namespace::Device, statement.write().unwrap()).unwrap()
+    }
+
     pub fn bundle(&self) -> TrustBundle {
         let anchors = head("anchors JW", 1) + &line("tech-jw", "device@lineman,signers@lineman", &self.technician);
         TrustBundle {

@@ -64,7 +64,9 @@ ids! {
     /// One id for a consent from its request to its end.
     ConsentId = "cns_", "a consent";
     SessionId = "ses_", "a session";
+    TerminalId = "trm_", "a terminal";
     CaseId = "cas_", "a case";
+    LegId = "leg_", "a session leg";
     /// Chosen at random when an agent's spool is made: a machine that is rolled back gets a new one.
     SpoolEpoch = "spl_", "a spool epoch";
 }

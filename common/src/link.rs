@@ -15,6 +15,7 @@ use serde_json::value::RawValue;
 use crate::alarm::AlarmReport;
 use crate::health::HealthReport;
 use crate::id::{ConsentId, SessionId, SpoolEpoch};
+use crate::leg;
 use crate::name::PersonName;
 use crate::session::{EndReason, Grade};
 use crate::statement::Signed;
@@ -246,13 +247,17 @@ pub enum Order {
     Resume {
         by: String,
     },
-    /// May the holder of this key enter? If so, dial a leg with the one-time ticket.
+    /// May the holder of this key enter? If so, SSH begins on this leg, which is dialled if it is not there yet.
     Open {
         key: String,
-        ticket: String,
+        leg: leg::Offer,
         /// Which consent, for grade `gateway`: there the key is the centre's.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         consent: Option<ConsentId>,
+    },
+    /// Dial a leg and keep it, so that whoever enters next need not wait for it. Only while a consent is live.
+    Park {
+        leg: leg::Offer,
     },
     KillSession {
         session: SessionId,

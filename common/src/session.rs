@@ -187,6 +187,8 @@ words! {
         TimeUp = "time_up",
         Killed = "killed",
         LinkLost = "link_lost",
+        /// The support centre was stopped, and said so.
+        CentreStopped = "centre_stopped",
         AgentStopped = "agent_stopped",
         RecorderFailed = "recorder_failed",
         /// The recording reached its largest size.

@@ -1,6 +1,6 @@
 //! The configuration: `server.toml`, made by `init`, checked by `check-config`.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
@@ -108,6 +108,10 @@ impl Settings {
         if config.names.is_empty() {
             return Err(ConfigError::NoNames { path });
         }
+        if let Some(name) = config.names.iter().find(|name| !is_host(name)) {
+            let wanted = "expected a host name or an address, without port or brackets, like \"support.example.net\" or \"2001:db8::1\"";
+            return Err(ConfigError::Bad { path, key: "names", value: name.clone(), wanted });
+        }
         let recording_quota_bytes = config.recording_quota_bytes.unwrap_or(DEFAULT_QUOTA_BYTES);
         if recording_quota_bytes < LEAST_QUOTA_BYTES {
             let (key, value) = ("recording_quota_bytes", recording_quota_bytes.to_string());
@@ -139,6 +143,12 @@ impl Settings {
         let name = self.names.first().map_or("localhost", String::as_str);
         if name.contains(':') { format!("[{name}]:{port}") } else { format!("{name}:{port}") }
     }
+}
+
+/// What a certificate and an enrolment token can carry.
+fn is_host(name: &str) -> bool {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
+    name.parse::<IpAddr>().is_ok() || (!name.is_empty() && name.chars().all(plain))
 }
 
 /// The file that `init` writes.
@@ -192,6 +202,31 @@ mod tests {
         ] {
             let error = parse(text).unwrap_err();
             assert!(error.contains(says), "{error}");
+        }
+    }
+
+    #[test]
+    fn names_are_what_a_certificate_can_carry() {
+        let parse = |name: &str| {
+            let text = format!("listen = \"[::]:7443\"\njump = \"[::]:2222\"\nnames = [\"localhost\", \"{name}\"]\n");
+            Settings::parse(&text, PathBuf::from("/srv/server.toml")).map_err(|error| format!("{:#}", anyhow::Error::from(error)))
+        };
+        for name in ["support.example.net", "192.0.2.1", "2001:db8::1", "::1"] {
+            assert_eq!(parse(name).unwrap().names[1], name);
+        }
+        for name in ["[::1]", "support.example.net:7443", "https://support.example.net", "", "a b"] {
+            let error = parse(name).unwrap_err();
+            assert!(error.contains("without port or brackets"), "{error}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_server_on_the_unspecified_ipv6_address_takes_both_families() {
+        let listener = tokio::net::TcpListener::bind("[::]:0".parse::<SocketAddr>().unwrap()).await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        for address in ["127.0.0.1", "::1"] {
+            let (dialled, accepted) = tokio::join!(tokio::net::TcpStream::connect((address, port)), listener.accept());
+            assert!(dialled.is_ok() && accepted.is_ok(), "{address}");
         }
     }
 }

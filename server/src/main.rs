@@ -28,6 +28,7 @@ mod notices;
 // Doors.
 mod link;
 mod gateway;
+mod terminals;
 mod api;
 
 use std::io::IsTerminal;
@@ -53,7 +54,8 @@ enum Command {
 #[tokio::main]
 async fn main() -> ExitCode {
     let command = Command::parse();
-    let filter = tracing_subscriber::EnvFilter::try_from_env("LINEMAN_LOG").unwrap_or_else(|_| "info,russh=warn".into());
+    // A device could fill the log with what the library warns of.
+    let filter = tracing_subscriber::EnvFilter::try_from_env("LINEMAN_LOG").unwrap_or_else(|_| "info,russh=off".into());
     let ansi = std::io::stderr().is_terminal();
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(ansi).init();
     match run(command).await {

@@ -13,9 +13,10 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::config::Settings;
-use crate::gateway::{self, Jump, Legs};
+use crate::gateway::{self, Jump, Legs, Lines, Parking, Platform};
 use crate::health::Samples;
 use crate::store::Store;
+use crate::terminals::{self, Terminals};
 use crate::trust::{self, Authority, http::Addresses};
 use crate::web::ApiError;
 use crate::{agents, api, consents, link, notices, people, sessions};
@@ -50,25 +51,37 @@ pub async fn run(config: &Path) -> anyhow::Result<()> {
     let client_key = Arc::new(gateway::keys::client_key(&settings.dir)?);
 
     let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
-    let (links, legs) = (agents::Links::default(), Legs::default());
+    let (links, legs, lines) = (agents::Links::default(), Legs::new(stop.clone(), tasks.clone()), Lines::new(tasks.clone()));
+    let jump = Jump {
+        unknown: Arc::new(tokio::sync::Semaphore::new(gateway::MOST_UNKNOWN)),
+        store: store.clone(),
+        links: links.clone(),
+        legs: legs.clone(),
+        parking: Parking::default(),
+        vendor_root: Arc::clone(&vendor_root),
+        client_key,
+        stop: stop.clone(),
+        tasks: tasks.clone(),
+    };
     let handles = api::Handles {
         store: store.clone(),
         samples: samples.clone(),
         links: links.clone(),
         authority: Arc::clone(&authority),
         vendor_root: Arc::clone(&vendor_root),
+        lines: gateway::http::Handles { jump: jump.clone(), lines: lines.clone() },
         addresses: Arc::new(addresses),
         throttle: Arc::new(people::Throttle::default()),
         has_mail: notices::http::HasMail(settings.mail.is_some()),
+        terminals: Terminals::new(jump.clone(), terminals::Patience::default()),
         stop: stop.clone(),
     };
     let link = link::Door { store: store.clone(), samples, links: links.clone(), stop: stop.clone(), tasks: tasks.clone() };
     let router = api::router(&handles).merge(link::routes(link));
-    let door = api::Door::new(router, legs.clone(), &authority, &settings.names, stop.clone(), tasks.clone())?;
-    let unknown = Arc::new(tokio::sync::Semaphore::new(gateway::MOST_UNKNOWN));
+    let door = api::Door::new(router, Platform { legs, lines }, &authority, &settings.names, stop.clone(), tasks.clone())?;
     let roster_root = Arc::clone(&vendor_root);
-    let jump = Jump { unknown, store: store.clone(), links, legs, vendor_root, client_key, stop: stop.clone(), tasks: tasks.clone() };
     tasks.spawn(api::serve(door, listener));
+    tasks.spawn(gateway::parking::run(jump.clone()));
     tasks.spawn(gateway::serve(jump, gateway_key, jump_listener));
     tasks.spawn(watch_roster(store.clone(), roster_root, stop.clone()));
     tasks.spawn(lapse(store.clone(), stop.clone()));

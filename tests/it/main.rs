@@ -7,7 +7,9 @@
 
 mod adversary;
 mod bad_input;
+mod clients;
 mod crash;
+mod cuts;
 mod doors;
 mod ends;
 mod forged;
@@ -17,6 +19,8 @@ mod rooms;
 mod statements;
 mod story;
 mod tenants;
+mod terminal;
+mod transport;
 mod trust;
 mod witness;
 
@@ -111,12 +115,47 @@ const ALONE: &[(&str, fn())] = &[
         witness::a_session_is_watched_searched_and_proved_without_a_server,
     ),
     ("witness::a_notice_brings_a_link_and_no_power", witness::a_notice_brings_a_link_and_no_power),
+    ("terminal::a_browser_works_on_a_device_through_cuts", terminal::a_browser_works_on_a_device_through_cuts),
     ("rooms::calls_go_one_way", rooms::calls_go_one_way),
     ("rooms::sql_stays_in_its_files", rooms::sql_stays_in_its_files),
     ("crash::nothing_acknowledged_is_lost_or_doubled", crash::nothing_acknowledged_is_lost_or_doubled),
+    ("cuts::what_is_under_way_goes_on_after_a_cut", cuts::what_is_under_way_goes_on_after_a_cut),
+    ("cuts::a_server_that_restarts_ends_sessions_and_says_so", cuts::a_server_that_restarts_ends_sessions_and_says_so),
+    ("cuts::a_cut_longer_than_the_grace_ends_the_session", cuts::a_cut_longer_than_the_grace_ends_the_session),
+    ("cuts::many_cuts_and_long_idleness", cuts::many_cuts_and_long_idleness),
+    ("clients::ssh::commands_end_as_they_do_at_home", clients::ssh::commands_end_as_they_do_at_home),
+    ("clients::many::fifty_channels_share_one_connection", clients::many::fifty_channels_share_one_connection),
+    ("clients::files::scp_copies_both_ways_in_both_protocols", clients::files::scp_copies_both_ways_in_both_protocols),
+    ("clients::files::sftp_does_what_people_type", clients::files::sftp_does_what_people_type),
+    ("clients::files::reading_only_changes_nothing", clients::files::reading_only_changes_nothing),
+    ("clients::files::rsync_brings_trees_in_step", clients::files::rsync_brings_trees_in_step),
+    ("clients::files::rsync_goes_on_where_it_was_killed", clients::files::rsync_goes_on_where_it_was_killed),
+    ("clients::terminal::a_person_works_in_a_shell", clients::terminal::a_person_works_in_a_shell),
+    ("clients::terminal::tmux_is_left_and_taken_up_again", clients::terminal::tmux_is_left_and_taken_up_again),
+    ("clients::terminal::programs_that_draw_the_screen", clients::terminal::programs_that_draw_the_screen),
+    ("clients::terminal::ten_thousand_lines_are_pasted", clients::terminal::ten_thousand_lines_are_pasted),
+    ("clients::paramiko::a_program_works_through_the_gateway", clients::paramiko::a_program_works_through_the_gateway),
+    ("clients::ansible::it_works_on_many_devices_at_once", clients::ansible::it_works_on_many_devices_at_once),
+    ("clients::many::many_sessions_on_one_device", clients::many::many_sessions_on_one_device),
+    ("clients::many::many_sessions_on_some_devices", clients::many::many_sessions_on_some_devices),
+    (
+        "clients::refused::other_ways_are_refused_in_words_and_the_session_goes_on",
+        clients::refused::other_ways_are_refused_in_words_and_the_session_goes_on,
+    ),
+    ("clients::refused::mosh_is_refused_in_words", clients::refused::mosh_is_refused_in_words),
+    (
+        "clients::day::two_engineers_work_on_one_device_each_under_their_own_consent",
+        clients::day::two_engineers_work_on_one_device_each_under_their_own_consent,
+    ),
+    (
+        "transport::devices_enrol_and_link_over_ipv6_beside_ipv4_and_through_a_proxy",
+        transport::devices_enrol_and_link_over_ipv6_beside_ipv4_and_through_a_proxy,
+    ),
+    ("transport::a_session_goes_through_a_proxy_inside_tls", transport::a_session_goes_through_a_proxy_inside_tls),
     ("processes::the_demo_leaves_nothing_behind", processes::the_demo_leaves_nothing_behind),
     ("processes::the_agents_bench_runs", processes::the_agents_bench_runs),
     ("processes::the_kills_bench_runs", processes::the_kills_bench_runs),
+    ("processes::the_sessions_bench_runs", processes::the_sessions_bench_runs),
 ];
 
 fn main() {

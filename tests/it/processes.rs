@@ -1,6 +1,7 @@
 //! The programs as processes: what they say of themselves, and what they leave.
 
 use std::fs;
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use lineman_tests::{Demo, bin, run};
@@ -89,4 +90,34 @@ pub fn the_agents_bench_runs() {
     let text = fs::read_to_string(dir.path().join("agent.json")).expect("its figures");
     let figures: Value = serde_json::from_str(&text).expect("JSON");
     assert!(figures["metrics"]["agent.rss"]["value"].as_f64().is_some_and(|mib| mib > 0.0), "{out:?}");
+}
+
+/// Everything is measured on every road where there is an sshd to compare with; that is a package which only the bench needs.
+pub fn the_sessions_bench_runs() {
+    if !["/usr/sbin/sshd", "/usr/local/sbin/sshd"].iter().any(|place| Path::new(place).is_file()) {
+        eprintln!("bench-session did not run: openssh-server is not installed");
+        return;
+    }
+    let dir = tempfile::tempdir().expect("a folder");
+    let bench = |args: &[&str]| run(Command::new(bin("bench-session")).args(args).env("BENCH_DIR", dir.path()).stdin(Stdio::null()));
+    let out = bench(&["--small", "--json"]).ok();
+    let report: Value = serde_json::from_str(&out.stdout).expect("JSON");
+    let written = fs::read_to_string(dir.path().join("session.json")).expect("a report");
+    assert_eq!(serde_json::from_str::<Value>(&written).expect("JSON"), report);
+    assert_eq!(report["facts"]["same_everywhere"], true, "what is compared is not the same: {report:#}");
+    let metrics = report["metrics"].as_object().expect("metrics");
+    let measured = |metric: &str| metrics.get(metric).and_then(|metric| metric["value"].as_f64());
+    for road in ["direct", "proxyjump", "lineman_j", "lineman_ssh"] {
+        for metric in ["first_cold_p50", "first_mux_p90", "echo_p50", "echo_p99", "exec_down", "exec_up", "sftp_get", "sftp_put"] {
+            assert!(measured(&format!("{road}.{metric}")).is_some_and(|value| value > 0.0), "{road}.{metric}: {report:#}");
+        }
+        for metric in ["exec_down_cpu", "sftp_put_cpu", "session_device", "session_centre", "idle_device"] {
+            assert!(measured(&format!("{road}.{metric}")).is_some(), "{road}.{metric}: {report:#}");
+        }
+    }
+    let goals: Vec<_> = metrics.values().filter(|metric| metric.get("goal").is_some()).collect();
+    assert!(goals.len() == 14 && goals.iter().all(|goal| goal["met"].is_boolean()), "{report:#}");
+    // What it can't do, it says.
+    bench(&["--small", "--cipher", "rot13"]).exits(1).says("rot13");
+    bench(&["--fast"]).exits(1).says("`--fast` is not known");
 }

@@ -10,15 +10,15 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
-use lineman_common::id::ConsentId;
-use lineman_common::leg::{self, HEADER_BYTES, Header, MAX_DATA_BYTES};
+use lineman_common::id::{ConsentId, LegId};
+use lineman_common::leg::{self, Greeting, Offer, Secret};
 use lineman_common::link::{ALPN, FromAgent, Order, Outcome, PROTOCOL, RecordingFrame, Report, Stream, ToAgent};
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, PKCS_ECDSA_P256_SHA256};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::server::WebPkiClientVerifier;
 use rustls::{RootCertStore, ServerConfig};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Runtime;
 use tokio::sync::{mpsc, oneshot};
@@ -43,7 +43,7 @@ struct Shared {
     heard: Mutex<HashMap<String, Vec<Report>>>,
     /// Recording chunks by device.
     chunks: Mutex<HashMap<String, Vec<String>>>,
-    tickets: Mutex<HashMap<String, oneshot::Sender<TcpStream>>>,
+    legs: Mutex<HashMap<LegId, oneshot::Sender<(TcpStream, Greeting)>>>,
     /// Everything that went over legs, both ways.
     wire: Mutex<Vec<u8>>,
     next: AtomicU64,
@@ -84,7 +84,7 @@ impl HostileCentre {
             links: Mutex::default(),
             heard: Mutex::default(),
             chunks: Mutex::default(),
-            tickets: Mutex::default(),
+            legs: Mutex::default(),
             wire: Mutex::default(),
             next: AtomicU64::new(1 << 50),
             acknowledges: AtomicBool::new(true),
@@ -135,10 +135,10 @@ impl HostileCentre {
 
     /// Has the device dial a leg, and gives it to whoever connects to the port that this answers: no gateway in between.
     pub fn leg(&self, device: &str, key: &str, consent: Option<ConsentId>) -> Result<u16, String> {
-        let ticket = format!("ticket-{}", self.shared.next.fetch_add(1, Ordering::Relaxed));
+        let offer = Offer { id: LegId::new(), secret: Secret::new([6; 32]) };
         let (arrived, arrival) = oneshot::channel();
-        lock(&self.shared.tickets).insert(ticket.clone(), arrived);
-        if let Outcome::Refused { reason } = self.order(device, &Order::Open { key: key.to_owned(), ticket, consent }) {
+        lock(&self.shared.legs).insert(offer.id, arrived);
+        if let Outcome::Refused { reason } = self.order(device, &Order::Open { key: key.to_owned(), leg: offer.clone(), consent }) {
             return Err(reason);
         }
         self.runtime().block_on(async {
@@ -148,7 +148,7 @@ impl HostileCentre {
             let shared = Arc::clone(&self.shared);
             self.shared.tasks.spawn(async move {
                 if let Ok((ssh, _)) = listener.accept().await {
-                    let _ = carry(&shared, ssh, leg).await;
+                    let _ = carry(&shared, ssh, &offer, leg).await;
                 }
             });
             Ok(port)
@@ -301,46 +301,34 @@ async fn arrived(shared: &Shared, mut stream: TcpStream) {
         line.push(byte);
     }
     let line = String::from_utf8_lossy(&line).into_owned();
-    let waiting = leg::read_greeting(&line).ok().and_then(|ticket| lock(&shared.tickets).remove(ticket));
-    if let Some(waiting) = waiting
-        && stream.write_all(leg::reply(Ok(())).as_bytes()).await.is_ok()
-    {
-        let _ = waiting.send(stream);
+    let Ok(greeting) = line.parse::<Greeting>() else { return };
+    let waiting = lock(&shared.legs).remove(&greeting.leg);
+    if let Some(waiting) = waiting {
+        let _ = waiting.send((stream, greeting));
     }
 }
 
-/// Bytes on the one side, frames on the other.
-async fn carry(shared: &Shared, ssh: TcpStream, leg: TcpStream) -> io::Result<()> {
-    let (mut from_ssh, mut to_ssh) = ssh.into_split();
-    let (mut from_leg, mut to_leg) = leg.into_split();
-    let up = async {
-        let mut buffer = vec![0; MAX_DATA_BYTES];
-        loop {
-            let n = from_ssh.read(&mut buffer).await?;
-            let header = if n == 0 { Header::Fin } else { Header::Data(n) };
-            to_leg.write_all(&header.encode()).await?;
-            to_leg.write_all(&buffer[..n]).await?;
-            lock(&shared.wire).extend_from_slice(&buffer[..n]);
-            if n == 0 {
-                return io::Result::Ok(());
-            }
-        }
+/// Bytes on the one side, a leg on the other.
+async fn carry(shared: &Shared, ssh: TcpStream, offer: &Offer, (mut wire, greeting): (TcpStream, Greeting)) -> io::Result<()> {
+    let (leg, mut carrier, _) = leg::leg();
+    wire.write_all(offer.reply(greeting.attempt, carrier.arrived()).as_bytes()).await?;
+    let (from_ssh, to_ssh) = ssh.into_split();
+    let (from_leg, to_leg) = tokio::io::split(leg);
+    let copying = async {
+        let both = tokio::try_join!(copy(shared, from_ssh, to_leg), copy(shared, from_leg, to_ssh));
+        both.map(drop)
     };
-    let down = async {
-        loop {
-            let mut header = [0; HEADER_BYTES];
-            from_leg.read_exact(&mut header).await?;
-            match Header::decode(header).map_err(io::Error::other)? {
-                Header::Data(length) => {
-                    let mut data = vec![0; length];
-                    from_leg.read_exact(&mut data).await?;
-                    to_ssh.write_all(&data).await?;
-                    lock(&shared.wire).extend_from_slice(&data);
-                }
-                Header::Ack => drop(from_leg.read_u64().await?),
-                Header::Fin => return to_ssh.shutdown().await,
-            }
+    tokio::join!(carrier.over(wire, greeting.taken), copying).1
+}
+
+async fn copy(shared: &Shared, mut from: impl AsyncRead + Unpin, mut to: impl AsyncWrite + Unpin) -> io::Result<()> {
+    let mut buffer = vec![0; 64 * 1024];
+    loop {
+        let n = from.read(&mut buffer).await?;
+        lock(&shared.wire).extend_from_slice(&buffer[..n]);
+        if n == 0 {
+            return to.shutdown().await;
         }
-    };
-    tokio::try_join!(up, down).map(drop)
+        to.write_all(&buffer[..n]).await?;
+    }
 }

@@ -6,8 +6,10 @@
 #![expect(clippy::return_self_not_must_use, reason = "a check may be the last word")]
 
 mod centre;
+mod clients;
 mod device;
 mod http;
+mod net;
 mod process;
 
 use std::path::{Path, PathBuf};
@@ -18,8 +20,10 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 pub use centre::HostileCentre;
+pub use clients::Inside;
 pub use device::HostileDevice;
 pub use http::{Http, Reply};
+pub use net::{CENTRE, Net, Placed, inside};
 pub use process::{Output, Process, bin, process_with_file, run, run_with_input};
 
 /// How long a condition may take to come true. Generous: it decides, it doesn't measure.
@@ -52,7 +56,16 @@ impl Demo {
 
     /// With TOML laid over some elements' agent.toml.
     pub fn up_with(agents: u32, with: &[(&str, &str)]) -> Self {
-        let root = tempfile::Builder::new().prefix("lineman-it-").tempdir().expect("a temporary folder");
+        Self::up_as("lineman-it-", &[], agents, with)
+    }
+
+    /// In the centre of a network (see [`inside`]). Its agents begin there; [`Net::place`] moves them to their sites.
+    pub fn up_on_net(agents: u32, with: &[(&str, &str)]) -> Self {
+        Self::up_as(&format!("{}{}-", net::FOLDER, std::process::id()), &["--listen", CENTRE], agents, with)
+    }
+
+    fn up_as(folder: &str, more: &[&str], agents: u32, with: &[(&str, &str)]) -> Self {
+        let root = tempfile::Builder::new().prefix(folder).tempdir().expect("a temporary folder");
         // Sessions run as another account, which must be able to walk to its element.
         std::fs::set_permissions(root.path(), std::os::unix::fs::PermissionsExt::from_mode(0o711)).expect("permissions");
         let mut demo = Self { root, facts: Value::Null };
@@ -65,8 +78,36 @@ impl Demo {
             format!("--with={handle}={}", file.display())
         });
         let with: Vec<_> = with.collect();
-        demo.facts = demo.lineman().args(up).args(with).output().json();
+        let up = demo.lineman().args(up).args(more).args(with).command();
+        demo.facts = run(&mut net::as_caller(&up)).json();
         demo
+    }
+
+    /// The process that the demo started under this name is asked to end, and has ended when this returns.
+    pub fn stop(&self, name: &str) {
+        net::end(self.pid_of(name));
+    }
+
+    /// The server again, after its end; on the same address, with the same files.
+    pub fn start_server(&self) -> Process {
+        let start = || {
+            let mut command = Command::new(bin("lineman-server"));
+            command.arg("run").arg("--config").arg(self.dir().join("server/server.toml"));
+            let log = std::fs::File::options().create(true).append(true).open(self.scratch("server").join("log")).expect("a log");
+            Process::spawn(command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log))
+        };
+        let mut server = start();
+        eventually("the server answers", || {
+            // Its port is one that the system also gives to connections: somebody may have it for a moment, and then it can't be bound.
+            if let Ok(Some(status)) = server.0.try_wait() {
+                server = start();
+                return Err(format!("it ended: {status}"));
+            }
+            let probe = std::net::TcpStream::connect(self.server().trim_start_matches("https://")).map_err(|e| e.to_string())?;
+            // Where nobody listens, a connection may even meet itself.
+            if probe.local_addr().ok() == probe.peer_addr().ok() { Err("nobody but us".to_owned()) } else { Ok(()) }
+        });
+        server
     }
 
     pub fn dir(&self) -> PathBuf {

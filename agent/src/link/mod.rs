@@ -3,8 +3,10 @@
 //! A WebSocket over mutual TLS. Reports go up in three streams, events first; what comes down (orders, acknowledgements) is
 //! handled ahead of everything. Nothing is sent that is not in the spool, and nothing leaves the spool that is not acknowledged.
 
+mod retry;
 mod streams;
 
+use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -12,7 +14,6 @@ use std::time::Duration;
 use futures_util::{SinkExt, StreamExt};
 use lineman_common::link::{FromAgent, Hello, MAX_FRAME_BYTES, Outcome, PROTOCOL, SILENCE_S, ToAgent};
 use lineman_common::printable::escape;
-use rustls::ClientConfig;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, interval, sleep, sleep_until, timeout};
@@ -21,22 +22,29 @@ use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{self, Message};
 use tokio_util::sync::CancellationToken;
 
+use self::retry::Retry;
 use self::streams::Streams;
 use crate::agent::{Agent, SOFTWARE};
+use crate::dial::DialError;
+use crate::orders;
 use crate::spool::SpoolError;
-use crate::{orders, tls};
 
-/// A centre that doesn't finish the handshakes is not there.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(20);
+/// From the end of the TLS handshake to that of the WebSocket's.
+const UPGRADE_PATIENCE: Duration = Duration::from_secs(5);
+/// From our hello to the welcome: the centre looks into its database for it, perhaps for a thousand devices at the same time.
+const WELCOME_PATIENCE: Duration = Duration::from_secs(15);
 const SILENCE: Duration = Duration::from_secs(SILENCE_S);
-const FIRST_BACKOFF: Duration = Duration::from_millis(200);
-const LONGEST_BACKOFF: Duration = Duration::from_secs(30);
+/// The same trouble is said once, and again so often.
+const SAY_AGAIN: Duration = Duration::from_secs(300);
+
 #[derive(Debug, thiserror::Error)]
 pub enum LinkError {
     #[error(transparent)]
-    Tls(#[from] tls::TlsError),
-    #[error("the centre did not answer in time")]
-    Timeout,
+    Dial(#[from] DialError),
+    #[error("the centre took the connection, and did not answer within {} s", UPGRADE_PATIENCE.as_secs())]
+    NoUpgrade,
+    #[error("the centre did not welcome this device within {} s", WELCOME_PATIENCE.as_secs())]
+    NoWelcome,
     #[error("the centre refused the link: {0}")]
     Refused(String),
     #[error("the link broke: {0}")]
@@ -62,13 +70,49 @@ pub enum LinkError {
 }
 
 impl LinkError {
-    /// How long to wait, where that is not ours to choose.
-    fn asked_wait(&self) -> Option<Duration> {
-        if let Self::Goodbye { retry_after, .. } = self {
-            return (!retry_after.is_zero()).then(|| *retry_after + jitter(*retry_after / 2));
+    /// Nobody was reached, or the kernel says that nobody can be any more.
+    fn is_unreachable(&self) -> bool {
+        match self {
+            Self::Dial(error) => error.is_unreachable(),
+            Self::WebSocket(error) => matches!(&**error, tungstenite::Error::Io(error) if is_lost_path(error)),
+            Self::NoUpgrade
+            | Self::NoWelcome
+            | Self::Refused(_)
+            | Self::Silent
+            | Self::Closed
+            | Self::Protocol(_)
+            | Self::Frame(_)
+            | Self::Json(_)
+            | Self::Spool(_)
+            | Self::RolledBack
+            | Self::Goodbye { .. }
+            | Self::Stopping => false,
         }
-        matches!(self, Self::RolledBack).then_some(Duration::ZERO)
     }
+
+    /// How long to wait at least, where that is not ours to choose.
+    fn asked_wait(&self) -> Option<Duration> {
+        if let Self::Goodbye { retry_after, .. } = self { Some(*retry_after).filter(|wait| !wait.is_zero()) } else { None }
+    }
+
+    /// The connection may carry another word.
+    fn leaves_a_connection(&self) -> bool {
+        match self {
+            Self::Dial(_) | Self::NoUpgrade | Self::Refused(_) | Self::WebSocket(_) | Self::Silent | Self::Closed => false,
+            Self::NoWelcome
+            | Self::Protocol(_)
+            | Self::Frame(_)
+            | Self::Json(_)
+            | Self::Spool(_)
+            | Self::RolledBack
+            | Self::Goodbye { .. }
+            | Self::Stopping => true,
+        }
+    }
+}
+
+fn is_lost_path(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::TimedOut | io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable)
 }
 
 impl From<tungstenite::Error> for LinkError {
@@ -83,17 +127,23 @@ impl From<tungstenite::Error> for LinkError {
 }
 
 /// Connects, and connects again, until it is stopped.
-pub async fn run(agent: Arc<Agent>, config: Arc<ClientConfig>, stop: CancellationToken) {
-    let mut failures = 0;
+pub async fn run(agent: Arc<Agent>, stop: CancellationToken) {
+    let (mut retry, mut said) = (Retry::default(), Said::default());
     loop {
-        let mut welcomed = false;
-        let Err(error) = visit(&agent, Arc::clone(&config), &stop, &mut welcomed).await;
+        let (began, mut welcomed) = (Instant::now(), None);
+        let Err(error) = visit(&agent, &stop, &mut welcomed).await;
         if stop.is_cancelled() {
             return;
         }
-        failures = if welcomed { 0 } else { failures + 1 };
-        let wait = error.asked_wait().unwrap_or_else(|| FIRST_BACKOFF + jitter(backoff(failures)));
-        tracing::warn!(%error, retry_s = wait.as_secs_f64(), "the link is down");
+        let wait = retry.wait(&error, began.elapsed(), welcomed.map(|at: Instant| at.elapsed()));
+        if welcomed.is_some() {
+            said = Said::default();
+        }
+        if said.is_new(&error) {
+            tracing::warn!(%error, retry_s = wait.as_secs_f64(), "the link is down");
+        } else {
+            tracing::debug!(%error, retry_s = wait.as_secs_f64(), "the link is still down");
+        }
         agent.set_link(false, Some(error.to_string()));
         tokio::select! {
             () = sleep(wait) => {}
@@ -102,50 +152,49 @@ pub async fn run(agent: Arc<Agent>, config: Arc<ClientConfig>, stop: Cancellatio
     }
 }
 
-fn backoff(failures: u32) -> Duration {
-    FIRST_BACKOFF.saturating_mul(1 << failures.min(16)).min(LONGEST_BACKOFF)
-}
+/// What was said of the link last: a network that is down for a weekend must not fill the log.
+#[derive(Default)]
+struct Said(Option<(String, Instant)>);
 
-/// Anything from nothing to `most`: a thousand agents must not come back in one moment.
-fn jitter(most: Duration) -> Duration {
-    let mut random = [0; 4];
-    match ssh_key::getrandom::fill(&mut random) {
-        Ok(()) => most.mul_f64(f64::from(u32::from_be_bytes(random)) / f64::from(u32::MAX)),
-        Err(_) => most,
+impl Said {
+    fn is_new(&mut self, error: &LinkError) -> bool {
+        let text = error.to_string();
+        if self.0.as_ref().is_some_and(|(said, at)| *said == text && at.elapsed() < SAY_AGAIN) {
+            return false;
+        }
+        self.0 = Some((text, Instant::now()));
+        true
     }
 }
 
 async fn visit(
     agent: &Arc<Agent>,
-    config: Arc<ClientConfig>,
     stop: &CancellationToken,
-    welcomed: &mut bool,
+    welcomed: &mut Option<Instant>,
 ) -> Result<std::convert::Infallible, LinkError> {
-    let opening = open(agent, config);
     let socket = tokio::select! {
-        socket = timeout(CONNECT_TIMEOUT, opening) => socket.map_err(|_| LinkError::Timeout)??,
+        socket = open(agent) => socket?,
         () = stop.cancelled() => return Err(LinkError::Stopping),
     };
     let mut visit = Visit { agent, stop, socket, streams: Streams::new(), heard: Instant::now() };
     let result = visit.run(welcomed).await;
-    let _ = timeout(Duration::from_secs(1), visit.socket.close(None)).await;
+    if result.as_ref().is_err_and(LinkError::leaves_a_connection) {
+        let _ = timeout(Duration::from_secs(1), visit.socket.close(None)).await;
+    }
     result
 }
 
-async fn open(
-    agent: &Agent,
-    config: Arc<ClientConfig>,
-) -> Result<WebSocketStream<impl AsyncRead + AsyncWrite + Unpin + Send + use<>>, LinkError> {
-    let server = &agent.identity.server;
-    let stream = tls::connect(server, config).await?;
+async fn open(agent: &Agent) -> Result<WebSocketStream<impl AsyncRead + AsyncWrite + Unpin + Send + use<>>, LinkError> {
+    let stream = agent.dialer.link().await?;
     let limits = WebSocketConfig::default()
         .read_buffer_size(4 * 1024)
         .write_buffer_size(0)
         .max_write_buffer_size(2 * MAX_FRAME_BYTES)
         .max_message_size(Some(MAX_FRAME_BYTES))
         .max_frame_size(Some(MAX_FRAME_BYTES));
-    let address = format!("wss://{server}/agent/v1/link");
-    let (socket, _) = tokio_tungstenite::client_async_with_config(address, stream, Some(limits)).await?;
+    let address = format!("wss://{}/agent/v1/link", agent.identity.server);
+    let upgrade = tokio_tungstenite::client_async_with_config(address, stream, Some(limits));
+    let (socket, _) = timeout(UPGRADE_PATIENCE, upgrade).await.map_err(|_| LinkError::NoUpgrade)??;
     Ok(socket)
 }
 
@@ -160,7 +209,7 @@ struct Visit<'a, S> {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Visit<'_, S> {
-    async fn run(&mut self, welcomed: &mut bool) -> Result<std::convert::Infallible, LinkError> {
+    async fn run(&mut self, welcomed: &mut Option<Instant>) -> Result<std::convert::Infallible, LinkError> {
         let hello = Hello {
             protocol: PROTOCOL,
             software: SOFTWARE.to_owned(),
@@ -172,6 +221,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Visit<'_, S> {
         self.send(text(&FromAgent::Hello(hello))?).await?;
         let mut orders: JoinSet<(u64, Outcome)> = JoinSet::new();
         let mut pings = interval(SILENCE / 3);
+        let welcome_by = Instant::now() + WELCOME_PATIENCE;
         let agent = Arc::clone(self.agent);
         loop {
             tokio::select! {
@@ -188,6 +238,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Visit<'_, S> {
                     }
                 }
                 () = sleep_until(self.heard + SILENCE) => return Err(LinkError::Silent),
+                () = sleep_until(welcome_by), if welcomed.is_none() => return Err(LinkError::NoWelcome),
                 _ = pings.tick() => self.send(Message::Ping(Vec::new().into())).await?,
                 () = agent.outbox.nudged() => self.streams.look_again(),
                 () = std::future::ready(()), if self.streams.has_work() => {
@@ -199,7 +250,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Visit<'_, S> {
         }
     }
 
-    async fn hear(&mut self, message: Message, orders: &mut JoinSet<(u64, Outcome)>, welcomed: &mut bool) -> Result<(), LinkError> {
+    async fn hear(
+        &mut self,
+        message: Message,
+        orders: &mut JoinSet<(u64, Outcome)>,
+        welcomed: &mut Option<Instant>,
+    ) -> Result<(), LinkError> {
         let frame = match message {
             Message::Text(text) => serde_json::from_str::<ToAgent>(&text).map_err(LinkError::Frame)?,
             Message::Close(_) => return Err(LinkError::Closed),
@@ -214,8 +270,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Visit<'_, S> {
                 }
                 self.agent.nudges.resynchronise.store(true, Ordering::Relaxed);
                 self.streams.welcome(&self.agent.outbox, &stored)?;
-                *welcomed = true;
+                *welcomed = Some(Instant::now());
                 self.agent.set_link(true, None);
+                self.agent.dialer.welcomed();
                 self.agent.tell_receipt();
                 tracing::info!(server = %self.agent.identity.server, "the link is up");
             }
@@ -241,17 +298,4 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Visit<'_, S> {
 
 fn text(frame: &FromAgent) -> Result<Message, LinkError> {
     serde_json::to_string(frame).map(Message::text).map_err(LinkError::Json)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn waiting_grows_and_stays_bounded() {
-        assert_eq!(backoff(0), FIRST_BACKOFF);
-        assert!(backoff(3) > backoff(1));
-        assert_eq!(backoff(u32::MAX), LONGEST_BACKOFF);
-        assert!((0..100).all(|_| jitter(LONGEST_BACKOFF) <= LONGEST_BACKOFF));
-    }
 }

@@ -19,6 +19,16 @@ const MAX_VALUE_BYTES: usize = 256;
 /// A command line is recorded up to here.
 const RECORDED_BYTES: usize = 64 * 1024;
 
+const NO_MOSH: &str = "mosh is refused: its UDP does not reach this device, and nothing of it would be in the recording. Use ssh: its session \
+                       survives a cut of the link by itself";
+
+/// What a mosh client starts on the other side, however it writes that.
+fn is_mosh(line: &[u8]) -> bool {
+    let first = line.split(u8::is_ascii_whitespace).find(|word| !word.is_empty()).unwrap_or_default();
+    let name = first.rsplit(|byte| *byte == b'/').next().unwrap_or_default();
+    name.iter().filter(|byte| !matches!(byte, b'\'' | b'"')).eq(b"mosh-server")
+}
+
 /// Of a command, up to the end of a character.
 fn recorded_bytes(command: &str) -> usize {
     if command.len() <= RECORDED_BYTES {
@@ -149,17 +159,18 @@ impl Ask {
             .then(|| format!("the command has {bytes} bytes, SHA-256 {sha256}; what is not text in it, and all after 64 KiB, is not shown"))
     }
 
-    /// Why the consent doesn't allow it, for the person who reads it in `ssh`.
+    /// Why it is not done, for the person who reads it in `ssh`.
     pub fn refusal(&self, doors: &Doors) -> Option<String> {
         let door = self.door(doors);
-        (!doors.has(door)).then(|| {
-            let what = match self.start {
-                Start::Shell => "an interactive shell",
-                Start::Command(_) => "commands",
-                Start::Sftp => "SFTP",
-            };
-            format!("the consent does not allow {what}: it has no door `{door}`, only {doors}")
-        })
+        let (what, line) = match &self.start {
+            Start::Shell => ("an interactive shell", &b""[..]),
+            Start::Command(line) => ("commands", &line[..]),
+            Start::Sftp => ("SFTP", &b""[..]),
+        };
+        if !doors.has(door) {
+            return Some(format!("the consent does not allow {what}: it has no door `{door}`, only {doors}"));
+        }
+        is_mosh(line).then(|| NO_MOSH.to_owned())
     }
 }
 
@@ -169,6 +180,17 @@ mod tests {
 
     fn ask(line: &[u8]) -> Ask {
         Ask { start: Start::Command(line.to_vec()), terminal: None, env: BTreeMap::new(), refused: Vec::new() }
+    }
+
+    #[test]
+    fn mosh_is_told_where_to_go_and_a_word_of_it_is_a_word() {
+        let doors = Doors::new([Door::Exec]).unwrap();
+        for line in ["mosh-server new -s", " mosh-server 'new'", "/usr/bin/mosh-server", "'mosh-server' new"] {
+            assert_eq!(ask(line.as_bytes()).refusal(&doors).as_deref(), Some(NO_MOSH), "{line}");
+        }
+        for line in ["echo mosh-server", "mosh-server-status", "", "/"] {
+            assert_eq!(ask(line.as_bytes()).refusal(&doors), None, "{line}");
+        }
     }
 
     #[test]

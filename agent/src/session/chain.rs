@@ -14,6 +14,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
 
 use jiff::Timestamp;
 use lineman_common::id::SessionId;
@@ -156,9 +157,34 @@ pub struct Chain {
     pace: Option<Arc<Pace>>,
 }
 
+/// A recording that may begin: the device's own log tells of it, and its journal is on the disk. Nobody is inside yet.
+pub struct Prepared(Chain);
+
+impl Prepared {
+    /// Writes the first chunk, which binds the recording to consent and keys: it is on the disk when this returns.
+    pub fn begin(self) -> Result<Chain, ChainError> {
+        let Self(mut chain) = self;
+        match chain.append(&[]) {
+            Ok(()) => Ok(chain),
+            Err(error) => {
+                Self(chain).give_up();
+                Err(error)
+            }
+        }
+    }
+
+    /// Nobody gets in: what was told of the session gets its end as soon as that can be written.
+    pub fn give_up(self) {
+        let Self(Chain { studio, mut journal, .. }) = self;
+        journal.ended = Some(EndReason::Error);
+        studio.waiting().push(journal);
+    }
+}
+
 impl Chain {
-    /// Starts a recording. Its first chunk, which binds it to consent and keys, is on the disk when this returns.
-    pub fn begin(studio: Arc<Studio>, session: SessionId, bind: Bind, pace: Arc<Pace>) -> Result<Self, ChainError> {
+    /// Everything that comes before the first chunk. A log that can't tell of it leaves nothing behind.
+    pub fn prepare(studio: Arc<Studio>, session: SessionId, bind: Bind, pace: Arc<Pace>) -> Result<Prepared, ChainError> {
+        let begun = Entry::SessionBegun { session, bind: Box::new(bind.clone()) };
         let journal = Journal {
             session,
             bind,
@@ -171,11 +197,19 @@ impl Chain {
             current: true,
             told: false,
         };
-        let mut chain = Self { studio, journal, pace: Some(pace) };
-        chain.witness(None)?;
-        chain.save()?;
-        chain.append(&[])?;
-        Ok(chain)
+        let chain = Self { studio, journal, pace: Some(pace) };
+        // Two files, and an engineer who waits for both to be flushed to the disk.
+        let (witnessed, saved) = thread::scope(|scope| {
+            let witnessing = scope.spawn(|| chain.studio.witness.write(&begun));
+            let saved = chain.save();
+            (witnessing.join().unwrap_or_else(|_| Err(io::Error::other("the thread that wrote it panicked"))), saved)
+        });
+        saved?;
+        if let Err(source) = witnessed {
+            chain.remove()?;
+            return Err(ChainError::Witness(source));
+        }
+        Ok(Prepared(chain))
     }
 
     pub fn session(&self) -> SessionId {
@@ -288,23 +322,17 @@ impl Chain {
         saved
     }
 
-    /// Writes where the chain stands into the log that the centre can't touch.
-    fn witness(&self, reason: Option<EndReason>) -> Result<(), ChainError> {
+    /// Writes where the chain ended into the log that the centre can't touch.
+    fn witness(&self, reason: EndReason) -> Result<(), ChainError> {
         let Journal { session, bind, next, prev, .. } = &self.journal;
-        let session = *session;
-        let entry = match reason {
-            None => Entry::SessionBegun { session, bind: Box::new(bind.clone()) },
-            Some(reason) => {
-                let (consent, engineer) = (bind.consent, bind.engineer.clone());
-                Entry::SessionEnded { session, consent, engineer, chunks: *next, head: prev.clone(), reason }
-            }
-        };
+        let (consent, engineer) = (bind.consent, bind.engineer.clone());
+        let entry = Entry::SessionEnded { session: *session, consent, engineer, chunks: *next, head: prev.clone(), reason };
         self.studio.witness.write(&entry).map_err(ChainError::Witness)
     }
 
     /// On this device and to the centre. It may be told twice, never not at all.
     fn tell_end(&mut self, reason: EndReason) -> Result<(), ChainError> {
-        self.witness(Some(reason))?;
+        self.witness(reason)?;
         let Journal { session, next, prev, summary, .. } = &self.journal;
         self.studio.outbox.send(&Report::SessionEnded(SessionEnded {
             at: Timestamp::now(),

@@ -27,12 +27,11 @@ use super::ask::{self, Ask};
 use super::child::{ChildOrders, FAILED};
 use super::feed::{Feed, Sink};
 use super::pty::{Master, Size};
-use super::recorder::{EXEC_BYTES, FlowTape, PIECE_BYTES, Recorder, RecorderFailed};
+use super::recorder::{EXEC_BYTES, FlowTape, READ_BYTES, Recorder, RecorderFailed};
 use super::signals::{signal_name, signal_of};
 use super::spawn::{Child, Reader, signal, spawn};
 use super::{Scope, registry, sftp};
 
-const BUFFER_BYTES: usize = PIECE_BYTES;
 /// A terminal whose shell has exited may be held open by something in the background: it ends when nothing came for this long.
 const TERMINAL_IDLE: Duration = Duration::from_millis(100);
 /// Between hanging up and killing.
@@ -58,7 +57,7 @@ pub struct Line {
 }
 
 impl Line {
-    pub async fn send(&self, flow: Flow, bytes: &[u8]) -> Result<(), russh::Error> {
+    pub async fn send(&self, flow: Flow, bytes: Vec<u8>) -> Result<(), russh::Error> {
         tokio::select! {
             biased;
             () = self.gone.cancelled() => Err(russh::Error::Disconnect),
@@ -66,19 +65,20 @@ impl Line {
         }
     }
 
-    async fn put(&self, flow: Flow, bytes: &[u8]) -> Result<(), russh::Error> {
+    async fn put(&self, flow: Flow, bytes: Vec<u8>) -> Result<(), russh::Error> {
+        let length = bytes.len();
         match flow {
-            Flow::Stderr => self.to.extended_data_bytes(1, bytes.to_vec()).await?,
-            Flow::Output | Flow::Input => self.to.data_bytes(bytes.to_vec()).await?,
+            Flow::Stderr => self.to.extended_data_bytes(1, bytes).await?,
+            Flow::Output | Flow::Input => self.to.data_bytes(bytes).await?,
         }
-        self.recorder.sent(bytes.len());
+        self.recorder.sent(length).await;
         Ok(())
     }
 
     /// A line for the person, if the client takes it.
     async fn say(&self, ask: &Ask, text: &str) {
         let end = if ask.terminal.is_some() { "\r\n" } else { "\n" };
-        let _ = timeout(LAST_WORD, self.send(Flow::Stderr, format!("lineman: {text}{end}").as_bytes())).await;
+        let _ = timeout(LAST_WORD, self.send(Flow::Stderr, format!("lineman: {text}{end}").into_bytes())).await;
     }
 
     /// Tells the end in the order that clients rely on. The client being gone is no error here.
@@ -365,7 +365,7 @@ impl Conversation<'_> {
                         tape.record(&data).await?;
                     }
                 }
-                if held { self.feed.push_held(data.to_vec()) } else { self.feed.push(data.to_vec()) }
+                if held { self.feed.push_held(data) } else { self.feed.push(data) }
             }
             Some(ChannelMsg::Eof) => {
                 // A terminal has no end of input: the shell goes on, as with any SSH server.
@@ -408,7 +408,7 @@ impl Conversation<'_> {
     async fn remark(&self, text: &str) {
         let (flow, text) =
             if self.terminal.is_some() { (Flow::Output, format!("\r\n*** {text}\r\n")) } else { (Flow::Stderr, format!("{text}\n")) };
-        let _ = timeout(LAST_WORD, self.line.send(flow, text.as_bytes())).await;
+        let _ = timeout(LAST_WORD, self.line.send(flow, text.into_bytes())).await;
     }
 
     /// Says once that input waits, to a person at a terminal.
@@ -433,31 +433,41 @@ impl Conversation<'_> {
         } else {
             (Flow::Stderr, format!("lineman: {text}: the session ends\n"))
         };
-        let _ = timeout(LAST_WORD, self.line.put(flow, text.as_bytes())).await;
+        let _ = timeout(LAST_WORD, self.line.put(flow, text.into_bytes())).await;
     }
 }
 
 /// From the child to the recorder and the client. `idle` counts how often it waited for the child.
 async fn pump(mut from: Reader, flow: Flow, mut tape: Option<&mut FlowTape>, line: &Line, idle: &AtomicU64) -> Result<(), RecorderFailed> {
-    let mut buffer = vec![0; BUFFER_BYTES];
+    let mut buffer = Vec::new();
     loop {
         if tape.as_ref().is_some_and(|tape| tape.keeps_bytes()) {
             line.recorder.pace().output_open().await;
         }
         // Even while it waits for the child, odd while it works or must not go on.
         idle.fetch_and(!1, Ordering::Relaxed);
-        let n = match from.read(&mut buffer).await {
-            Ok(0) | Err(_) => return Ok(()),
-            Ok(n) => n,
-        };
+        buffer.reserve(READ_BYTES);
+        if !from.read_buf(&mut buffer).await.is_ok_and(|n| n > 0) {
+            return Ok(());
+        }
         idle.fetch_add(3, Ordering::Relaxed);
         if let Some(tape) = &mut tape {
-            tape.record(&buffer[..n]).await?;
+            tape.record(&buffer).await?;
         }
-        if line.send(flow, &buffer[..n]).await.is_err() {
+        if line.send(flow, taken(&mut buffer)).await.is_err() {
             return Ok(());
         }
     }
+}
+
+/// What was read. A little doesn't keep a long buffer for as long as it waits for SSH.
+pub fn taken(buffer: &mut Vec<u8>) -> Vec<u8> {
+    if buffer.len() > READ_BYTES / 4 {
+        return std::mem::take(buffer);
+    }
+    let little = buffer.clone();
+    buffer.clear();
+    little
 }
 
 /// Until the pump of a terminal has waited for a while without getting anything.
@@ -485,7 +495,7 @@ async fn operations(from: Reader, line: &Line, number: u32) -> Result<(), Record
         let Ok(operation) = serde_json::from_slice::<SftpOperation>(&bytes) else {
             let text = String::from_utf8_lossy(&bytes).into_owned();
             line.recorder.event(number, What::Note(text.trim_end().to_owned())).await?;
-            let _ = line.send(Flow::Stderr, &bytes).await;
+            let _ = line.send(Flow::Stderr, bytes).await;
             continue;
         };
         if matches!(operation.op.as_str(), "open-read" | "open-write" | "read" | "write") {
@@ -496,7 +506,7 @@ async fn operations(from: Reader, line: &Line, number: u32) -> Result<(), Record
         line.recorder.event(number, What::Sftp(operation)).await?;
         if let Some(reason) = reason {
             told = true;
-            let _ = line.send(Flow::Stderr, reason.as_bytes()).await;
+            let _ = line.send(Flow::Stderr, reason.into_bytes()).await;
         }
     }
 }

@@ -10,7 +10,7 @@
 //! session's account, began after it, and belongs to no other session that is known: where two sessions of one account run at
 //! once, hiding from the second one's kill takes the first one's mark, and lasts as long as that.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::fs;
 use std::io;
 use std::path::Path;
@@ -26,7 +26,7 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use super::cgroup::{self, Group, Hierarchy};
-use super::reap::{self, Stat, Table};
+use super::reap::{self, Process, Stat, Table};
 
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
@@ -156,15 +156,9 @@ impl Containment {
         Ok(members)
     }
 
-    /// The processes of all other sessions, as far as that is certain: by their control groups, or by the marks of sessions that are known.
-    /// Blocking.
-    pub fn others(&self, session: SessionId) -> io::Result<HashSet<i32>> {
-        let table = Table::read()?;
-        let of_another = |pid: i32| match cgroup::session_of(&pid.to_string()) {
-            Some(other) => other != session,
-            None => self.belongs_elsewhere(&table, pid, &[session]),
-        };
-        Ok(table.iter().map(|(pid, _)| pid).filter(|pid| of_another(*pid)).collect())
+    /// What runs on this machine, seen from a session. Blocking.
+    pub fn others(&self, session: SessionId) -> io::Result<Others<'_>> {
+        Ok(Others { containment: self, session, table: Table::read()? })
     }
 
     /// A session has nothing left. `false`, and nothing is forgotten, when its group can't be removed: then there is something in it.
@@ -253,6 +247,28 @@ impl Containment {
             if let (true, Some(pid)) = (dead, Pid::from_raw(pid)) {
                 let _ = waitpid(Some(pid), WaitOptions::NOHANG);
             }
+        }
+    }
+}
+
+/// The processes of this machine, some of which belong to other sessions than this one.
+pub struct Others<'a> {
+    containment: &'a Containment,
+    session: SessionId,
+    table: Table,
+}
+
+impl Others<'_> {
+    /// Processes of an account, without those that belong to another session, as far as that is certain: by their control groups, or by
+    /// the marks of sessions that are known.
+    pub fn of_account(&self, uid: u32) -> impl Iterator<Item = (i32, &Process)> {
+        self.table.iter().filter(move |(pid, process)| process.uid == uid && !self.is_of_another(*pid))
+    }
+
+    fn is_of_another(&self, pid: i32) -> bool {
+        match cgroup::session_of(&pid.to_string()) {
+            Some(other) => other != self.session,
+            None => self.containment.belongs_elsewhere(&self.table, pid, &[self.session]),
         }
     }
 }

@@ -5,11 +5,13 @@
 //! of that, so that however many channels nobody reads from, the agent's memory is bounded, and the others still go on. While the session's input is held ([`super::pace`]), nothing goes on from here but the keys that stop something.
 
 use std::collections::VecDeque;
+use std::io::IoSlice;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tokio::io::AsyncWriteExt;
 use tokio::sync::Notify;
+use tokio_util::bytes::{Buf, Bytes};
 
 use super::pty::Master;
 use super::spawn::Writer;
@@ -21,6 +23,8 @@ pub const QUEUE_BYTES: usize = 16 * 1024 * 1024;
 pub const BUDGET_BYTES: usize = 64 * 1024 * 1024;
 /// What a channel may keep waiting when the budget is used up: nobody's Ctrl-C may wait for what others don't read.
 const OWN_BYTES: usize = 64 * 1024;
+/// Packets that are written at one time.
+const MOST_SLICES: usize = 16;
 
 /// Input that waits on the whole device.
 pub struct Budget {
@@ -75,7 +79,7 @@ pub enum Sink {
 
 pub struct Feed {
     sink: Option<Sink>,
-    queue: VecDeque<Vec<u8>>,
+    queue: VecDeque<Bytes>,
     bytes: usize,
     budget: Arc<Budget>,
     /// A key like Ctrl-C, ahead of everything.
@@ -88,7 +92,7 @@ impl Feed {
         Self { sink, queue: VecDeque::new(), bytes: 0, budget, interrupt: None, ended: false }
     }
 
-    pub fn push(&mut self, data: Vec<u8>) {
+    pub fn push(&mut self, data: Bytes) {
         // A child that closed its input is not asked again.
         if self.sink.is_some() && !data.is_empty() {
             self.bytes += data.len();
@@ -99,7 +103,7 @@ impl Feed {
 
     /// As [`Self::push`], while input is held: a key that a terminal turns into a signal goes through, and what was typed before it is
     /// thrown away, as a terminal does. Stopping something needs no witness.
-    pub fn push_held(&mut self, data: Vec<u8>) {
+    pub fn push_held(&mut self, data: Bytes) {
         let key = match &self.sink {
             Some(Sink::Terminal(terminal)) => terminal.last_interrupt(&data),
             Some(Sink::Bytes(_)) | None => None,
@@ -108,7 +112,7 @@ impl Feed {
         let after = data.iter().rposition(|byte| *byte == key).map_or(data.len(), |at| at + 1);
         self.interrupt = Some(key);
         self.empty();
-        self.push(data[after..].to_vec());
+        self.push(data.slice(after..));
     }
 
     /// No more will come; what is here still goes.
@@ -147,33 +151,46 @@ impl Feed {
 
     /// One step: writes some, or closes. Returns what a terminal echoed of it. Dropping it in the middle loses nothing: a write
     /// either happened or didn't.
-    pub async fn write(&mut self) -> Vec<u8> {
-        let Some(sink) = &mut self.sink else { return Vec::new() };
+    pub async fn write(&mut self) -> Bytes {
+        let Some(sink) = &mut self.sink else { return Bytes::new() };
         if let (Some(key), Sink::Terminal(terminal)) = (self.interrupt, &*sink) {
             let typed = terminal.type_in(&[key]).await;
             self.interrupt = None;
-            return typed.map_or(Vec::new(), |(_, echoed)| if echoed { vec![key] } else { Vec::new() });
+            return if typed.is_ok_and(|(_, echoed)| echoed) { Bytes::copy_from_slice(&[key]) } else { Bytes::new() };
         }
-        let Some(front) = self.queue.front_mut() else {
+        let Some(front) = self.queue.front() else {
             self.sink = None;
-            return Vec::new();
+            return Bytes::new();
         };
         let written = match sink {
-            Sink::Bytes(bytes) => bytes.write(front).await.map(|n| (n, false)),
-            Sink::Terminal(terminal) => terminal.type_in(front).await,
+            Sink::Bytes(bytes) => {
+                let slices: Vec<_> = self.queue.iter().take(MOST_SLICES).map(|data| IoSlice::new(data)).collect();
+                bytes.write_vectored(&slices).await.map(|n| (n, Bytes::new()))
+            }
+            Sink::Terminal(terminal) => {
+                terminal.type_in(front).await.map(|(n, echoed)| (n, if echoed { front.slice(..n) } else { Bytes::new() }))
+            }
         };
         let Ok((n, echoed)) = written else {
             self.close();
-            return Vec::new();
+            return Bytes::new();
         };
+        self.written(n);
+        echoed
+    }
+
+    /// So much of what waits is gone.
+    fn written(&mut self, n: usize) {
         self.bytes -= n;
         self.budget.give_back(n);
-        let rest = front.split_off(n);
-        let done = std::mem::replace(front, rest);
-        if front.is_empty() {
+        let mut left = n;
+        while let Some(front) = self.queue.front_mut() {
+            if left < front.len() {
+                return front.advance(left);
+            }
+            left -= front.len();
             self.queue.pop_front();
         }
-        if echoed { done } else { Vec::new() }
     }
 }
 
@@ -193,8 +210,8 @@ mod tests {
     async fn what_waits_goes_in_order_and_the_end_is_an_end() {
         let (near, mut far) = tokio::io::duplex(4);
         let mut feed = Feed::new(Some(Sink::Bytes(Box::new(near))), Arc::default());
-        feed.push(b"0123456789".to_vec());
-        feed.push(b"ab".to_vec());
+        feed.push(Bytes::from_static(b"0123456789"));
+        feed.push(Bytes::from_static(b"ab"));
         feed.end();
         assert!(!feed.has_work(true), "held");
         let mut read = Vec::new();
@@ -207,7 +224,7 @@ mod tests {
         end.unwrap();
         assert_eq!(read, b"0123456789ab");
         assert!(feed.is_closed());
-        feed.push(b"late".to_vec());
+        feed.push(Bytes::from_static(b"late"));
         assert!(feed.has_room() && !feed.has_work(false));
     }
 
@@ -217,9 +234,9 @@ mod tests {
         let request = TerminalRequest { term: "xterm".into(), size: Size { cols: 80, rows: 24 }, modes };
         let (master, slave) = pty::open(&request).unwrap();
         let mut feed = Feed::new(Some(Sink::Terminal(master)), Arc::default());
-        feed.push_held(b"rm -r /\n".to_vec());
+        feed.push_held(Bytes::from_static(b"rm -r /\n"));
         assert!(!feed.has_work(true));
-        feed.push_held(b"more\x03after".to_vec());
+        feed.push_held(Bytes::from_static(b"more\x03after"));
         assert!(feed.has_work(true));
         feed.write().await;
         assert!(!feed.has_work(true) && feed.has_work(false), "the rest waits on");
@@ -241,7 +258,7 @@ mod tests {
         let piece = 32 * 1024;
         for (feed, _) in &mut stuck {
             while feed.has_room() {
-                feed.push(vec![7; piece]);
+                feed.push(vec![7; piece].into());
             }
         }
         let used = budget.used.load(Ordering::Relaxed);

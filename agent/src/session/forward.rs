@@ -21,9 +21,9 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use super::channel::Line;
+use super::channel::{Line, taken};
 use super::feed::{Feed, Sink};
-use super::recorder::{EXEC_BYTES, FlowTape, PIECE_BYTES, RecorderFailed};
+use super::recorder::{EXEC_BYTES, FlowTape, READ_BYTES, RecorderFailed};
 use super::{Scope, registry};
 
 const SSH_PORT: u16 = 22;
@@ -212,7 +212,7 @@ async fn carry(
                     Some(ChannelMsg::Data { data }) => {
                         scope.recorder.received(data.len());
                         input.record(&data).await?;
-                        feed.push(data.to_vec());
+                        feed.push(data);
                     }
                     Some(ChannelMsg::Eof) => feed.end(),
                     Some(ChannelMsg::Close) | None => break Over::ClientLeft,
@@ -245,17 +245,17 @@ async fn carry(
 
 /// From the target to the recorder and the client.
 async fn pump(scope: &Scope, mut from: OwnedReadHalf, tape: &mut FlowTape, line: &Line) -> Result<(), RecorderFailed> {
-    let mut buffer = vec![0; PIECE_BYTES];
+    let mut buffer = Vec::new();
     loop {
         if tape.keeps_bytes() {
             scope.recorder.pace().output_open().await;
         }
-        let n = match from.read(&mut buffer).await {
-            Ok(0) | Err(_) => return Ok(()),
-            Ok(n) => n,
-        };
-        tape.record(&buffer[..n]).await?;
-        if line.send(Flow::Output, &buffer[..n]).await.is_err() {
+        buffer.reserve(READ_BYTES);
+        if !from.read_buf(&mut buffer).await.is_ok_and(|n| n > 0) {
+            return Ok(());
+        }
+        tape.record(&buffer).await?;
+        if line.send(Flow::Output, taken(&mut buffer)).await.is_err() {
             return Ok(());
         }
     }

@@ -6,9 +6,9 @@
 //!
 //! This is a net for what is forgotten, not a proof: whoever wants to hide something from it can.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::Read;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
@@ -19,7 +19,7 @@ use rustix::io::Errno;
 use sha2::{Digest, Sha256};
 
 use super::account::Account;
-use super::reap::Table;
+use super::contain::Others;
 
 const MOST_FILES: usize = 256;
 /// Of a file, so much is hashed; of a longer one also its length and its time of change count.
@@ -66,14 +66,14 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
-    /// Without the processes in `others`, which belong to other sessions.
-    pub fn take(account: &Account, others: &HashSet<i32>) -> io::Result<Self> {
+    /// Without what belongs to other sessions.
+    pub fn take(account: &Account, machine: &Others<'_>) -> Self {
         let mut snapshot = Self::default();
         snapshot.look_at_files(account);
-        for (pid, process) in Table::read()?.iter().filter(|(pid, process)| process.uid == account.uid && !others.contains(pid)) {
+        for (pid, process) in machine.of_account(account.uid) {
             snapshot.processes.insert((pid, process.started), escape(&process.name));
         }
-        Ok(snapshot)
+        snapshot
     }
 
     fn look_at_files(&mut self, account: &Account) {
@@ -199,13 +199,19 @@ fn fingerprint(dir: &OwnedFd, name: &str) -> Result<Seen, std::io::Error> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::contain::Containment;
     use super::*;
+    use lineman_common::id::SessionId;
     use std::fs;
     use std::os::unix::fs::symlink;
 
     fn account(home: &Path) -> Account {
         // No process runs as this one.
         Account { name: "nobody-here".into(), uid: 3_999_999_999, gid: 1, groups: vec![], home: home.to_owned(), shell: "/bin/sh".into() }
+    }
+
+    fn look(home: &Path) -> Snapshot {
+        Snapshot::take(&account(home), &Containment::without_groups().others(SessionId::new()).unwrap())
     }
 
     #[test]
@@ -219,7 +225,7 @@ mod tests {
         fs::write(path(".profile"), "PATH=/bin\n").unwrap();
         fs::write(path(".bashrc"), "umask 022\n").unwrap();
         fs::write(path("notes"), "not looked at\n").unwrap();
-        let take = || Snapshot::take(&account(home.path()), &HashSet::new()).unwrap();
+        let take = || look(home.path());
         let before = take();
         assert_eq!(take().since(&before), [""; 0]);
 
@@ -244,12 +250,12 @@ mod tests {
     #[test]
     fn what_would_block_or_lead_elsewhere_is_seen_as_what_it_is() {
         let (home, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-        let before = Snapshot::take(&account(home.path()), &HashSet::new()).unwrap();
+        let before = look(home.path());
         fs::write(elsewhere.path().join("authorized_keys"), "ssh-ed25519 A\n").unwrap();
         symlink(elsewhere.path(), home.path().join(".ssh")).unwrap();
         assert!(std::process::Command::new("mkfifo").arg(home.path().join(".bashrc")).status().unwrap().success());
         fs::write(home.path().join(".profile"), vec![b'x'; 3 << 20]).unwrap();
-        let told = Snapshot::take(&account(home.path()), &HashSet::new()).unwrap().since(&before);
+        let told = look(home.path()).since(&before);
         assert!(told.iter().any(|line| line.contains("/.bashrc (Fifo)")), "{told:?}");
         assert!(told.iter().any(|line| line.contains("3145728 bytes")), "{told:?}");
         assert!(!told.iter().any(|line| line.contains("authorized_keys")), "a link is not followed: {told:?}");

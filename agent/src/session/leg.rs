@@ -1,29 +1,22 @@
-//! The device's end of a session leg: dials the centre and turns its frames into the byte stream that SSH runs on.
+//! The device's end of a session leg: it dials, proves itself, and dials again after a cut.
 //!
-//! See [`lineman_common::leg`] for the protocol. Version 1 counts bytes both ways, so that resuming can come later without
-//! a new version; nothing is replayed yet, and a cut leg ends the session.
+//! See [`lineman_common::leg`] for the protocol, and for the stream that SSH runs on. Here is the road under it: a task that lives as
+//! long as the leg, and ends it when the centre refuses it or could not be reached for [`GRACE`].
 
-use std::pin::pin;
 use std::time::Duration;
 
-use lineman_common::leg::{self, ACK_EVERY_BYTES, HEADER_BYTES, Header, LegError, MAX_DATA_BYTES, MAX_GREETING_BYTES};
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, ReadHalf, WriteHalf};
-use tokio::net::TcpStream;
+use lineman_common::leg::{Carried, Carrier, GRACE, Handle, Leg, LegError, MAX_GREETING_BYTES, Offer, Up, leg};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::watch;
-use tokio::time::timeout;
+use tokio::time::{Instant, sleep, timeout};
 
-use crate::identity::ServerAddress;
-
-const DIAL_TIMEOUT: Duration = Duration::from_secs(10);
-/// The centre answers a greeting when it has found the ticket.
-const GREETING_TIMEOUT: Duration = Duration::from_secs(30);
-/// Between the frames and SSH.
-const BUFFER_BYTES: usize = MAX_DATA_BYTES;
+/// The centre answers a greeting when it has found the leg.
+const GREETING_PATIENCE: Duration = Duration::from_secs(5);
+/// Between two dials, at least, and as much again at most: a short wait, so that a person notices a pause and nothing else.
+const BETWEEN_DIALS: Duration = Duration::from_millis(500);
 
 #[derive(Debug, thiserror::Error)]
-pub enum DialError {
-    #[error("the device can't reach the centre at {address} for the session: {source}")]
-    Connect { address: String, source: std::io::Error },
+pub enum GreetError {
     #[error("the centre did not answer in time")]
     Silent,
     #[error("the session leg broke: {0}")]
@@ -33,30 +26,169 @@ pub enum DialError {
 }
 
 /// How a leg ended.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LegEnd {
     /// Both sides said that they are done.
     Finished,
-    /// It broke.
+    /// It was cut, for good, for this reason.
+    Cut(String),
+}
+
+/// What a session hears of its leg.
+#[derive(Debug, PartialEq, Eq)]
+pub enum News {
     Cut,
+    /// It goes on, after so long.
+    Back(Duration),
+    /// The centre wants the session to end, and says why.
+    End(String),
 }
 
-pub async fn connect(address: &ServerAddress) -> Result<TcpStream, DialError> {
-    let failed = |source| DialError::Connect { address: address.to_string(), source };
-    let tcp = timeout(DIAL_TIMEOUT, TcpStream::connect(address.socket())).await.map_err(|_| DialError::Silent)?.map_err(failed)?;
-    tcp.set_nodelay(true).map_err(failed)?;
-    Ok(tcp)
+/// A leg that its own task carries.
+pub struct Road {
+    pub leg: Leg,
+    pub handle: Handle,
+    pub end: watch::Receiver<Option<LegEnd>>,
 }
 
-/// Shows the ticket, and reads the answer.
-pub async fn greet(stream: &mut (impl AsyncRead + AsyncWrite + Unpin), ticket: &str) -> Result<(), DialError> {
-    stream.write_all(leg::greeting(ticket).as_bytes()).await?;
-    let line = timeout(GREETING_TIMEOUT, read_line(stream)).await.map_err(|_| DialError::Silent)??;
-    Ok(leg::read_reply(&line)?)
+/// The road's work.
+pub struct Carrying {
+    offer: Offer,
+    carrier: Carrier,
+    handle: Handle,
+    attempt: u32,
+    end: watch::Sender<Option<LegEnd>>,
+}
+
+pub fn road(offer: Offer) -> (Road, Carrying) {
+    let (leg, carrier, handle) = leg();
+    let (end, ended) = watch::channel(None);
+    (Road { leg, handle: handle.clone(), end: ended }, Carrying { offer, carrier, handle, attempt: 0, end })
+}
+
+impl Road {
+    /// Until the leg has ended.
+    pub async fn ended(mut end: watch::Receiver<Option<LegEnd>>) -> LegEnd {
+        let end = end.wait_for(Option::is_some).await.ok().and_then(|end| end.clone());
+        end.unwrap_or_else(|| LegEnd::Cut("the agent stops".to_owned()))
+    }
+}
+
+/// What happens to a leg, as a session hears it.
+pub struct Listening {
+    handle: Handle,
+    up: watch::Receiver<Up>,
+    cut: Option<Instant>,
+    asked: bool,
+}
+
+impl Listening {
+    pub fn new(handle: &Handle) -> Self {
+        let mut up = handle.up();
+        let cut = if let Up::Cut(at) = *up.borrow_and_update() { Some(at) } else { None };
+        Self { handle: handle.clone(), up, cut, asked: false }
+    }
+
+    /// The next news. Dropping this in the middle loses none.
+    pub async fn next(&mut self) -> News {
+        loop {
+            tokio::select! {
+                reason = self.handle.asked_end(), if !self.asked => {
+                    self.asked = true;
+                    return News::End(reason);
+                }
+                changed = self.up.changed() => {
+                    if changed.is_err() {
+                        std::future::pending::<()>().await;
+                    }
+                    let up = *self.up.borrow_and_update();
+                    match (up, self.cut) {
+                        (Up::Cut(at), None) => { self.cut = Some(at); return News::Cut }
+                        (Up::Now, Some(at)) => { self.cut = None; return News::Back(at.elapsed()) }
+                        (Up::NotYet, _) | (Up::Now, None) | (Up::Cut(_), Some(_)) => {}
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl Carrying {
+    /// Carries the leg over this connection, and over those that follow it.
+    pub async fn run<S, E, D>(mut self, first: S, dial: impl Fn() -> D)
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+        E: std::fmt::Display,
+        D: Future<Output = Result<S, E>>,
+    {
+        let handle = self.handle.clone();
+        // A centre that does not end what nobody reads any more can't hold it for ever.
+        let overdue = async {
+            handle.abandoned().await;
+            sleep(GRACE).await;
+        };
+        let end = tokio::select! {
+            end = self.carry(first, dial) => end,
+            () = overdue => LegEnd::Finished,
+        };
+        if let LegEnd::Cut(why) = &end {
+            tracing::info!(leg.id = %self.offer.id, why, "a session leg is over");
+        }
+        // Told before the stream breaks: whoever hears of that can ask why.
+        self.end.send_replace(Some(end));
+    }
+
+    async fn carry<S, E, D>(&mut self, first: S, dial: impl Fn() -> D) -> LegEnd
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+        E: std::fmt::Display,
+        D: Future<Output = Result<S, E>>,
+    {
+        let (mut next, mut cut) = (Some(first), Instant::now());
+        let mut why;
+        loop {
+            let dialled = match next.take() {
+                Some(stream) => Ok(stream),
+                None => dial().await,
+            };
+            match dialled {
+                Ok(mut stream) => match self.greet(&mut stream).await {
+                    Ok(arrived) => match self.carrier.over(stream, arrived).await {
+                        Carried::Finished => return LegEnd::Finished,
+                        Carried::Broken(error) => {
+                            tracing::info!(leg.id = %self.offer.id, %error, "a session leg was cut: it is dialled again");
+                            cut = Instant::now();
+                            // At once: often only this connection broke.
+                            continue;
+                        }
+                    },
+                    Err(GreetError::Protocol(LegError::Refused(reason))) => return LegEnd::Cut(reason),
+                    Err(error) => why = error.to_string(),
+                },
+                Err(error) => why = error.to_string(),
+            }
+            if cut.elapsed() >= GRACE {
+                return LegEnd::Cut(format!("the centre could not be reached for {} s: {why}", GRACE.as_secs()));
+            }
+            sleep(BETWEEN_DIALS + jitter(BETWEEN_DIALS)).await;
+        }
+    }
+
+    /// Proves that this is the leg's device. How much of its stream the centre has.
+    async fn greet(&mut self, stream: &mut (impl AsyncRead + AsyncWrite + Unpin)) -> Result<u64, GreetError> {
+        self.attempt += 1;
+        let exchange = async {
+            stream.write_all(self.offer.greeting(self.attempt, self.carrier.arrived()).as_bytes()).await?;
+            stream.flush().await?;
+            read_line(stream).await
+        };
+        let line = timeout(GREETING_PATIENCE, exchange).await.map_err(|_| GreetError::Silent)??;
+        Ok(self.offer.read_reply(self.attempt, &line)?)
+    }
 }
 
 /// Byte by byte: what follows the line belongs to the frames.
-async fn read_line(stream: &mut (impl AsyncRead + Unpin)) -> Result<String, DialError> {
+async fn read_line(stream: &mut (impl AsyncRead + Unpin)) -> Result<String, GreetError> {
     let mut line = Vec::new();
     loop {
         match stream.read_u8().await? {
@@ -69,182 +201,153 @@ async fn read_line(stream: &mut (impl AsyncRead + Unpin)) -> Result<String, Dial
     }
 }
 
-/// The stream for SSH, and the work that carries it over the leg; the work ends when both directions are done, or the leg broke.
-pub fn carry<S>(leg: S) -> (DuplexStream, impl Future<Output = LegEnd>)
-where
-    S: AsyncRead + AsyncWrite + Unpin,
-{
-    let (ssh, ours) = tokio::io::duplex(BUFFER_BYTES);
-    let (from_leg, to_leg) = tokio::io::split(leg);
-    let (from_ssh, to_ssh) = tokio::io::split(ours);
-    let (taken, told) = watch::channel(0);
-    let work = async move {
-        let (mut inward, mut outward) = (pin!(inward(from_leg, to_ssh, taken)), pin!(outward(from_ssh, to_leg, told)));
-        // A side that said `Fin` has ended as it wanted to; that the connection closes under the other's last bytes is no cut.
-        let broken = tokio::select! {
-            inward = &mut inward => match inward {
-                Ok(()) => { let _ = outward.await; None }
-                Err(error) => Some(error),
-            },
-            outward = &mut outward => match (outward, inward.await) {
-                (Ok(()), _) | (Err(_), Ok(())) => None,
-                (Err(error), Err(_)) => Some(error),
-            },
-        };
-        match broken {
-            None => LegEnd::Finished,
-            Some(error) => {
-                tracing::debug!(%error, "the session leg broke");
-                LegEnd::Cut
-            }
-        }
-    };
-    (ssh, work)
-}
-
-/// Frames to SSH. `taken` counts what was handed over.
-async fn inward(
-    mut leg: ReadHalf<impl AsyncRead + AsyncWrite>,
-    mut ssh: WriteHalf<DuplexStream>,
-    taken: watch::Sender<u64>,
-) -> Result<(), DialError> {
-    let mut buffer = Vec::new();
-    let mut count = 0;
-    loop {
-        let mut header = [0; HEADER_BYTES];
-        leg.read_exact(&mut header).await?;
-        match Header::decode(header)? {
-            Header::Data(length) => {
-                buffer.resize(length, 0);
-                leg.read_exact(&mut buffer).await?;
-                // SSH is gone when this fails; the other direction then says so with `Fin`.
-                if ssh.write_all(&buffer).await.is_ok() {
-                    count += length as u64;
-                    taken.send_if_modified(|told| (count - *told >= ACK_EVERY_BYTES).then(|| *told = count).is_some());
-                }
-            }
-            // Kept for resuming; until then there is nothing to let go of.
-            Header::Ack => drop(leg.read_u64().await?),
-            Header::Fin => {
-                let _ = ssh.shutdown().await;
-                return Ok(());
-            }
-        }
-    }
-}
-
-/// SSH to frames, with acknowledgements in between.
-async fn outward(
-    mut ssh: ReadHalf<DuplexStream>,
-    mut leg: WriteHalf<impl AsyncRead + AsyncWrite>,
-    mut told: watch::Receiver<u64>,
-) -> Result<(), DialError> {
-    let mut buffer = vec![0; HEADER_BYTES + MAX_DATA_BYTES];
-    let mut acks = true;
-    loop {
-        tokio::select! {
-            changed = told.changed(), if acks => {
-                acks = changed.is_ok();
-                let count = *told.borrow_and_update();
-                if acks {
-                    let mut frame = [0; HEADER_BYTES + 8];
-                    frame[..HEADER_BYTES].copy_from_slice(&Header::Ack.encode());
-                    frame[HEADER_BYTES..].copy_from_slice(&count.to_be_bytes());
-                    leg.write_all(&frame).await?;
-                }
-            }
-            read = ssh.read(&mut buffer[HEADER_BYTES..]) => {
-                let n = read?;
-                let header = if n == 0 { Header::Fin } else { Header::Data(n) };
-                buffer[..HEADER_BYTES].copy_from_slice(&header.encode());
-                leg.write_all(&buffer[..HEADER_BYTES + n]).await?;
-                if n == 0 {
-                    leg.shutdown().await?;
-                    return Ok(());
-                }
-            }
-        }
+/// Anything from nothing to `most`: the legs of a thousand devices must not come back in one moment.
+fn jitter(most: Duration) -> Duration {
+    let mut random = [0; 4];
+    match ssh_key::getrandom::fill(&mut random) {
+        Ok(()) => most.mul_f64(f64::from(u32::from_be_bytes(random)) / f64::from(u32::MAX)),
+        Err(_) => most,
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use lineman_common::id::LegId;
+    use lineman_common::leg::{Greeting, Secret, refusal};
+    use tokio::io::DuplexStream;
+    use tokio::sync::mpsc;
+
     use super::*;
 
-    async fn frame(stream: &mut (impl AsyncRead + Unpin)) -> (Header, Vec<u8>) {
-        let mut header = [0; HEADER_BYTES];
-        stream.read_exact(&mut header).await.unwrap();
-        let header = Header::decode(header).unwrap();
-        let length = match header {
-            Header::Data(length) => length,
-            Header::Ack => 8,
-            Header::Fin => 0,
-        };
-        let mut payload = vec![0; length];
-        stream.read_exact(&mut payload).await.unwrap();
-        (header, payload)
+    fn offer() -> Offer {
+        Offer { id: LegId::new(), secret: Secret::new([3; 32]) }
     }
 
-    #[tokio::test(flavor = "current_thread")]
-    async fn bytes_go_both_ways_and_the_end_is_told() {
-        let (mut far, near) = tokio::io::duplex(1024);
-        let (mut ssh, work) = carry(near);
-        let story = async {
-            far.write_all(&[&Header::Data(5).encode()[..], b"hello"].concat()).await.unwrap();
-            let mut buffer = [0; 5];
-            ssh.read_exact(&mut buffer).await.unwrap();
-            assert_eq!(&buffer, b"hello");
-            ssh.write_all(b"world").await.unwrap();
-            assert_eq!(frame(&mut far).await, (Header::Data(5), b"world".to_vec()));
-            far.write_all(&Header::Fin.encode()).await.unwrap();
-            assert_eq!(ssh.read(&mut buffer).await.unwrap(), 0);
-            drop(ssh);
-            assert_eq!(frame(&mut far).await.0, Header::Fin);
-        };
-        let (end, ()) = tokio::join!(work, story);
-        assert_eq!(end, LegEnd::Finished);
+    /// The centre's end, as far as a device sees it.
+    struct Centre {
+        offer: Offer,
+        carrier: Carrier,
+        leg: Option<Leg>,
+        dialled: mpsc::UnboundedReceiver<DuplexStream>,
     }
 
-    #[tokio::test(flavor = "current_thread")]
-    async fn what_was_taken_in_is_acknowledged() {
-        let (mut far, near) = tokio::io::duplex(2 * MAX_DATA_BYTES);
-        let (mut ssh, work) = carry(near);
+    impl Centre {
+        async fn next(&mut self) -> (DuplexStream, Greeting) {
+            let mut stream = self.dialled.recv().await.unwrap();
+            let line = read_line(&mut stream).await.unwrap();
+            let greeting: Greeting = line.parse().unwrap();
+            assert!(self.offer.is_from_the_device(&greeting));
+            (stream, greeting)
+        }
+
+        async fn welcome(&mut self) -> (DuplexStream, Greeting) {
+            let (mut stream, greeting) = self.next().await;
+            stream.write_all(self.offer.reply(greeting.attempt, self.carrier.arrived()).as_bytes()).await.unwrap();
+            (stream, greeting)
+        }
+    }
+
+    /// A road whose dials the test takes, until `closed` says that nobody listens.
+    fn start(offer: &Offer) -> (Road, impl Future<Output = ()> + use<>, Centre) {
+        let (road, carrying) = road(offer.clone());
+        let (dials, dialled) = mpsc::unbounded_channel();
+        let (leg, carrier, _) = leg();
+        let dial = move || {
+            let (near, far) = tokio::io::duplex(4096);
+            dials.send(far).map(|()| near).map_err(|_| "nobody listens")
+        };
+        let first = dial().unwrap();
+        let run = carrying.run(first, move || std::future::ready(dial()));
+        (road, run, Centre { offer: offer.clone(), carrier, leg: Some(leg), dialled })
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn it_dials_again_and_the_stream_goes_on() {
+        let (mut road, run, mut centre) = start(&offer());
+        let mut listening = Listening::new(&road.handle);
         let story = async {
-            let block = vec![7; MAX_DATA_BYTES];
-            let (mut read, mut write) = tokio::io::split(&mut far);
-            let send = async {
-                for _ in 0..4 {
-                    write.write_all(&Header::Data(block.len()).encode()).await.unwrap();
-                    write.write_all(&block).await.unwrap();
-                }
+            let (stream, greeting) = centre.welcome().await;
+            assert_eq!((greeting.attempt, greeting.taken), (1, 0));
+            road.leg.write_all(b"one ").await.unwrap();
+            let mut said = [0; 4];
+            let mut leg = centre.leg.take().unwrap();
+            tokio::select! {
+                read = leg.read_exact(&mut said) => drop(read.unwrap()),
+                _ = centre.carrier.over(stream, greeting.taken) => panic!("broke"),
+            }
+            assert_eq!(listening.next().await, News::Cut);
+            road.leg.write_all(b"two").await.unwrap();
+            drop(road.leg);
+            let (stream, greeting) = centre.welcome().await;
+            assert_eq!(greeting.attempt, 2);
+            let mut rest = Vec::new();
+            let listen = async {
+                leg.read_to_end(&mut rest).await.unwrap();
+                drop(leg);
             };
-            let mut received = vec![0; 4 * MAX_DATA_BYTES];
-            let ((), _, (header, count)) = tokio::join!(send, ssh.read_exact(&mut received), frame(&mut read));
-            assert_eq!((header, count), (Header::Ack, (4 * MAX_DATA_BYTES as u64).to_be_bytes().to_vec()));
+            let (carried, ()) = tokio::join!(centre.carrier.over(stream, greeting.taken), listen);
+            assert!(matches!(carried, Carried::Finished));
+            assert_eq!(rest, b"two");
+            assert!(matches!(listening.next().await, News::Back(_)));
+            assert_eq!(Road::ended(road.end).await, LegEnd::Finished);
         };
-        tokio::select! { _ = work => panic!("the leg ended"), () = story => {} }
+        tokio::join!(run, story);
     }
 
-    #[tokio::test(flavor = "current_thread")]
-    async fn a_leg_that_is_cut_or_speaks_nonsense_is_cut() {
-        let (far, near) = tokio::io::duplex(1024);
-        let (_ssh, work) = carry(near);
-        drop(far);
-        assert_eq!(work.await, LegEnd::Cut);
-        let (mut far, near) = tokio::io::duplex(1024);
-        let (_ssh, work) = carry(near);
-        far.write_all(b"HTTP/1.1 200 OK\r\n").await.unwrap();
-        assert_eq!(work.await, LegEnd::Cut);
+    #[tokio::test(start_paused = true)]
+    async fn a_leg_that_the_centre_refuses_is_over_with_its_reason() {
+        let (road, run, mut centre) = start(&offer());
+        let story = async {
+            let (mut stream, _) = centre.next().await;
+            stream.write_all(refusal("no such leg").as_bytes()).await.unwrap();
+            assert_eq!(Road::ended(road.end).await, LegEnd::Cut("no such leg".into()));
+        };
+        tokio::join!(run, story);
     }
 
-    #[tokio::test(flavor = "current_thread")]
-    async fn a_refusal_is_read_with_its_reason() {
-        let (mut far, mut near) = tokio::io::duplex(1024);
-        far.write_all(leg::reply(Err("ticket used")).as_bytes()).await.unwrap();
-        let error = greet(&mut near, "t").await.unwrap_err().to_string();
-        assert_eq!(error, "refused: ticket used");
-        let mut greeting = [0; 16];
-        far.read_exact(&mut greeting).await.unwrap();
-        assert_eq!(&greeting, b"LINEMAN-LEG/1 t\n");
+    #[tokio::test(start_paused = true)]
+    async fn without_a_centre_it_is_over_after_the_grace_and_not_before() {
+        let (mut road, run, mut centre) = start(&offer());
+        let began = Instant::now();
+        let story = async {
+            let (stream, _) = centre.welcome().await;
+            drop((stream, centre));
+            let end = Road::ended(road.end).await;
+            assert_eq!(end, LegEnd::Cut("the centre could not be reached for 120 s: nobody listens".into()));
+            assert!(began.elapsed() >= GRACE);
+            assert!(road.leg.read(&mut [0; 1]).await.is_err());
+        };
+        tokio::join!(run, story);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_centre_that_does_not_end_holds_a_leg_for_the_grace_and_no_longer() {
+        let (road, run, mut centre) = start(&offer());
+        let story = async {
+            let (stream, greeting) = centre.welcome().await;
+            drop(road.leg);
+            let _held = centre.leg.take();
+            tokio::select! {
+                carried = centre.carrier.over(stream, greeting.taken) => assert!(matches!(carried, Carried::Broken(_)), "{carried:?}"),
+                end = Road::ended(road.end) => assert_eq!(end, LegEnd::Finished),
+            }
+        };
+        tokio::join!(run, story);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn garbage_is_no_refusal() {
+        let (road, run, mut centre) = start(&offer());
+        let story = async {
+            let (mut stream, _) = centre.next().await;
+            stream.write_all(b"HTTP/1.1 503 busy\r\n").await.unwrap();
+            // An answer to somebody else's attempt is none either.
+            let (mut stream, greeting) = centre.next().await;
+            stream.write_all(centre.offer.reply(greeting.attempt + 1, 0).as_bytes()).await.unwrap();
+            let (_stream, greeting) = centre.welcome().await;
+            assert_eq!(greeting.attempt, 3);
+            assert!(road.end.borrow().is_none());
+        };
+        tokio::select! { () = run => panic!("over"), () = story => {} }
     }
 }

@@ -59,7 +59,7 @@ use self::cgroup::Group;
 use self::chain::Studio;
 use self::contain::Containment;
 use self::feed::Budget;
-use self::leg::LegEnd;
+use self::leg::{LegEnd, Listening};
 use self::legs::Legs;
 use self::limits::Limits;
 use self::pace::Backlog;
@@ -203,14 +203,21 @@ pub async fn serve<S>(host: Arc<Host>, stream: S, leg: impl Future<Output = LegE
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    serve_waiting(host, stream, leg, ()).await
+    serve_leg(host, stream, leg, None, ()).await
 }
 
-/// As [`serve`]; `waits` is dropped when somebody has entered.
-pub async fn serve_waiting<S, W>(host: Arc<Host>, stream: S, leg: impl Future<Output = LegEnd>, waits: W) -> Option<EndReason>
+/// As [`serve`], with what happens to the leg meanwhile; `waits` is dropped when somebody has entered.
+pub async fn serve_leg<S, W>(
+    host: Arc<Host>,
+    stream: S,
+    leg: impl Future<Output = LegEnd>,
+    listening: impl Into<Option<Listening>>,
+    waits: W,
+) -> Option<EndReason>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
+    let listening = listening.into();
     let (heard, mut hearing) = mpsc::channel(16);
     let doorkeeper = Doorkeeper::new(Arc::clone(&host), heard);
     let visit = async {
@@ -248,5 +255,5 @@ where
         _ = &mut leg => return None,
     };
     drop(waits);
-    Some(visit.run(ssh, hearing, leg).await)
+    Some(visit.run(ssh, hearing, leg, listening).await)
 }

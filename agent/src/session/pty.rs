@@ -16,6 +16,8 @@ use rustix::termios::{
 use tokio::io::unix::AsyncFd;
 use tokio::io::{AsyncRead, Interest, ReadBuf};
 
+const TERMINAL_BYTES: usize = 8 * 1024;
+
 /// What the client asked for with `pty-req`.
 #[derive(Clone, Debug)]
 pub struct TerminalRequest {
@@ -94,7 +96,9 @@ impl AsyncRead for Master {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         loop {
             let mut guard = ready!(self.0.poll_read_ready(cx))?;
-            let unfilled = buffer.initialize_unfilled();
+            // A terminal never has more than this at a time.
+            let most = buffer.remaining().min(TERMINAL_BYTES);
+            let unfilled = buffer.initialize_unfilled_to(most);
             match guard.try_io(|fd| Ok(rustix::io::read(fd.get_ref(), unfilled)?)) {
                 Ok(Ok(n)) => {
                     buffer.advance(n);

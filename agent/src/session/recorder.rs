@@ -12,7 +12,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use lineman_common::id::SessionId;
 use lineman_common::link::{Report, SessionSummary};
 use lineman_common::recording::{Event, Flow, What};
 use lineman_common::session::EndReason;
@@ -40,7 +39,9 @@ pub const EXEC_BYTES: u64 = 1024 * 1024;
 /// Longest beginning of a UTF-8 character.
 const TAIL_BYTES: usize = 3;
 /// What becomes one event also with such a beginning in front of it.
-pub const PIECE_BYTES: usize = EVENT_BYTES - TAIL_BYTES;
+const PIECE_BYTES: usize = EVENT_BYTES - TAIL_BYTES;
+/// What is read of a flow at one time.
+pub const READ_BYTES: usize = 4 * PIECE_BYTES;
 /// Commands and files that a summary names.
 const SUMMARY_ENTRIES: usize = 32;
 
@@ -51,18 +52,18 @@ pub struct RecorderFailed;
 enum Entry {
     /// With a word to who waits for it to be in the pending chunk.
     Event(Event, Option<oneshot::Sender<()>>),
+    /// Something went to the engineer for the first time.
+    FirstByte(Timestamp),
     /// With the lines of last notes, which are in the end record itself.
     End(EndReason, Vec<String>, oneshot::Sender<()>),
 }
 
 pub struct Recorder {
-    session: SessionId,
     started: Instant,
     queue: mpsc::Sender<Entry>,
     failed: CancellationToken,
     summary: Arc<Mutex<SessionSummary>>,
     first_byte: AtomicBool,
-    outbox: Arc<Outbox>,
     pace: Arc<Pace>,
 }
 
@@ -72,17 +73,16 @@ impl Recorder {
         let (queue, entries) = mpsc::channel(QUEUE);
         let (failed, summary) = (CancellationToken::new(), Arc::new(Mutex::new(SessionSummary::default())));
         let recorder = Self {
-            session: chain.session(),
             started: Instant::now(),
             queue,
             failed: failed.clone(),
             summary: Arc::clone(&summary),
             first_byte: AtomicBool::new(false),
-            outbox,
             pace: Arc::clone(&pace),
         };
         let lost = Lost::default();
-        let writing = Writing { chain: Some(chain), lines: Vec::new(), bytes: 0, lost, due: None, summary, failed, pace, unsettled: 0 };
+        let writing =
+            Writing { chain: Some(chain), outbox, lines: Vec::new(), bytes: 0, lost, due: None, summary, failed, pace, unsettled: 0 };
         (Arc::new(recorder), writing.run(entries))
     }
 
@@ -123,14 +123,17 @@ impl Recorder {
         FlowTape { recorder: Arc::clone(self), channel, flow, limit, bytes: 0, hash: Sha256::new(), truncated: false, tail: Vec::new() }
     }
 
-    /// Something went to the engineer: the first time is told at once, clock K4 waits for it.
-    pub fn sent(&self, bytes: usize) {
+    /// Something went to the engineer: the first time is told, clock K4 waits for it; by the task that writes, because that takes a flush
+    /// to the disk.
+    pub async fn sent(&self, bytes: usize) {
         self.summary().output_bytes += bytes as u64;
+        if self.first_byte.load(Ordering::Relaxed) {
+            return;
+        }
+        // A recorder that has failed tells nothing more but the end.
+        let Ok(place) = self.queue.reserve().await else { return };
         if !self.first_byte.swap(true, Ordering::Relaxed) {
-            let told = self.outbox.send(&Report::SessionFirstByte { at: Timestamp::now(), session: self.session });
-            if let Err(error) = told {
-                tracing::error!(%error, session.id = %self.session, "the session's first byte can't be told");
-            }
+            place.send(Entry::FirstByte(Timestamp::now()));
         }
     }
 
@@ -202,6 +205,7 @@ fn weight(what: &What) -> usize {
 struct Writing {
     /// `None` while a chunk is being written.
     chain: Option<Chain>,
+    outbox: Arc<Outbox>,
     lines: Vec<String>,
     bytes: usize,
     /// What came after a failure and is not kept.
@@ -233,6 +237,7 @@ impl Writing {
                             let _ = taken.send(());
                         }
                     }
+                    Some(Entry::FirstByte(at)) => self.tell_first_byte(at).await,
                     Some(Entry::End(reason, notes, done)) => {
                         self.end(reason, notes).await;
                         let _ = done.send(());
@@ -250,6 +255,17 @@ impl Writing {
                 entries.close();
             }
         }
+    }
+
+    async fn tell_first_byte(&self, at: Timestamp) {
+        let Some(session) = self.chain.as_ref().map(Chain::session) else { return };
+        let outbox = Arc::clone(&self.outbox);
+        let telling = tokio::task::spawn_blocking(move || {
+            if let Err(error) = outbox.send(&Report::SessionFirstByte { at, session }) {
+                tracing::error!(%error, session.id = %session, "the session's first byte can't be told");
+            }
+        });
+        let _ = telling.await;
     }
 
     async fn add(&mut self, event: &Event) {

@@ -60,6 +60,7 @@ impl Ending {
             EndReason::TimeUp => "the consent's time is up",
             EndReason::Killed => "the session was killed",
             EndReason::LinkLost => "the connection was lost",
+            EndReason::CentreStopped => "the support centre stops",
             EndReason::AgentStopped => "the agent on the device is stopping",
             EndReason::RecorderFailed => "the device can't record any more",
             EndReason::Quota => "the recording reached its largest size",

@@ -20,7 +20,9 @@ use lineman_common::id::ConsentId;
 use lineman_common::statement::{device, sig};
 use russh::keys::PublicKey;
 use russh::server::{Auth, ChannelOpenHandle, Config, Handler, Msg, PublicKeyOffer, Response, Session, VerifiedPublicKey};
-use russh::{Channel, ChannelId, ChannelOpenFailure, Disconnect, MethodKind, MethodSet, Pty, SshId};
+use russh::{
+    Channel, ChannelId, ChannelOpenFailure, Disconnect, MethodKind, MethodSet, Preferred, Pty, SshId, cipher, compression, kex, mac,
+};
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use super::forward::Asked;
@@ -31,6 +33,29 @@ use crate::consents::Live;
 const MAX_CHANNELS: usize = 128;
 /// SSH messages that wait for one channel's task, which takes them off at once.
 const CHANNEL_MESSAGES: usize = 64;
+
+/// What is spoken. The client's order decides; what is not here is refused. The gateway's door has the same list.
+const SPOKEN: Preferred = Preferred {
+    kex: Cow::Borrowed(&[
+        kex::MLKEM768X25519_SHA256,
+        kex::CURVE25519,
+        kex::CURVE25519_PRE_RFC_8731,
+        // No key exchanges: what both sides understand besides.
+        kex::EXTENSION_SUPPORT_AS_SERVER,
+        kex::EXTENSION_OPENSSH_STRICT_KEX_AS_SERVER,
+    ]),
+    cipher: Cow::Borrowed(&[
+        cipher::AES_128_GCM,
+        cipher::AES_256_GCM,
+        cipher::CHACHA20_POLY1305,
+        cipher::AES_128_CTR,
+        cipher::AES_192_CTR,
+        cipher::AES_256_CTR,
+    ]),
+    mac: Cow::Borrowed(&[mac::HMAC_SHA256_ETM, mac::HMAC_SHA512_ETM]),
+    compression: Cow::Borrowed(&[compression::NONE]),
+    ..Preferred::DEFAULT
+};
 
 /// What the session's task hears.
 pub enum Heard {
@@ -55,6 +80,7 @@ pub fn config(host_key: ssh_key::PrivateKey) -> Arc<Config> {
         // OpenSSH asks with `none` first, every time.
         auth_rejection_time_initial: Some(Duration::ZERO),
         keys: vec![host_key],
+        preferred: SPOKEN,
         window_size: 8 * 1024 * 1024,
         maximum_packet_size: 65_535,
         channel_buffer_size: CHANNEL_MESSAGES,

@@ -1,10 +1,12 @@
 //! Starting a session child, as the agent sees it.
 
 use std::io;
+use std::os::fd::AsFd;
 use std::path::Path;
 use std::process::Stdio;
 use std::sync::Arc;
 
+use rustix::pipe::fcntl_setpipe_size;
 use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::process::{Child as Process, Command};
@@ -12,6 +14,9 @@ use tokio::process::{Child as Process, Command};
 use super::child::{ARGUMENT, ChildOrders, SESSION_VARIABLE};
 use super::contain::{ChildEntry, Containment};
 use super::pty::{self, Master, TerminalRequest};
+
+/// Of a child's input and output; memory is only taken for what is in them.
+const PIPE_BYTES: usize = 512 * 1024;
 
 pub type Reader = Box<dyn AsyncRead + Send + Unpin>;
 pub type Writer = Box<dyn AsyncWrite + Send + Sync + Unpin>;
@@ -70,16 +75,28 @@ pub async fn spawn(
         Some(master) => {
             Child { process, group, stdin: None, stdout: Box::new(master.clone()), stderr: None, terminal: Some(master), entry }
         }
-        None => Child {
-            group,
-            stdin: Some(Box::new(stdin)),
-            stdout: Box::new(process.stdout.take().ok_or_else(taken)?),
-            stderr: Some(Box::new(process.stderr.take().ok_or_else(taken)?)),
-            process,
-            terminal: None,
-            entry,
-        },
+        None => {
+            let stdout = process.stdout.take().ok_or_else(taken)?;
+            widen(&stdin);
+            widen(&stdout);
+            Child {
+                group,
+                stdin: Some(Box::new(stdin)),
+                stdout: Box::new(stdout),
+                stderr: Some(Box::new(process.stderr.take().ok_or_else(taken)?)),
+                process,
+                terminal: None,
+                entry,
+            }
+        }
     })
+}
+
+/// Bulk goes in fewer, larger pieces. Where the kernel allows no more, it stays as it was.
+fn widen(pipe: impl AsFd) {
+    if let Err(error) = fcntl_setpipe_size(pipe, PIPE_BYTES) {
+        tracing::debug!(%error, "a pipe keeps its usual size");
+    }
 }
 
 /// Signals the child's process group: the child leads one of its own.

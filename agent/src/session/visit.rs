@@ -20,10 +20,10 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::account::Account;
 use super::cgroup::Group;
-use super::chain::Chain;
+use super::chain::{Chain, Prepared};
 use super::contain::Hold;
 use super::leftovers::Snapshot;
-use super::leg::LegEnd;
+use super::leg::{LegEnd, Listening, News};
 use super::pace::{Fill, Pace, State};
 use super::recorder::{Recorder, RecorderFailed};
 use super::registry::{Blow, Ending, LAST_OPERATIONS, Listed, SessionInfo};
@@ -70,20 +70,49 @@ struct Ready {
     before: Snapshot,
     hold: Hold,
     group: Option<Group>,
+    pace: Arc<Pace>,
+    prepared: Prepared,
+    started: Timestamp,
 }
 
 impl Visit {
     /// Opens the recording and tells the centre. When this fails, nobody gets in.
     pub async fn begin(host: &Arc<Host>, live: Live, key: String) -> Result<Self, String> {
-        let id = SessionId::new();
+        let (id, started) = (SessionId::new(), Timestamp::now());
         let profile = host.profiles.get(&live.account).ok_or_else(|| format!("no account profile `{}`", live.account))?;
         let account = Account::of(profile).map_err(|e| e.to_string())?;
-        let (containment, looked_at) = (Arc::clone(&host.containment), account.clone());
-        let look = move || Snapshot::take(&looked_at, &containment.others(id)?);
-        let looked = spawn_blocking(look).await.map_err(io::Error::other).flatten();
-        let before = looked.map_err(|e| format!("the device can't look at the account: {e}"))?;
-        let (hold, group) = host.containment.begin(id, account.uid).map_err(|e| e.to_string())?;
-        let begun = Self::open(host, live, key, Ready { id, account, before, hold, group });
+        let pace = Pace::new(Arc::clone(&host.backlog));
+        // An engineer waits for each of these, and none needs another: a look around, and two files that are flushed to the disk.
+        let look = {
+            let (containment, account) = (Arc::clone(&host.containment), account.clone());
+            spawn_blocking(move || containment.others(id).map(|others| Snapshot::take(&account, &others)))
+        };
+        let enter = {
+            let (consents, consent) = (Arc::clone(&host.consents), live.id);
+            spawn_blocking(move || consents.entered(consent, id))
+        };
+        let prepare = {
+            let (studio, bind, pace) = (Arc::clone(&host.studio), bind(host, &live, &key, &account, started), Arc::clone(&pace));
+            spawn_blocking(move || Chain::prepare(studio, id, bind, pace))
+        };
+        let (looked, entered, prepared) = tokio::join!(look, enter, prepare);
+        let prepared = prepared.map_err(|e| e.to_string()).and_then(|prepared| prepared.map_err(|e| e.to_string()));
+        let prepared = prepared.map_err(|e| format!("the device can't record: {e}"))?;
+        let others = || {
+            entered.map_err(|e| e.to_string())?.map_err(|e| e.to_string())?;
+            let before = looked.map_err(io::Error::other).flatten();
+            let before = before.map_err(|e| format!("the device can't look at the account: {e}"))?;
+            let (hold, group) = host.containment.begin(id, account.uid).map_err(|e| e.to_string())?;
+            Ok::<_, String>((before, hold, group))
+        };
+        let (before, hold, group) = match others() {
+            Ok(others) => others,
+            Err(reason) => {
+                prepared.give_up();
+                return Err(reason);
+            }
+        };
+        let begun = Self::open(host, live, key, Ready { id, account, before, hold, group, pace, prepared, started }).await;
         if begun.is_err() {
             // Nothing was started.
             let _ = host.containment.forget(id);
@@ -91,35 +120,27 @@ impl Visit {
         begun
     }
 
-    /// Nothing here waits: a consent that ends meanwhile finds the session on the list, or never lets it begin.
-    fn open(host: &Arc<Host>, live: Live, key: String, ready: Ready) -> Result<Self, String> {
-        let Ready { id, account, before, hold, group } = ready;
-        host.consents.entered(live.id, id).map_err(|e| e.to_string())?;
-        let (started, shown) = (Timestamp::now(), account.shown().to_owned());
+    /// A consent that ends meanwhile finds the session on the list, or its end is found here.
+    async fn open(host: &Arc<Host>, live: Live, key: String, ready: Ready) -> Result<Self, String> {
+        let Ready { id, account, before, hold, group, pace, prepared, started } = ready;
+        let shown = account.shown().to_owned();
         let opened = SessionOpened {
             at: started,
             session: id,
             consent: live.id,
             engineer: live.engineer.clone(),
-            engineer_key: key.clone(),
-            account: shown.clone(),
-        };
-        host.outbox.send(&Report::SessionOpened(opened)).map_err(|e| format!("the device can't report: {e}"))?;
-        let bind = Bind {
-            device: host.identity.device.clone(),
-            consent: live.id,
-            request_sha256: sha256_hex(&live.request.text),
-            grade: live.grade,
-            consents_sha256: live.papers_sha256(),
-            engineer: live.engineer.clone(),
             engineer_key: key,
-            host_key: host.identity.host_key_line(),
             account: shown.clone(),
-            started,
         };
-        let pace = Pace::new(Arc::clone(&host.backlog));
-        let chain = Chain::begin(Arc::clone(&host.studio), id, bind, Arc::clone(&pace));
-        let chain = chain.map_err(|e| format!("the device can't record: {e}"))?;
+        let outbox = Arc::clone(&host.outbox);
+        let begin = spawn_blocking(move || match outbox.send(&Report::SessionOpened(opened)) {
+            Ok(_) => prepared.begin().map_err(|e| format!("the device can't record: {e}")),
+            Err(error) => {
+                prepared.give_up();
+                Err(format!("the device can't report: {error}"))
+            }
+        });
+        let chain = begin.await.map_err(|e| e.to_string()).flatten()?;
         let (recorder, writing) = Recorder::new(chain, Arc::clone(&host.outbox), Arc::clone(&pace));
         let (mut writer, mut pacing) = (JoinSet::new(), JoinSet::new());
         writer.spawn(writing);
@@ -130,7 +151,7 @@ impl Visit {
         let blow = Blow { group: group.clone(), sftp: Arc::clone(&sftp) };
         let (listed, stop) = host.sessions.enter(info, blow.clone());
         if host.consents.remaining(live.id).is_none() {
-            // It ended between the two lines that say so and the one that lists the session.
+            // It ended after it was entered and before the line that lists the session.
             host.sessions.end(id, &Ending::new(EndReason::Revoked));
         }
         let (notes, heard_notes) = watch::channel(None);
@@ -155,9 +176,10 @@ impl Visit {
         mut ssh: RunningSession<Doorkeeper>,
         mut hearing: mpsc::Receiver<Heard>,
         leg: Pin<&mut impl Future<Output = LegEnd>>,
+        listening: Option<Listening>,
     ) -> EndReason {
         let handle = ssh.handle();
-        let mut leg = Leg { work: leg, end: None };
+        let mut leg = Leg { work: leg, end: None, listening };
         let reason = self.live(&mut ssh, &handle, &mut hearing, &mut leg).await;
         let forced = reason != EndReason::Client && reason != EndReason::LinkLost;
         if forced {
@@ -168,7 +190,10 @@ impl Visit {
         let closing = async { while self.channels.join_next().await.is_some() {} };
         let _ = timeout(CLOSING, closing).await;
         self.channels.shutdown().await;
-        let notes = self.leftovers(forced).await;
+        let mut notes = self.leftovers(forced).await;
+        if let Some(LegEnd::Cut(why)) = &leg.end {
+            notes.push(format!("the connection to the centre was lost: {why}"));
+        }
         self.recorder.end(reason, notes).await;
         while self.writer.join_next().await.is_some() {}
         self.pacing.shutdown().await;
@@ -223,7 +248,7 @@ impl Visit {
                     None => return leg.reason(),
                 },
                 _ = &mut *ssh => return leg.reason(),
-                () = leg.ended() => {}
+                news = leg.news() => if let Some(news) = news { self.told(news).await },
                 Some(done) = self.channels.join_next() => {
                     if !matches!(done, Ok(Ok(()))) && failed.is_cancelled() {
                         return EndReason::RecorderFailed;
@@ -234,6 +259,18 @@ impl Visit {
                         self.notes.send_replace(Some(text.to_owned()));
                     }
                 }
+            }
+        }
+    }
+
+    /// Something happened to the leg.
+    async fn told(&self, news: News) {
+        match news {
+            News::Cut => self.note("the connection to the centre was cut: the session waits for it".to_owned()).await,
+            News::Back(after) => self.note(format!("the connection to the centre is back after {} s", after.as_secs())).await,
+            News::End(why) => {
+                let ending = Ending { reason: EndReason::CentreStopped, text: why };
+                self.scope.host.sessions.end(self.scope.id, &ending);
             }
         }
     }
@@ -322,7 +359,7 @@ impl Visit {
                 containment.kill(&[session]);
             }
             let left = containment.members(session)?;
-            let after = Snapshot::take(&account, &containment.others(session)?)?;
+            let after = Snapshot::take(&account, &containment.others(session)?);
             // Else it is looked at again when the consent ends.
             let gone = left.is_empty() && containment.forget(session);
             Ok((left, after, gone))
@@ -352,10 +389,27 @@ impl Visit {
     }
 }
 
+/// What a recording hangs on.
+fn bind(host: &Host, live: &Live, key: &str, account: &Account, started: Timestamp) -> Bind {
+    Bind {
+        device: host.identity.device.clone(),
+        consent: live.id,
+        request_sha256: sha256_hex(&live.request.text),
+        grade: live.grade,
+        consents_sha256: live.papers_sha256(),
+        engineer: live.engineer.clone(),
+        engineer_key: key.to_owned(),
+        host_key: host.identity.host_key_line(),
+        account: account.shown().to_owned(),
+        started,
+    }
+}
+
 /// The work that carries the stream: it must go on while anything is said over it.
 struct Leg<'a, F> {
     work: Pin<&'a mut F>,
     end: Option<LegEnd>,
+    listening: Option<Listening>,
 }
 
 impl<F: Future<Output = LegEnd>> Leg<'_, F> {
@@ -364,6 +418,24 @@ impl<F: Future<Output = LegEnd>> Leg<'_, F> {
         match self.end {
             None => self.end = Some(self.work.as_mut().await),
             Some(_) => std::future::pending().await,
+        }
+    }
+
+    /// The next thing that happens to it; `None` when it ended.
+    async fn news(&mut self) -> Option<News> {
+        let Self { work, end, listening } = self;
+        let news = async {
+            match listening {
+                Some(listening) => listening.next().await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            ended = work.as_mut(), if end.is_none() => {
+                *end = Some(ended);
+                None
+            }
+            news = news => Some(news),
         }
     }
 
@@ -380,6 +452,6 @@ impl<F: Future<Output = LegEnd>> Leg<'_, F> {
 
     /// When SSH ended by itself: was it the client, or the network?
     fn reason(&self) -> EndReason {
-        if self.end == Some(LegEnd::Cut) { EndReason::LinkLost } else { EndReason::Client }
+        if matches!(self.end, Some(LegEnd::Cut(_))) { EndReason::LinkLost } else { EndReason::Client }
     }
 }

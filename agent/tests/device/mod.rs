@@ -17,6 +17,7 @@ use lineman_agent::checks::{Checks, Roots};
 use lineman_agent::config::Settings;
 use lineman_agent::consents::clock::{Clock, Moment, SystemClock};
 use lineman_agent::consents::{Consents, Pinned, Policy};
+use lineman_agent::dial::Dialer;
 use lineman_agent::identity::Identity;
 use lineman_agent::log::LogLevelHandle;
 use lineman_agent::outbox::Outbox;
@@ -35,6 +36,7 @@ use lineman_common::recording::{Recording, SftpOperation, What, verify};
 use lineman_common::session::Grade;
 use lineman_common::statement::standing::{Devices, ForFault};
 use lineman_common::statement::{CarrierSigners, Consent, Namespace, Request, Signed, SignerList, Standing, device, sha256_hex, sig};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use ssh_key::public::KeyData;
 use ssh_key::{Algorithm, LineEnding, PrivateKey, PublicKey};
 use tokio::task::JoinSet;
@@ -172,14 +174,14 @@ impl Device {
         let name: lineman_common::name::NeName = "ne-1.jw.ne".parse().unwrap();
         let approvers = line("approver-jw", "consent@lineman,standing@lineman", &approver);
         let signers = list("signers JW", &format!("{approvers}\n{}", line("chief-jw", "signers@lineman", &chief)));
-        let link_key = rcgen_key();
+        let (link_key, link_certificate) = link_key();
         let identity = Arc::new(Identity {
             dir: dir.path().to_owned(),
             signers: CarrierSigners::parse(&signers, &name.customer).unwrap(),
             vendor_root: SignerList::parse("vendor root", &line("vendor-root", "roster@lineman", &root)).unwrap(),
             server: "127.0.0.1:1".parse().unwrap(),
             ca: Vec::new(),
-            link_certificate: Vec::new(),
+            link_certificate,
             link_key,
             host_key_fingerprint: sig::fingerprint(host_key.public_key()).to_string(),
             host_key: host_key.clone(),
@@ -267,6 +269,7 @@ impl Device {
             log_level: LogLevelHandle::none(),
             host: Arc::clone(&host),
             sink: Arc::new(sink),
+            dialer: Dialer::new(&identity, &settings.link).unwrap(),
             settings,
             identity,
             consents,
@@ -504,9 +507,10 @@ fn write_key(path: &Path, key: &PrivateKey) {
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).unwrap();
 }
 
-fn rcgen_key() -> rustls::pki_types::PrivateKeyDer<'static> {
+fn link_key() -> (PrivateKeyDer<'static>, Vec<CertificateDer<'static>>) {
     let key = rcgen::KeyPair::generate_for(&rcgen::PKCS_ED25519).unwrap();
-    rustls::pki_types::PrivateKeyDer::try_from(key.serialize_der()).unwrap()
+    let certificate = rcgen::CertificateParams::new(vec!["ne-1.jw.ne".into()]).unwrap().self_signed(&key).unwrap();
+    (PrivateKeyDer::try_from(key.serialize_der()).unwrap(), vec![certificate.der().clone()])
 }
 
 /// The agent's runtime: one thread.

@@ -5,8 +5,9 @@ use std::process::{Child, Stdio};
 
 use lineman_agent::orders::{self, MAX_ORDERS};
 use lineman_agent::session::legs::{MAX_PER_CONSENT, MAX_WAITING};
-use lineman_agent::session::{leg::LegEnd, serve_waiting};
-use lineman_common::id::{ConsentId, SessionId};
+use lineman_agent::session::{leg::LegEnd, serve_leg};
+use lineman_common::id::{ConsentId, LegId, SessionId};
+use lineman_common::leg::{Offer, Secret};
 use lineman_common::link::{Order, Outcome, Report, Stream};
 use lineman_common::session::{EndReason, Grade};
 use lineman_common::statement::Receipt;
@@ -92,7 +93,7 @@ fn a_stop_puts_everybody_out_keeps_them_out_and_is_never_kept_waiting() {
     for order in [
         Order::Challenge { consent: ConsentId::new() },
         Order::Request { request: device.paper.clone() },
-        Order::Open { key, ticket: "t".into(), consent: None },
+        Order::Open { key, leg: offer(), consent: None },
     ] {
         let reason = refused(give(&device, order.clone()));
         assert!(reason.contains(why) || matches!(order, Order::Request { .. }), "{order:?}: {reason}");
@@ -163,26 +164,43 @@ fn a_roster_is_answered_with_a_receipt_and_a_kill_of_nobody_with_a_refusal() {
     assert!(refused(give(&device, kill)).contains("no live session"));
 }
 
+fn offer() -> Offer {
+    Offer { id: LegId::new(), secret: Secret::new([1; 32]) }
+}
+
 #[test]
 fn legs_are_opened_only_while_there_is_a_place_for_them() {
     let device = Device::start("exec");
     let entry = device.host.consents.list()[0].0.engineer_key.clone();
-    let open = || refused(give(&device, Order::Open { key: entry.clone(), ticket: "t".into(), consent: None }));
-    let none_listens = "can't reach the centre at 127.0.0.1:1";
-    let mut legs: Vec<_> = (0..MAX_WAITING).map(|_| device.host.legs.take(ConsentId::new()).unwrap()).collect();
+    let open = || refused(give(&device, Order::Open { key: entry.clone(), leg: offer(), consent: None }));
+    let none_listens = "can't reach the centre 127.0.0.1:1";
+    let take = |consent| runtime().block_on(device.host.legs.take(consent)).unwrap();
+    let mut legs: Vec<_> = (0..MAX_WAITING).map(|_| take(ConsentId::new())).collect();
     let said = open();
     assert!(said.contains("16 connections to the device wait for somebody to sign in"), "{said}");
     legs.pop();
     // More often than there are places: one that failed has given its place back.
     for _ in 0..3 {
-        assert!(open().contains(none_listens));
+        let said = open();
+        assert!(said.contains(none_listens), "{said}");
     }
     drop(legs);
-    let inside: Vec<_> = (0..MAX_PER_CONSENT).map(|_| device.host.legs.take(device.consent).unwrap().0).collect();
+    let inside: Vec<_> = (0..MAX_PER_CONSENT).map(|_| take(device.consent).0).collect();
     let said = open();
-    assert!(said.contains(&format!("{} has 64 connections to the device", device.consent)), "{said}");
+    assert!(said.contains(&format!("{} has {MAX_PER_CONSENT} connections to the device", device.consent)), "{said}");
     drop(inside);
     assert!(open().contains(none_listens));
+}
+
+#[test]
+fn a_leg_is_parked_only_while_somebody_may_come() {
+    let device = Device::start("exec");
+    let said = refused(give(&device, Order::Park { leg: offer() }));
+    assert!(said.contains("can't reach the centre 127.0.0.1:1"), "a consent is live: {said}");
+    let end = Order::EndConsent { consent: device.consent, reason: EndReason::Revoked };
+    let mut orders = JoinSet::new();
+    assert!(is_done(&orders::begin(&device.agent, &mut orders, 1, end).unwrap()));
+    assert_eq!(refused(give(&device, Order::Park { leg: offer() })), "no consent is live: nobody can come");
 }
 
 #[test]
@@ -197,7 +215,7 @@ fn whoever_has_entered_waits_no_more_while_the_leg_lives() {
         stream.set_nonblocking(true).unwrap();
         runtime().block_on(async {
             let stream = tokio::net::TcpStream::from_std(stream).unwrap();
-            serve_waiting(host, stream, std::future::pending::<LegEnd>(), waits).await
+            serve_leg(host, stream, std::future::pending::<LegEnd>(), None, waits).await
         })
     });
     let key = device.state().join("engineer");

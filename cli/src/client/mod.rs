@@ -6,6 +6,7 @@
 
 mod carrier;
 mod events;
+mod lines;
 mod routes;
 mod sessions;
 mod sse;
@@ -216,7 +217,7 @@ fn causes(error: &dyn std::error::Error) -> String {
     escape(&parts.join(": "))
 }
 
-fn is_loopback(url: &Url) -> bool {
+pub(crate) fn is_loopback(url: &Url) -> bool {
     url.host_str().is_some_and(|host| {
         let host = host.trim_matches(['[', ']']);
         host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())

@@ -98,6 +98,8 @@ pub enum Command {
     Notices(notices::Command),
     Ssh(ssh::Ssh),
     SshConfig(ssh::SshConfig),
+    #[command(hide = true)]
+    Proxy(ssh::Proxy),
     #[command(subcommand)]
     Session(session::Command),
     #[command(subcommand)]
@@ -151,9 +153,7 @@ pub struct App {
 /// Runs one command to its end; errors are printed here, once.
 pub async fn run(cli: Cli, env: Env) -> Exit {
     let Cli { global, command } = cli;
-    // `session export -o FILE` writes a file; everywhere else `-o` is the form.
-    let export = matches!(&command, Command::Session(session::Command::Export(_)));
-    let form = if export { Ok(None) } else { global.output.as_deref().map(Format::parse).transpose() };
+    let form = form_of(&command, global.output.as_deref());
     let out = Out::of_process(form.clone().ok().flatten(), !global.no_headers, global.quiet, &env);
     let as_json = out.is_json();
     let outcome = match form {
@@ -172,6 +172,17 @@ pub async fn run(cli: Cli, env: Env) -> Exit {
     }
 }
 
+/// The form that `-o` names; where a command has a use of its own for `-o`, only a word that is a form counts.
+fn form_of(command: &Command, output: Option<&str>) -> Result<Option<Format>, Failure> {
+    // `session export -o FILE` writes a file.
+    if matches!(command, Command::Session(session::Command::Export(_))) {
+        return Ok(None);
+    }
+    let form = output.map(Format::parse).transpose();
+    // `ssh -o OPTION` is ssh's.
+    if matches!(command, Command::Ssh(_)) { Ok(form.unwrap_or_default()) } else { form }
+}
+
 async fn dispatch(app: App, command: Command) -> Outcome {
     match command {
         Command::Login(login) => login.run(&app).await,
@@ -188,6 +199,7 @@ async fn dispatch(app: App, command: Command) -> Outcome {
         Command::Notices(command) => command.run(&app).await,
         Command::Ssh(ssh) => ssh.run(&app).await,
         Command::SshConfig(config) => config.run(&app).await,
+        Command::Proxy(proxy) => proxy.run(&app).await,
         Command::Session(command) => command.run(&app).await,
         Command::Equipment(command) => command.run(&app).await,
         Command::Case(command) => command.run(&app).await,
@@ -207,9 +219,13 @@ impl App {
     }
 
     pub fn settings(&self) -> Result<Settings, Failure> {
+        self.settings_from(&self.config()?)
+    }
+
+    fn settings_from(&self, config: &Config) -> Result<Settings, Failure> {
         let Global { context, server, ca, .. } = &self.global;
         let flags = Flags { context: context.clone(), server: server.clone(), ca: ca.clone() };
-        Ok(Settings::resolve(&self.config()?, &self.env, &flags)?)
+        Ok(Settings::resolve(config, &self.env, &flags)?)
     }
 
     pub fn client(&self) -> Result<Client, Failure> {

@@ -1,6 +1,7 @@
 //! Why a demo did not do what it was asked.
 
 use std::io;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use crate::client::ClientError;
@@ -27,8 +28,8 @@ pub enum Error {
     Unreachable { dir: PathBuf },
     #[error("can't find {name}: it is neither beside this program ({}) nor in PATH", beside.display())]
     NoProgram { name: &'static str, beside: PathBuf },
-    #[error("port {port} on 127.0.0.1 can't be used: {source}")]
-    Port { port: u16, source: io::Error },
+    #[error("{address} can't be listened on: {source}")]
+    Port { address: SocketAddr, source: io::Error },
     #[error("{what} did not work ({why}); its log is {}", log.display())]
     Step { what: String, why: String, log: PathBuf },
     #[error("the centre refused {what}: {source}")]

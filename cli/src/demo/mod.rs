@@ -23,6 +23,7 @@ mod seed;
 mod up;
 
 use std::ffi::OsString;
+use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
@@ -83,6 +84,9 @@ pub struct Up {
     /// Print one JSON object that says where everything is
     #[arg(long)]
     pub json: bool,
+    /// Address on which the server listens, and by which agents and people reach it
+    #[arg(long, value_name = "ADDRESS", default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST), value_parser = one_address)]
+    pub listen: IpAddr,
     /// Port of the server [default: 7443, or a free one]
     #[arg(long, value_name = "PORT")]
     pub port: Option<u16>,
@@ -116,6 +120,12 @@ impl std::str::FromStr for With {
             .ok_or("expected ELEMENT=FILE, like ne-2=sink.toml")?;
         Ok(Self { handle: handle.to_owned(), file: file.into() })
     }
+}
+
+/// An address that can be dialled: tokens and certificates carry it.
+fn one_address(text: &str) -> Result<IpAddr, String> {
+    let address: IpAddr = text.parse().map_err(|_| "expected an address of this machine, like 10.77.0.1 or fd77::1")?;
+    if address.is_unspecified() { Err("it must be one address: devices dial it".to_owned()) } else { Ok(address) }
 }
 
 #[derive(Debug, Args)]
@@ -257,6 +267,13 @@ mod tests {
             devices: Vec::new(),
             dir,
         }
+    }
+
+    #[test]
+    fn the_address_is_one_that_can_be_dialled() {
+        assert_eq!(one_address("fd77::1").unwrap().to_string(), "fd77::1");
+        assert!(one_address("0.0.0.0").unwrap_err().contains("devices dial it"));
+        assert!(one_address("centre.example").unwrap_err().contains("10.77.0.1"));
     }
 
     #[test]

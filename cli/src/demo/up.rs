@@ -5,7 +5,7 @@
 //! started is ended before the command returns.
 
 use std::ffi::OsString;
-use std::net::{Ipv4Addr, TcpListener};
+use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -199,9 +199,13 @@ async fn start_server(args: &Up, place: &Place, fleet: &mut Fleet, programs: &Pr
         "--admin-token-file".into(),
         place.token(ADMIN).into_os_string(),
         "--listen".into(),
-        format!("127.0.0.1:{port}").into(),
+        SocketAddr::new(args.listen, port).to_string().into(),
         "--jump".into(),
-        format!("127.0.0.1:{jump}").into(),
+        SocketAddr::new(args.listen, jump).to_string().into(),
+        "--name".into(),
+        args.listen.to_string().into(),
+        "--name".into(),
+        "localhost".into(),
         "--demo".into(),
     ];
     fleet.step("server-init", &programs.server, &init, "").await?;
@@ -225,9 +229,11 @@ fn ready_line(stdout: &str) -> Result<Option<Ready>, Error> {
 /// The two ports: those asked for, else the usual ones if they are free, else any that are.
 fn ports(args: &Up, out: &Out) -> Result<(u16, u16), Error> {
     // Both are held until both are known, so that they differ.
-    let main = hold_port(args.port, DEFAULT_PORT)?;
-    let jump = hold_port(args.jump_port, DEFAULT_JUMP_PORT)?;
-    let number = |held: &TcpListener| held.local_addr().map(|address| address.port()).map_err(|source| Error::Port { port: 0, source });
+    let main = hold_port(args.listen, args.port, DEFAULT_PORT)?;
+    let jump = hold_port(args.listen, args.jump_port, DEFAULT_JUMP_PORT)?;
+    let number = |held: &TcpListener| {
+        held.local_addr().map(|address| address.port()).map_err(|source| Error::Port { address: SocketAddr::new(args.listen, 0), source })
+    };
     let (main, jump) = (number(&main)?, number(&jump)?);
     for (asked, usual, got) in [(args.port, DEFAULT_PORT, main), (args.jump_port, DEFAULT_JUMP_PORT, jump)] {
         if asked.is_none() && got != usual {
@@ -237,8 +243,11 @@ fn ports(args: &Up, out: &Out) -> Result<(u16, u16), Error> {
     Ok((main, jump))
 }
 
-fn hold_port(asked: Option<u16>, usual: u16) -> Result<TcpListener, Error> {
-    let bind = |port| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).map_err(|source| Error::Port { port, source });
+fn hold_port(listen: IpAddr, asked: Option<u16>, usual: u16) -> Result<TcpListener, Error> {
+    let bind = |port| {
+        let address = SocketAddr::new(listen, port);
+        TcpListener::bind(address).map_err(|source| Error::Port { address, source })
+    };
     match asked {
         Some(port) => bind(port),
         None => bind(usual).or_else(|_| bind(0)),
@@ -367,10 +376,11 @@ mod tests {
 
     #[test]
     fn a_taken_port_is_avoided_unless_it_was_asked_for() {
-        let taken = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let here = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
+        let taken = TcpListener::bind((here, 0)).unwrap();
         let port = taken.local_addr().unwrap().port();
-        assert_ne!(hold_port(None, port).unwrap().local_addr().unwrap().port(), port);
-        assert!(matches!(hold_port(Some(port), port), Err(Error::Port { .. })));
-        assert_ne!(hold_port(Some(0), port).unwrap().local_addr().unwrap().port(), 0);
+        assert_ne!(hold_port(here, None, port).unwrap().local_addr().unwrap().port(), port);
+        assert!(matches!(hold_port(here, Some(port), port), Err(Error::Port { .. })));
+        assert_ne!(hold_port(here, Some(0), port).unwrap().local_addr().unwrap().port(), 0);
     }
 }

@@ -11,6 +11,7 @@ mod equipment;
 mod faults;
 mod people;
 mod sessions;
+mod terminals;
 
 pub use alarms::*;
 pub use cases::*;
@@ -20,6 +21,7 @@ pub use equipment::*;
 pub use faults::*;
 pub use people::*;
 pub use sessions::*;
+pub use terminals::*;
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;

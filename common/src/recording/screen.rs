@@ -62,6 +62,16 @@ impl Screen {
         String::from_utf8_lossy(&drawn.unwrap_or_default()).into_owned()
     }
 
+    /// The same for a terminal that goes on from here: on the screen that is in use, with what its keys, mouse and pastes are to send.
+    pub fn repaint(&self) -> String {
+        let (begin, modes) = catch_unwind(AssertUnwindSafe(|| {
+            let screen = self.parser.screen();
+            (if screen.alternate_screen() { "\x1b[?1049h" } else { "" }, screen.input_mode_formatted())
+        }))
+        .unwrap_or_default();
+        format!("{begin}{}{}", self.formatted(), String::from_utf8_lossy(&modes))
+    }
+
     /// The text on it.
     pub fn text(&self) -> String {
         catch_unwind(AssertUnwindSafe(|| self.parser.screen().contents())).unwrap_or_default()

@@ -88,16 +88,21 @@ impl Links {
         self.lock().len()
     }
 
+    pub fn is_up(&self, device: EquipmentId) -> bool {
+        self.lock().contains_key(&device)
+    }
+
     /// Asks a connected agent, and waits for what it says.
     pub async fn ask(&self, device: EquipmentId, order: Order) -> Result<Answer, AskError> {
         let asks = self.lock().get(&device).map(|up| up.asks.clone()).ok_or(AskError::Offline)?;
         let (reply, answer) = oneshot::channel();
-        asks.try_send(Ask { order, reply }).map_err(|_| AskError::Silent)?;
-        match tokio::time::timeout(PATIENCE, answer).await {
-            Ok(Ok(Outcome::Done { answer })) => Ok(answer),
-            Ok(Ok(Outcome::Refused { reason })) => Err(AskError::Refused(reason)),
-            Ok(Err(_)) => Err(AskError::Offline),
-            Err(_) => Err(AskError::Silent),
+        let asking = async {
+            asks.send(Ask { order, reply }).await.map_err(|_| AskError::Offline)?;
+            answer.await.map_err(|_| AskError::Offline)
+        };
+        match tokio::time::timeout(PATIENCE, asking).await.map_err(|_| AskError::Silent)?? {
+            Outcome::Done { answer } => Ok(answer),
+            Outcome::Refused { reason } => Err(AskError::Refused(reason)),
         }
     }
 }

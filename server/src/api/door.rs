@@ -6,8 +6,8 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::Request;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use lineman_common::link::ALPN;
 use lineman_common::statement::sha256_hex;
+use lineman_common::{leg, link};
 use rustls::ServerConfig;
 use rustls::server::{Acceptor, WebPkiClientVerifier};
 use tokio::net::{TcpListener, TcpStream};
@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
 
-use crate::gateway::Legs;
+use crate::gateway::{self, Platform};
 use crate::link::LinkKey;
 use crate::trust::Authority;
 
@@ -27,7 +27,7 @@ const HANDSHAKE_PATIENCE: Duration = Duration::from_secs(10);
 
 pub struct Door {
     pub router: Router,
-    pub legs: Legs,
+    pub platform: Platform,
     pub stop: CancellationToken,
     pub tasks: TaskTracker,
     tls: Tls,
@@ -37,32 +37,36 @@ pub struct Door {
 struct Tls {
     people: Arc<ServerConfig>,
     agents: Arc<ServerConfig>,
+    /// Session legs from networks that let nothing but TLS through. What they carry protects itself.
+    legs: Arc<ServerConfig>,
 }
 
 impl Tls {
     fn new(authority: &Authority, names: &[String]) -> anyhow::Result<Self> {
         let leaf = authority.leaf(names)?;
+        let mut legs = ServerConfig::builder().with_no_client_auth().with_single_cert(leaf.chain.clone(), leaf.key.clone_key())?;
+        legs.alpn_protocols = vec![leg::ALPN.to_vec()];
         let mut people = ServerConfig::builder().with_no_client_auth().with_single_cert(leaf.chain.clone(), leaf.key.clone_key())?;
         people.alpn_protocols = vec![b"http/1.1".to_vec()];
         let mut roots = rustls::RootCertStore::empty();
         roots.add(authority.ca_der().clone())?;
         let verifier = WebPkiClientVerifier::builder(Arc::new(roots)).build()?;
         let mut agents = ServerConfig::builder().with_client_cert_verifier(verifier).with_single_cert(leaf.chain, leaf.key)?;
-        agents.alpn_protocols = vec![ALPN.to_vec()];
-        Ok(Self { people: Arc::new(people), agents: Arc::new(agents) })
+        agents.alpn_protocols = vec![link::ALPN.to_vec()];
+        Ok(Self { people: Arc::new(people), agents: Arc::new(agents), legs: Arc::new(legs) })
     }
 }
 
 impl Door {
     pub fn new(
         router: Router,
-        legs: Legs,
+        platform: Platform,
         authority: &Authority,
         names: &[String],
         stop: CancellationToken,
         tasks: TaskTracker,
     ) -> anyhow::Result<Self> {
-        Ok(Self { router, legs, stop, tasks, tls: Tls::new(authority, names)? })
+        Ok(Self { router, platform, stop, tasks, tls: Tls::new(authority, names)? })
     }
 }
 
@@ -88,11 +92,11 @@ pub async fn serve(door: Door, listener: TcpListener) {
 
 impl Door {
     async fn connection(&self, stream: TcpStream) {
-        let _ = stream.set_nodelay(true);
+        gateway::tune(&stream);
         let mut first = [0];
         match tokio::time::timeout(HANDSHAKE_PATIENCE, stream.peek(&mut first)).await {
             Ok(Ok(1)) if first[0] == TLS_HANDSHAKE => self.tls(stream).await,
-            Ok(Ok(1)) => self.legs.arrived(stream).await,
+            Ok(Ok(1)) => self.platform.arrived(stream).await,
             Ok(_) | Err(_) => {}
         }
     }
@@ -100,11 +104,17 @@ impl Door {
     async fn tls(&self, stream: TcpStream) {
         let handshake = async {
             let start = LazyConfigAcceptor::new(Acceptor::default(), stream).await?;
-            let is_agent = start.client_hello().alpn().is_some_and(|mut alpn| alpn.any(|protocol| protocol == ALPN));
-            start.into_stream(Arc::clone(if is_agent { &self.tls.agents } else { &self.tls.people })).await
+            let offers = |wanted: &[u8]| start.client_hello().alpn().is_some_and(|mut alpn| alpn.any(|protocol| protocol == wanted));
+            let (config, is_leg) = match (offers(link::ALPN), offers(leg::ALPN)) {
+                (true, _) => (&self.tls.agents, false),
+                (false, true) => (&self.tls.legs, true),
+                (false, false) => (&self.tls.people, false),
+            };
+            Ok::<_, std::io::Error>((start.into_stream(Arc::clone(config)).await?, is_leg))
         };
         let stream = match tokio::time::timeout(HANDSHAKE_PATIENCE, handshake).await {
-            Ok(Ok(stream)) => stream,
+            Ok(Ok((stream, true))) => return self.platform.arrived(stream).await,
+            Ok(Ok((stream, false))) => stream,
             Ok(Err(error)) => return tracing::debug!(%error, "a TLS handshake failed"),
             Err(_) => return,
         };

@@ -15,7 +15,9 @@ use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa::openapi::{ContentBuilder, PathItem, Ref, ResponseBuilder};
 use utoipa_axum::router::OpenApiRouter;
 
-use crate::{agents, alarms, cases, consents, customers, equipment, events, faults, health, notices, people, sessions, trust};
+use crate::{
+    agents, alarms, cases, consents, customers, equipment, events, faults, gateway, health, notices, people, sessions, terminals, trust,
+};
 
 pub use door::{Door, serve};
 
@@ -30,9 +32,11 @@ pub struct Handles {
     pub links: agents::Links,
     pub authority: Arc<trust::Authority>,
     pub vendor_root: Arc<trust::VendorRoot>,
+    pub lines: gateway::http::Handles,
     pub addresses: Arc<trust::http::Addresses>,
     pub throttle: Arc<people::Throttle>,
     pub has_mail: notices::http::HasMail,
+    pub terminals: terminals::Terminals,
     pub stop: tokio_util::sync::CancellationToken,
 }
 
@@ -48,7 +52,7 @@ struct Description;
 
 /// All routes of the API, with their description.
 fn described(handles: &Handles) -> OpenApiRouter {
-    let Handles { store, samples, links, authority, vendor_root, addresses, throttle, has_mail, stop } = handles.clone();
+    let Handles { store, samples, links, authority, vendor_root, lines, addresses, throttle, has_mail, terminals, stop } = handles.clone();
     OpenApiRouter::with_openapi(Description::openapi())
         .merge(people::http::routes().with_state(people::http::Handles { store: store.clone(), throttle }))
         .merge(customers::http::routes().with_state(store.clone()))
@@ -66,9 +70,11 @@ fn described(handles: &Handles) -> OpenApiRouter {
         .merge(consents::standing::http::routes().with_state(store.clone()))
         .merge(consents::http::routes().with_state(consents::http::Handles { store: store.clone(), links: links.clone(), vendor_root }))
         .merge(sessions::http::routes().with_state(sessions::http::Handles { store: store.clone(), stop: stop.clone() }))
+        .merge(terminals::http::routes().with_state(terminals::http::Handles { store: store.clone(), terminals }))
         .merge(cases::http::routes().with_state(store.clone()))
         .merge(notices::http::routes().with_state(notices::http::Handles { store: store.clone(), has_mail }))
         .merge(events::http::routes().with_state(events::http::Handles { store: store.clone(), stop }))
+        .merge(gateway::http::routes().with_state(lines))
         .merge(pages::routes().with_state(pages::Handles { store, links }))
 }
 
@@ -104,9 +110,11 @@ pub fn description() -> String {
         consents::http::routes().into_openapi(),
         consents::standing::http::routes().into_openapi(),
         sessions::http::routes().into_openapi(),
+        terminals::http::routes().into_openapi(),
         cases::http::routes().into_openapi(),
         notices::http::routes().into_openapi(),
         events::http::routes().into_openapi(),
+        gateway::http::routes().into_openapi(),
         pages::routes().into_openapi(),
     ];
     let mut openapi = Description::openapi();

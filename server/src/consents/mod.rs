@@ -269,6 +269,16 @@ pub fn live_through_gateway(db: &Db<'_>, device: EquipmentId, engineer: &str) ->
     sql::live_through_gateway(db, device, engineer)
 }
 
+/// The live consents that let this engineer's own key into this device, with their signed requests, newest first.
+pub fn live_for_own_key(db: &Db<'_>, device: EquipmentId, engineer: &str) -> Result<Vec<(ConsentId, Signed)>, StoreError> {
+    sql::live_for_own_key(db, device, engineer)
+}
+
+/// The devices that somebody may come to now.
+pub fn devices_with_live(db: &Db<'_>) -> Result<Vec<EquipmentId>, StoreError> {
+    sql::devices_with_live(db)
+}
+
 fn tell(tx: &mut Tx<'_>, id: ConsentId, event: New) -> Result<(), Error> {
     let fault = sql::fault_of(tx, id)?.ok_or(Error::NotFound)?;
     faults::tell(tx, fault, event.data(json!({"consent": id})))?;

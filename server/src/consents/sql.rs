@@ -118,9 +118,24 @@ pub fn resting_on(db: &Db<'_>, standing: ConsentId) -> Result<Vec<ConsentId>, St
 }
 
 pub fn live_through_gateway(db: &Db<'_>, device: EquipmentId, engineer: &str) -> Result<Vec<(ConsentId, Signed)>, StoreError> {
-    let sql = "SELECT id, request FROM consent WHERE equipment = ?1 AND engineer = ?2 AND grade = 'gateway' AND state = 'live'
-               ORDER BY id DESC LIMIT 32";
-    let mut statement = db.sql().prepare_cached(sql)?;
+    live(db, device, engineer, "grade = 'gateway'")
+}
+
+pub fn live_for_own_key(db: &Db<'_>, device: EquipmentId, engineer: &str) -> Result<Vec<(ConsentId, Signed)>, StoreError> {
+    live(db, device, engineer, "grade <> 'gateway'")
+}
+
+pub fn devices_with_live(db: &Db<'_>) -> Result<Vec<EquipmentId>, StoreError> {
+    let mut statement = db.sql().prepare_cached("SELECT DISTINCT equipment FROM consent WHERE state = 'live'")?;
+    let rows = statement.query_map([], |row| Ok(row.get::<_, Text<_>>(0)?.0))?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+fn live(db: &Db<'_>, device: EquipmentId, engineer: &str, grade: &str) -> Result<Vec<(ConsentId, Signed)>, StoreError> {
+    let sql = format!(
+        "SELECT id, request FROM consent WHERE equipment = ?1 AND engineer = ?2 AND {grade} AND state = 'live' ORDER BY id DESC LIMIT 32"
+    );
+    let mut statement = db.sql().prepare_cached(&sql)?;
     let rows =
         statement.query_map(params![Text(device), engineer], |row| Ok((row.get::<_, Text<_>>(0)?.0, row.get::<_, Json<_>>(1)?.0)))?;
     Ok(rows.collect::<Result<_, _>>()?)

@@ -100,6 +100,8 @@ lineman_common::words! {
         SessionFirstByte = "session.first_byte",
         SessionEnded = "session.ended",
         SessionKillAsked = "session.kill_asked",
+        TerminalOpened = "terminal.opened",
+        TerminalEnded = "terminal.ended",
         RecordingViewed = "session.recording_viewed",
         SessionWatched = "session.watched",
         SessionsSearched = "session.searched",

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use lineman_common::Printable;
+use lineman_common::leg::{Leg, Offer};
 use lineman_common::link::Order;
 use lineman_common::name::NeName;
 use lineman_common::statement::sig;
@@ -21,10 +22,10 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::Legs;
-use super::pipe;
+use super::legs::Expected;
 use super::proxy::Visit;
 use super::relay::relay;
+use super::{Legs, Parking, pipe};
 use crate::agents::{self, AskError, Links};
 use crate::customers;
 use crate::equipment::{self, Known, Reference};
@@ -37,6 +38,8 @@ const PROHIBITED: u32 = 1;
 /// Names are proved within this time, or the connection closes.
 const SIGN_IN_PATIENCE: Duration = Duration::from_secs(60);
 
+/// When the centre stops, for the sessions inside to end.
+const FAREWELL: Duration = Duration::from_secs(3);
 /// A goodbye is taken in this time or not at all.
 const GOODBYE_PATIENCE: Duration = Duration::from_secs(2);
 /// Connections that have not signed in yet, at most; further ones wait in line.
@@ -49,6 +52,7 @@ pub struct Jump {
     pub store: Store,
     pub links: Links,
     pub legs: Legs,
+    pub parking: Parking,
     pub vendor_root: Arc<VendorRoot>,
     /// Signs in on devices, for consents of grade `gateway`.
     pub client_key: Arc<PrivateKey>,
@@ -57,6 +61,29 @@ pub struct Jump {
 }
 
 fn config(key: PrivateKey) -> Config {
+    use russh::{cipher, kex, mac};
+    use std::borrow::Cow::Borrowed;
+    // As the device has it: the client's order decides, and what is not here is refused.
+    let preferred = Preferred {
+        kex: Borrowed(&[
+            kex::MLKEM768X25519_SHA256,
+            kex::CURVE25519,
+            kex::CURVE25519_PRE_RFC_8731,
+            kex::EXTENSION_SUPPORT_AS_SERVER,
+            kex::EXTENSION_OPENSSH_STRICT_KEX_AS_SERVER,
+        ]),
+        cipher: Borrowed(&[
+            cipher::AES_128_GCM,
+            cipher::AES_256_GCM,
+            cipher::CHACHA20_POLY1305,
+            cipher::AES_128_CTR,
+            cipher::AES_192_CTR,
+            cipher::AES_256_CTR,
+        ]),
+        mac: Borrowed(&[mac::HMAC_SHA256_ETM, mac::HMAC_SHA512_ETM]),
+        compression: Borrowed(&[compression::NONE]),
+        ..Preferred::DEFAULT
+    };
     let mut methods = MethodSet::empty();
     methods.push(MethodKind::PublicKey);
     Config {
@@ -67,7 +94,7 @@ fn config(key: PrivateKey) -> Config {
         keys: vec![key],
         window_size: 8 * 1024 * 1024,
         maximum_packet_size: 65535,
-        preferred: Preferred { compression: std::borrow::Cow::Borrowed(&[compression::NONE]), ..Preferred::default() },
+        preferred,
         inactivity_timeout: None,
         keepalive_interval: None,
         nodelay: true,
@@ -99,7 +126,7 @@ pub async fn serve(jump: Jump, key: PrivateKey, listener: TcpListener) {
 async fn connection(jump: Jump, config: Arc<Config>, stream: TcpStream, peer: SocketAddr) {
     let stop = jump.stop.clone();
     let Ok(Ok(turn)) = tokio::time::timeout(SIGN_IN_PATIENCE, Arc::clone(&jump.unknown).acquire_owned()).await else { return };
-    let _ = stream.set_nodelay(true);
+    super::tune(&stream);
     let Ok((stream, socket)) = with_handle(stream) else { return };
     let known = CancellationToken::new();
     let handler = Engineer { jump, peer, name: None, key: None, known: known.clone(), visit: None, started: HashSet::new() };
@@ -114,6 +141,10 @@ async fn connection(jump: Jump, config: Arc<Config>, stream: TcpStream, peer: So
         tokio::select! {
             _ = &mut session => return,
             () = stop.cancelled() => {}
+        }
+        // The devices say goodbye first, in words that every client shows.
+        if tokio::time::timeout(FAREWELL, &mut session).await.is_ok() {
+            return;
         }
     }
     let why = if signed_in { "the support centre stops" } else { "nobody signed in" };
@@ -320,13 +351,13 @@ pub struct Found {
 
 impl Jump {
     /// A leg to the device for `ssh -J`, or the reason why not, for the engineer to read.
-    async fn open(&self, host: &str, port: u32, key: String) -> Result<TcpStream, String> {
+    async fn open(&self, host: &str, port: u32, key: String) -> Result<Leg, String> {
         if port != 22 {
             return Err(format!("only port 22 of a device can be reached through here, not {port}"));
         }
         let name: NeName = host.parse().map_err(|e: lineman_common::name::BadName| e.to_string())?;
         let found = self.find(&name).await?;
-        self.leg(&found, |ticket| Order::Open { key, ticket, consent: None }).await
+        self.leg(&found, |leg| Order::Open { key, leg, consent: None }).await.map_err(|no| no.to_string())
     }
 
     pub async fn find(&self, name: &NeName) -> Result<Found, String> {
@@ -341,17 +372,38 @@ impl Jump {
         halted.map_or(Ok(found), |halted| Err(halted.to_string()))
     }
 
-    /// Asks the device, which dials when it agrees.
-    pub async fn leg(&self, Found { device, seen }: &Found, order: impl FnOnce(String) -> Order) -> Result<TcpStream, String> {
-        let mut expected = self.legs.expect();
-        match self.links.ask(device.id, order(expected.ticket.clone())).await {
-            Ok(_) => expected.arrival().await.ok_or_else(|| format!("{} agreed, but did not dial", device.name)),
-            Err(AskError::Refused(reason)) => Err(format!("{} refuses: {}", device.name, Printable::from(reason))),
-            Err(AskError::Offline) => Err(match seen {
-                Some(seen) => format!("{} is not connected; last heard of at {seen}", device.name),
-                None => format!("{} has never been connected", device.name),
-            }),
-            Err(error @ AskError::Silent) => Err(format!("{}: {error}", device.name)),
+    /// Asks the device for a leg: one that waits for this, or one that it dials when it agrees.
+    pub async fn leg(&self, Found { device, seen }: &Found, order: impl FnOnce(Offer) -> Order) -> Result<Leg, NoLeg> {
+        let name = device.name.clone();
+        let (leg, is_parked) = match self.parking.take(device.id) {
+            Some(parked) => (parked, true),
+            None => (self.legs.expect().map_err(|error| NoLeg::Silent { name: name.clone(), why: error.to_string() })?, false),
+        };
+        let error = match self.links.ask(device.id, order(leg.offer.clone())).await {
+            Ok(_) => {
+                let late = || NoLeg::Silent { name, why: "it agreed, but did not dial".to_owned() };
+                return leg.up().await.map(Expected::leg).ok_or_else(late);
+            }
+            Err(error) => error,
+        };
+        if is_parked {
+            self.parking.put_back(device.id, leg);
         }
+        Err(match error {
+            AskError::Refused(reason) => NoLeg::Refused { name, reason: Printable::from(reason) },
+            AskError::Offline => NoLeg::Offline { name, seen: *seen },
+            AskError::Silent => NoLeg::Silent { name, why: error.to_string() },
+        })
     }
+}
+
+/// Why there is no leg to a device, for the engineer to read.
+#[derive(Debug, thiserror::Error)]
+pub enum NoLeg {
+    #[error("{name} refuses: {reason}")]
+    Refused { name: NeName, reason: Printable },
+    #[error("{name} {}", seen.map_or_else(|| "has never been connected".to_owned(), |seen| format!("is not connected; last heard of at {seen}")))]
+    Offline { name: NeName, seen: Option<jiff::Timestamp> },
+    #[error("{name}: {why}")]
+    Silent { name: NeName, why: String },
 }

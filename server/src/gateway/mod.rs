@@ -6,74 +6,68 @@
 //!
 //! Only for a consent of grade `gateway`, which the carrier signs by that name, the gateway enters with a key of its own (`proxy`).
 
+pub mod http;
 mod jump;
 pub mod keys;
+mod legs;
+mod line;
+pub mod parking;
 mod pipe;
 mod proxy;
 mod relay;
 #[cfg(test)]
-mod tests;
+pub mod tests;
+mod toward;
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use lineman_common::leg;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use rustix::net::sockopt;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio::sync::oneshot;
 
 pub use jump::{Jump, MOST_UNKNOWN, serve};
+pub use legs::{Legs, Wire};
+pub use line::Lines;
+pub use parking::Parking;
+pub use pipe::from_the_device;
+pub use proxy::{Inside, Proof, Visitor};
 
-/// A device that said yes has this long to dial.
-const DIAL_PATIENCE: Duration = Duration::from_secs(15);
-/// A leg says its greeting at once.
+/// A leg or a line says its greeting at once.
 const GREETING_PATIENCE: Duration = Duration::from_secs(10);
+/// A peer at rest is asked so often whether it is there: networks forget connections that say nothing for a minute.
+const KEEPALIVE: Duration = Duration::from_secs(20);
+/// And is gone when it has not answered so many times: an engineer's own connection may be cut for as long as a leg.
+const KEEPALIVES: u32 = 9;
 
-/// Legs that are expected, by their one-time ticket.
-#[derive(Clone, Default)]
-pub struct Legs {
-    expected: Arc<Mutex<HashMap<String, oneshot::Sender<TcpStream>>>>,
+/// Where connections on the main port go that don't begin like TLS, and those inside TLS that ask for a leg.
+#[derive(Clone)]
+pub struct Platform {
+    pub legs: Legs,
+    pub lines: Lines,
 }
 
-/// A leg that is waited for; forgotten when dropped.
-pub struct Expected {
-    legs: Legs,
-    pub ticket: String,
-    arrival: oneshot::Receiver<TcpStream>,
-}
-
-impl Legs {
-    pub fn expect(&self) -> Expected {
-        let ticket = format!("{}{}", uuid::Uuid::new_v4().simple(), uuid::Uuid::new_v4().simple());
-        let (sender, arrival) = oneshot::channel();
-        self.expected.lock().unwrap_or_else(PoisonError::into_inner).insert(ticket.clone(), sender);
-        Expected { legs: self.clone(), ticket, arrival }
-    }
-
-    fn take(&self, ticket: &str) -> Option<oneshot::Sender<TcpStream>> {
-        self.expected.lock().unwrap_or_else(PoisonError::into_inner).remove(ticket)
-    }
-
-    /// A connection that did not begin like TLS: a leg, or a mistake.
-    pub async fn arrived(&self, mut stream: TcpStream) {
-        let Ok(Ok(line)) = tokio::time::timeout(GREETING_PATIENCE, greeting(&mut stream)).await else { return };
-        let waiting = leg::read_greeting(&line).ok().and_then(|ticket| self.take(ticket));
-        let reply = leg::reply(if waiting.is_some() { Ok(()) } else { Err("unknown or used ticket") });
-        if stream.write_all(reply.as_bytes()).await.is_ok()
-            && let Some(waiting) = waiting
-        {
-            // The engineer may have gone away meanwhile: then the leg closes.
-            let _ = waiting.send(stream);
+impl Platform {
+    /// A leg, a line, or a mistake: its first line tells.
+    pub async fn arrived(&self, mut wire: impl Wire + 'static) {
+        let Ok(Ok(line)) = tokio::time::timeout(GREETING_PATIENCE, first_line(&mut wire)).await else { return };
+        if let Ok(ticket) = leg::read_line_greeting(&line) {
+            return self.lines.arrived(wire, ticket).await;
+        }
+        match line.parse() {
+            Ok(greeting) => self.legs.arrived(wire, greeting).await,
+            Err(error) => {
+                let _ = wire.write_all(leg::refusal(&error.to_string()).as_bytes()).await;
+            }
         }
     }
 }
 
-/// Reads the greeting line byte by byte: what follows it belongs to the leg.
-async fn greeting(stream: &mut TcpStream) -> std::io::Result<String> {
+/// Reads a line byte by byte: what follows it belongs to the stream.
+async fn first_line(wire: &mut (impl AsyncRead + Unpin)) -> std::io::Result<String> {
     let mut line = Vec::new();
     loop {
-        match stream.read_u8().await? {
+        match wire.read_u8().await? {
             b'\n' => return Ok(String::from_utf8_lossy(&line).into_owned()),
             _ if line.len() >= leg::MAX_GREETING_BYTES => return Err(std::io::ErrorKind::InvalidData.into()),
             byte => line.push(byte),
@@ -81,14 +75,15 @@ async fn greeting(stream: &mut TcpStream) -> std::io::Result<String> {
     }
 }
 
-impl Expected {
-    pub async fn arrival(&mut self) -> Option<TcpStream> {
-        tokio::time::timeout(DIAL_PATIENCE, &mut self.arrival).await.ok()?.ok()
-    }
-}
-
-impl Drop for Expected {
-    fn drop(&mut self) {
-        self.legs.take(&self.ticket);
+/// Nothing waits to be sent together, and a peer at rest is heard of.
+pub fn tune(stream: &TcpStream) {
+    let tuned = stream.set_nodelay(true).map_err(std::io::Error::from).and_then(|()| {
+        sockopt::set_socket_keepalive(stream, true)?;
+        sockopt::set_tcp_keepidle(stream, KEEPALIVE)?;
+        sockopt::set_tcp_keepintvl(stream, KEEPALIVE)?;
+        Ok(sockopt::set_tcp_keepcnt(stream, KEEPALIVES)?)
+    });
+    if let Err(error) = tuned {
+        tracing::debug!(%error, "a socket's options can't be set");
     }
 }

@@ -210,7 +210,7 @@ impl Asked {
 
 /// What of the device's message goes on to the engineer.
 #[expect(clippy::wildcard_enum_match_arm, reason = "whatever is not named here does not pass")]
-fn from_the_device(message: ChannelMsg) -> Option<ChannelMsg> {
+pub fn from_the_device(message: ChannelMsg) -> Option<ChannelMsg> {
     match message {
         ChannelMsg::Data { .. }
         | ChannelMsg::ExtendedData { ext: STDERR, .. }

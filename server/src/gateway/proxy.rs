@@ -9,52 +9,201 @@
 //! key must be the one of its statement, it opens no channels here, it has its time, and what it says is passed on as a terminal's
 //! bytes and nowhere else.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
-use lineman_common::Printable;
+use lineman_common::api::ConsentView;
 use lineman_common::id::ConsentId;
 use lineman_common::link::Order;
 use lineman_common::name::NeName;
-use lineman_common::statement::{DeviceStatement, Request, sig};
-use russh::client::{self, ChannelOpenHandle as ClientOpenHandle, DisconnectReason};
-use russh::keys::{PrivateKeyWithHashAlg, PublicKeyOrCertificate};
+use lineman_common::session::Door;
+use lineman_common::statement::{DeviceStatement, Request, Roster, Signed, sig};
+use russh::client;
+use russh::keys::PrivateKeyWithHashAlg;
 use russh::server::{self, ChannelOpenHandle, Msg};
-use russh::{Channel, ChannelOpenFailure, Disconnect, Preferred, SshId, compression};
-use ssh_key::PublicKey;
-use tokio::sync::{Semaphore, oneshot};
-use tokio_util::sync::CancellationToken;
+use russh::{Channel, ChannelOpenFailure, Disconnect};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::Semaphore;
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::jump::{Found, Jump, prohibited};
 use super::pipe::{self, Room, Why};
-use super::relay::relay;
+use super::toward::{self, Cuttable, Lost, Toward};
 use crate::consents;
 use crate::customers;
 use crate::store::Db;
 use crate::trust;
+use crate::web::Scope;
 
 /// Channels at one time on one connection.
 const MOST_CHANNELS: usize = 32;
 /// For the device to prove itself and to take this gateway's key.
-const HANDSHAKE_PATIENCE: Duration = Duration::from_secs(30);
+const HANDSHAKE_PATIENCE: Duration = Duration::from_secs(if cfg!(test) { 10 } else { 30 });
 /// For the device to open a channel.
 const OPEN_PATIENCE: Duration = Duration::from_secs(30);
-/// When the device has gone, for its last bytes to reach the engineer.
+/// When the device has gone, for its last bytes to reach the engineer; when the engineer has, for the goodbye to reach the device.
 const LAST_WORDS: Duration = Duration::from_secs(2);
 /// Stock `ssh` throws away what came just before a goodbye: it gets this long to show it.
 const LAST_LOOK: Duration = Duration::from_millis(300);
-/// Between SSH and the leg.
-const BUFFER_BYTES: usize = 64 * 1024;
-/// Of a device's words, as many characters are shown.
-const LONGEST_WORDS: usize = 500;
+/// On a connection for everything that `ssh` does.
+const WINDOW_BYTES: u32 = 4 * 1024 * 1024;
+/// On a connection for one terminal: what a device has under way when the reader pauses has to be shown before the answer to a Ctrl-C.
+const TERMINAL_WINDOW_BYTES: u32 = 256 * 1024;
+
+/// How an engineer has shown who they are.
+pub enum Proof {
+    /// By an SSH key with this fingerprint: it must be the one that the request names.
+    Key(String),
+    /// By an API token, which proves no key. The request was signed with one, and that one must still be in the roster. For terminals.
+    Token(Option<ConsentId>),
+}
+
+/// Somebody who would go into a device, under a consent of grade `gateway`.
+pub struct Visitor {
+    pub jump: Jump,
+    pub device: NeName,
+    pub engineer: String,
+    pub proof: Proof,
+}
+
+/// The connection to the device. When the last handle to it is dropped, it is cut.
+#[derive(Clone)]
+pub struct Inside {
+    ssh: Arc<client::Handle<Toward>>,
+    pub consent: ConsentId,
+    why: Why,
+    ended: CancellationToken,
+    _cut: Arc<DropGuard>,
+}
+
+impl Inside {
+    /// Cancelled when the connection has ended.
+    pub fn ended(&self) -> &CancellationToken {
+        &self.ended
+    }
+
+    /// Why it ended, by the device's own word where there was one.
+    pub fn why(&self) -> String {
+        self.why.get().cloned().unwrap_or_else(|| "the connection to the device ended".to_owned())
+    }
+
+    pub async fn channel(&self, device: &NeName) -> Result<Channel<client::Msg>, String> {
+        match tokio::time::timeout(OPEN_PATIENCE, self.ssh.channel_open_session()).await {
+            Ok(Ok(channel)) => Ok(channel),
+            Ok(Err(_)) => Err(format!("{device} opened no channel under the consent {}", self.consent)),
+            Err(_) => Err(format!("{device} did not open a channel in {} s", OPEN_PATIENCE.as_secs())),
+        }
+    }
+
+    /// Says goodbye to the device, which has a moment to take it.
+    pub async fn leave(self, words: &str) {
+        let goodbye = async {
+            let _ = self.ssh.disconnect(Disconnect::ByApplication, words, "en").await;
+            self.ended.cancelled().await;
+        };
+        let _ = tokio::time::timeout(LAST_WORDS, goodbye).await;
+    }
+}
+
+impl Visitor {
+    /// The consent that lets this engineer in, or why none does.
+    pub async fn check(&self) -> Result<ConsentId, String> {
+        let found = self.jump.find(&self.device).await?;
+        Ok(self.permission(&found).await?.consent)
+    }
+
+    /// Signs in on the device, under the engineer's consent.
+    pub async fn enter(&self) -> Result<Inside, String> {
+        let found = self.jump.find(&self.device).await?;
+        let Permission { consent, statement } = self.permission(&found).await?;
+        let key = sig::fingerprint(self.jump.client_key.public_key()).to_string();
+        let leg = self.jump.leg(&found, |leg| Order::Open { key, leg, consent: Some(consent) }).await.map_err(|no| no.to_string())?;
+        let inside = self.sign_in(&statement, leg, consent).await?;
+        tracing::info!(engineer = %self.engineer, device = %self.device, consent.id = %consent, "inside, by grade gateway");
+        Ok(inside)
+    }
+
+    async fn sign_in(
+        &self,
+        statement: &DeviceStatement,
+        stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        consent: ConsentId,
+    ) -> Result<Inside, String> {
+        let device = &self.device;
+        let (ended, why, cut) = (CancellationToken::new(), Why::default(), CancellationToken::new());
+        let toward = Toward::new(statement.host_key.clone(), Arc::clone(&why), ended.clone());
+        // Whatever the device does or leaves undone: who gives up here takes the connection along.
+        let stream = Cuttable::new(stream, &cut);
+        let guard = cut.drop_guard();
+        let window = match self.proof {
+            Proof::Key(_) => WINDOW_BYTES,
+            Proof::Token(_) => TERMINAL_WINDOW_BYTES,
+        };
+        let config = Arc::new(toward::config(&statement.host_key, window));
+        let banner = toward.banner();
+        let signing_in = async {
+            let mut ssh = client::connect_stream(config, stream, toward).await.map_err(|error| match error {
+                Lost::OtherKey(found) => format!("{device} shows the host key {found}, which its statement does not name"),
+                Lost::TooMuch(what) => format!("{device} {what}: this gateway does not go along"),
+                Lost::Ssh(error) => format!("{device} speaks no SSH that this gateway understands ({error})"),
+            })?;
+            let key = PrivateKeyWithHashAlg::new(Arc::clone(&self.jump.client_key), None);
+            let taken = ssh.authenticate_publickey(consent.to_string(), key).await.is_ok_and(|result| result.success());
+            let said = banner.get();
+            if taken { Ok(ssh) } else { Err(format!("{device} does not take this gateway's key for the consent {consent}{said}")) }
+        };
+        let late = || format!("{device} did not finish the handshake in {} s", HANDSHAKE_PATIENCE.as_secs());
+        let ssh = tokio::time::timeout(HANDSHAKE_PATIENCE, signing_in).await.map_err(|_| late())??;
+        Ok(Inside { ssh: Arc::new(ssh), consent, why, ended, _cut: Arc::new(guard) })
+    }
+
+    /// What lets this engineer in, or why nothing does.
+    async fn permission(&self, found: &Found) -> Result<Permission, String> {
+        let (device, customer, name) = (found.device.id, found.device.customer, self.device.clone());
+        let engineer = self.engineer.clone();
+        let proof = match &self.proof {
+            Proof::Key(key) => Proof::Key(key.clone()),
+            Proof::Token(consent) => Proof::Token(*consent),
+        };
+        let gateway = self.jump.client_key.public_key().clone();
+        let root = Arc::clone(&self.jump.vendor_root);
+        let look = move |db: &Db<'_>| -> Result<_, consents::Error> {
+            customers::check_running(db, customer)?;
+            let live = consents::live_through_gateway(db, device, &engineer)?;
+            let roster = trust::roster(db, &root);
+            let found = match &proof {
+                Proof::Key(key) => consent_of_key(&live, &name, &engineer, key),
+                Proof::Token(wanted) => {
+                    let roster = roster.as_ref().map_err(ToString::to_string);
+                    let consents = live.into_iter().filter(|(id, _)| wanted.is_none_or(|wanted| wanted == *id));
+                    let consents = consents.map(|(id, signed)| Ok((signed, consents::get(db, &Scope::All, id)?)));
+                    let consents = consents.collect::<Result<Vec<_>, consents::Error>>()?;
+                    roster.and_then(|roster| consent_for_a_terminal(&consents, &name, &engineer, roster, db.now()))
+                }
+            };
+            let consent = match found {
+                Ok(consent) => consent,
+                Err(why) => return Ok(Err(why)),
+            };
+            let (_, statement) = trust::device_statement(db, device)?;
+            if db.now() >= statement.valid_before {
+                return Ok(Err(format!("the device statement of {name} expired at {}", statement.valid_before)));
+            }
+            if !roster?.gateway_keys().any(|listed| listed.key_data() == gateway.key_data()) {
+                let own = sig::fingerprint(&gateway);
+                return Ok(Err(format!(
+                    "the roster does not list this gateway's key {own} for `gateway@lineman`: the vendor root has to sign one that does (`lineman-server gateway-key`)"
+                )));
+            }
+            Ok(Ok(Permission { consent, statement }))
+        };
+        self.jump.store.read(look).await.map_err(|error| error.to_string())?
+    }
+}
 
 /// An engineer who signed in under a device's name.
 pub struct Visit {
-    jump: Jump,
-    device: NeName,
-    engineer: String,
-    /// Fingerprint of the key that was proved.
-    key: String,
+    visitor: Visitor,
     inside: tokio::sync::Mutex<Option<Inside>>,
     channels: Arc<Semaphore>,
     room: Room,
@@ -62,22 +211,11 @@ pub struct Visit {
     gone: CancellationToken,
 }
 
-/// The connection to the device.
-#[derive(Clone)]
-struct Inside {
-    ssh: Arc<client::Handle<Toward>>,
-    consent: ConsentId,
-    why: Why,
-}
-
 impl Visit {
     pub fn new(jump: Jump, device: NeName, engineer: String, key: String) -> Self {
         let channels = Arc::new(Semaphore::new(MOST_CHANNELS));
         Self {
-            jump,
-            device,
-            engineer,
-            key,
+            visitor: Visitor { jump, device, engineer, proof: Proof::Key(key) },
             inside: tokio::sync::Mutex::default(),
             channels,
             room: Room::default(),
@@ -101,7 +239,7 @@ impl Visit {
                 pipe::run(channel, device, handle, &self.room, &why).await;
             }
             Err(reason) => {
-                tracing::info!(engineer = %self.engineer, device = %self.device, %reason, "refused");
+                tracing::info!(engineer = %self.visitor.engineer, device = %self.visitor.device, %reason, "refused");
                 reply.reject(prohibited(reason)).await;
             }
         }
@@ -112,100 +250,28 @@ impl Visit {
             let mut inside = self.inside.lock().await;
             match &*inside {
                 Some(inside) if !inside.ssh.is_closed() => inside.clone(),
-                Some(_) | None => inside.insert(self.enter(handle).await?).clone(),
+                Some(_) | None => {
+                    let entered = self.visitor.enter().await?;
+                    self.visitor.jump.tasks.spawn(self.watch(entered.clone(), handle.clone()));
+                    inside.insert(entered).clone()
+                }
             }
         };
-        match tokio::time::timeout(OPEN_PATIENCE, inside.ssh.channel_open_session()).await {
-            Ok(Ok(channel)) => Ok((channel, inside.why)),
-            Ok(Err(_)) => Err(format!("{} opened no channel under the consent {}", self.device, inside.consent)),
-            Err(_) => Err(format!("{} did not open a channel in {} s", self.device, OPEN_PATIENCE.as_secs())),
-        }
-    }
-
-    /// Signs in on the device, under the engineer's consent.
-    async fn enter(&self, engineer: &server::Handle) -> Result<Inside, String> {
-        let found = self.jump.find(&self.device).await?;
-        let Permission { consent, statement } = self.permission(&found).await?;
-        let key = sig::fingerprint(self.jump.client_key.public_key()).to_string();
-        let leg = self.jump.leg(&found, |ticket| Order::Open { key, ticket, consent: Some(consent) }).await?;
-        let (ours, carried) = tokio::io::duplex(BUFFER_BYTES);
-        self.jump.tasks.spawn(async move {
-            if let Err(error) = relay(carried, leg).await {
-                tracing::debug!(%error, "a leg ended");
-            }
-        });
-        let ((ended, end), why) = (oneshot::channel(), Why::default());
-        let toward = Toward { host_key: statement.host_key, banner: Arc::default(), why: Arc::clone(&why), _ended: ended };
-        let ssh = self.sign_in(toward, ours, consent).await?;
-        tracing::info!(engineer = %self.engineer, device = %self.device, consent.id = %consent, "inside, by grade gateway");
-        let inside = Inside { ssh: Arc::new(ssh), consent, why };
-        self.jump.tasks.spawn(self.watch(inside.clone(), end, engineer.clone()));
-        Ok(inside)
-    }
-
-    async fn sign_in(&self, toward: Toward, stream: tokio::io::DuplexStream, consent: ConsentId) -> Result<client::Handle<Toward>, String> {
-        let device = &self.device;
-        let banner = Arc::clone(&toward.banner);
-        let signing_in = async {
-            let mut ssh = client::connect_stream(Arc::new(config()), stream, toward).await.map_err(|error| match error {
-                Lost::OtherKey(found) => format!("{device} shows the host key {found}, which its statement does not name"),
-                Lost::Ssh(error) => format!("{device} speaks no SSH that this gateway understands ({error})"),
-            })?;
-            let key = PrivateKeyWithHashAlg::new(Arc::clone(&self.jump.client_key), None);
-            let taken = ssh.authenticate_publickey(consent.to_string(), key).await.is_ok_and(|result| result.success());
-            let said = banner.lock().unwrap_or_else(PoisonError::into_inner).clone();
-            if taken { Ok(ssh) } else { Err(format!("{device} does not take this gateway's key for the consent {consent}{said}")) }
-        };
-        let late = || format!("{device} did not finish the handshake in {} s", HANDSHAKE_PATIENCE.as_secs());
-        tokio::time::timeout(HANDSHAKE_PATIENCE, signing_in).await.map_err(|_| late())?
-    }
-
-    /// What lets this engineer in, or why nothing does.
-    async fn permission(&self, found: &Found) -> Result<Permission, String> {
-        let (device, customer, name) = (found.device.id, found.device.customer, self.device.clone());
-        let (engineer, key) = (self.engineer.clone(), self.key.clone());
-        let gateway = self.jump.client_key.public_key().clone();
-        let root = Arc::clone(&self.jump.vendor_root);
-        let look = move |db: &Db<'_>| -> Result<_, consents::Error> {
-            customers::check_running(db, customer)?;
-            let consent = match consent_of(&consents::live_through_gateway(db, device, &engineer)?, &name, &engineer, &key) {
-                Ok(consent) => consent,
-                Err(why) => return Ok(Err(why)),
-            };
-            let (_, statement) = trust::device_statement(db, device)?;
-            if db.now() >= statement.valid_before {
-                return Ok(Err(format!("the device statement of {name} expired at {}", statement.valid_before)));
-            }
-            let roster = trust::roster(db, &root)?;
-            if !roster.gateway_keys().any(|listed| listed.key_data() == gateway.key_data()) {
-                let own = sig::fingerprint(&gateway);
-                return Ok(Err(format!(
-                    "the roster does not list this gateway's key {own} for `gateway@lineman`: the vendor root has to sign one that does (`lineman-server gateway-key`)"
-                )));
-            }
-            Ok(Ok(Permission { consent, statement }))
-        };
-        self.jump.store.read(look).await.map_err(|error| error.to_string())?
+        Ok((inside.channel(&self.visitor.device).await?, inside.why))
     }
 
     /// Ends the one side when the other has ended.
-    fn watch(&self, inside: Inside, end: oneshot::Receiver<()>, engineer: server::Handle) -> impl Future<Output = ()> + use<> {
-        let (gone, stop, channels) = (self.gone.clone(), self.jump.stop.clone(), Arc::clone(&self.channels));
+    fn watch(&self, inside: Inside, engineer: server::Handle) -> impl Future<Output = ()> + use<> {
+        let (gone, stop, channels) = (self.gone.clone(), self.visitor.jump.stop.clone(), Arc::clone(&self.channels));
         async move {
-            let Inside { ssh, why, .. } = inside;
             tokio::select! {
-                () = gone.cancelled() => {
-                    let _ = ssh.disconnect(Disconnect::ByApplication, "the engineer has left", "en").await;
-                }
-                () = stop.cancelled() => {
-                    let _ = ssh.disconnect(Disconnect::ByApplication, "the support centre stops", "en").await;
-                }
-                _ = end => {
+                () = gone.cancelled() => inside.leave("the engineer has left").await,
+                () = stop.cancelled() => inside.leave("the support centre stops").await,
+                () = inside.ended.cancelled() => {
                     let all = u32::try_from(MOST_CHANNELS).unwrap_or(u32::MAX);
                     let _ = tokio::time::timeout(LAST_WORDS, channels.acquire_many(all)).await;
                     tokio::time::sleep(LAST_LOOK).await;
-                    let why = why.get().cloned().unwrap_or_else(|| "the connection to the device ended".to_owned());
-                    let _ = engineer.disconnect(Disconnect::ByApplication, why, "en".to_owned()).await;
+                    let _ = engineer.disconnect(Disconnect::ByApplication, inside.why(), "en".to_owned()).await;
                 }
             }
         }
@@ -218,12 +284,7 @@ struct Permission {
 }
 
 /// The newest live consent whose request names the key that signed in.
-fn consent_of(
-    live: &[(ConsentId, lineman_common::statement::Signed)],
-    device: &NeName,
-    engineer: &str,
-    key: &str,
-) -> Result<ConsentId, String> {
+fn consent_of_key(live: &[(ConsentId, Signed)], device: &NeName, engineer: &str, key: &str) -> Result<ConsentId, String> {
     let mut other = None;
     for (id, signed) in live {
         let request = Request::read_unverified(signed).map_err(|error| error.to_string())?;
@@ -234,158 +295,36 @@ fn consent_of(
     }
     Err(match other {
         Some((id, named)) => format!("the consent {id} names your key {named}, and you signed in with {key}: use that one (ssh -i)"),
-        None => format!(
-            "no consent of grade gateway is live for {engineer} on {device}: ask for one with `lineman consent request FAULT --grade gateway`, \
-             or use `ssh -J` with one of grade end-to-end"
-        ),
+        None => none_is_live(device, engineer),
     })
 }
 
-fn config() -> client::Config {
-    client::Config {
-        client_id: SshId::Standard("SSH-2.0-Lineman".into()),
-        window_size: 4 * 1024 * 1024,
-        maximum_packet_size: 65535,
-        // Messages that a channel holds before they are weighed (`pipe`), and a message may have 256 KiB.
-        channel_buffer_size: 16,
-        preferred: Preferred { compression: std::borrow::Cow::Borrowed(&[compression::NONE]), ..Preferred::default() },
-        // Liveness lives in the leg: a pause there must not end the session here.
-        inactivity_timeout: None,
-        keepalive_interval: None,
-        ..client::Config::default()
-    }
-}
-
-/// Why no connection to a device came to be.
-#[derive(Debug, thiserror::Error)]
-enum Lost {
-    #[error("another host key: {0}")]
-    OtherKey(String),
-    #[error(transparent)]
-    Ssh(#[from] russh::Error),
-}
-
-/// This end of the connection to the device.
-struct Toward {
-    /// The device's, from its statement.
-    host_key: PublicKey,
-    /// What it said before it decided on the key, for the engineer to read.
-    banner: Arc<Mutex<String>>,
-    /// Why the connection ended.
-    why: Why,
-    /// Dropped when it has ended.
-    _ended: oneshot::Sender<()>,
-}
-
-/// A device's words, made safe and short.
-fn words(text: &str) -> String {
-    let text: String = text.trim().chars().take(LONGEST_WORDS).collect();
-    Printable::from(text).to_string()
-}
-
-impl client::Handler for Toward {
-    type Error = Lost;
-
-    async fn check_server_key(&mut self, found: &PublicKeyOrCertificate) -> Result<bool, Lost> {
-        match found {
-            PublicKeyOrCertificate::PublicKey { key, .. } if key.key_data() == self.host_key.key_data() => Ok(true),
-            PublicKeyOrCertificate::PublicKey { key, .. } => Err(Lost::OtherKey(sig::fingerprint(key).to_string())),
-            PublicKeyOrCertificate::Certificate(_) => Err(Lost::OtherKey("of a certificate".to_owned())),
-        }
-    }
-
-    async fn auth_banner(&mut self, banner: &str, _session: &mut client::Session) -> Result<(), Lost> {
-        *self.banner.lock().unwrap_or_else(PoisonError::into_inner) = format!(": {}", words(banner));
-        Ok(())
-    }
-
-    async fn disconnected(&mut self, reason: DisconnectReason<Lost>) -> Result<(), Lost> {
-        let why = match reason {
-            DisconnectReason::ReceivedDisconnect(said) => words(&said.message),
-            DisconnectReason::Error(error) => format!("the connection to the device broke: {error}"),
+/// The newest live consent for a shell whose request is signed by a key that is the engineer's today.
+fn consent_for_a_terminal(
+    live: &[(Signed, ConsentView)],
+    device: &NeName,
+    engineer: &str,
+    roster: &Roster,
+    now: jiff::Timestamp,
+) -> Result<ConsentId, String> {
+    let mut other = None;
+    for (signed, consent) in live {
+        let why = match (Request::verify(signed, roster, now), &consent.doors) {
+            (Err(error), _) => format!("the request of the consent {} does not hold any more: {error}", consent.id),
+            (Ok(_), Some(doors)) if doors.has(Door::Shell) => return Ok(consent.id),
+            (Ok(_), Some(doors)) => {
+                format!("the consent {} opens no door `shell`, which a terminal is: it opens {doors}", consent.id)
+            }
+            (Ok(_), None) => format!("the consent {} opens no door", consent.id),
         };
-        let _ = self.why.set(why);
-        Ok(())
+        other.get_or_insert(why);
     }
-
-    async fn server_channel_open_forwarded_tcpip(
-        &mut self,
-        _channel: Channel<client::Msg>,
-        _address: &str,
-        _port: u32,
-        _from: &str,
-        _from_port: u32,
-        reply: ClientOpenHandle,
-        _session: &mut client::Session,
-    ) -> Result<(), Lost> {
-        refuse(reply).await
-    }
-
-    async fn server_channel_open_forwarded_streamlocal(
-        &mut self,
-        _channel: Channel<client::Msg>,
-        _path: &str,
-        reply: ClientOpenHandle,
-        _session: &mut client::Session,
-    ) -> Result<(), Lost> {
-        refuse(reply).await
-    }
-
-    async fn server_channel_open_agent_forward(
-        &mut self,
-        _channel: Channel<client::Msg>,
-        reply: ClientOpenHandle,
-        _session: &mut client::Session,
-    ) -> Result<(), Lost> {
-        refuse(reply).await
-    }
-
-    async fn server_channel_open_session(
-        &mut self,
-        _channel: Channel<client::Msg>,
-        reply: ClientOpenHandle,
-        _session: &mut client::Session,
-    ) -> Result<(), Lost> {
-        refuse(reply).await
-    }
-
-    async fn server_channel_open_direct_tcpip(
-        &mut self,
-        _channel: Channel<client::Msg>,
-        _host: &str,
-        _port: u32,
-        _from: &str,
-        _from_port: u32,
-        reply: ClientOpenHandle,
-        _session: &mut client::Session,
-    ) -> Result<(), Lost> {
-        refuse(reply).await
-    }
-
-    async fn server_channel_open_direct_streamlocal(
-        &mut self,
-        _channel: Channel<client::Msg>,
-        _path: &str,
-        reply: ClientOpenHandle,
-        _session: &mut client::Session,
-    ) -> Result<(), Lost> {
-        refuse(reply).await
-    }
-
-    async fn server_channel_open_x11(
-        &mut self,
-        _channel: Channel<client::Msg>,
-        _from: &str,
-        _from_port: u32,
-        reply: ClientOpenHandle,
-        _session: &mut client::Session,
-    ) -> Result<(), Lost> {
-        refuse(reply).await
-    }
+    Err(other.unwrap_or_else(|| none_is_live(device, engineer)))
 }
 
-/// A device has nothing to open here. The library would let it.
-async fn refuse(reply: ClientOpenHandle) -> Result<(), Lost> {
-    reply.reject(prohibited("a device opens no channels".to_owned())).await;
-    Ok(())
+fn none_is_live(device: &NeName, engineer: &str) -> String {
+    format!(
+        "no consent of grade gateway is live for {engineer} on {device}: ask for one with `lineman consent request FAULT --grade gateway`, \
+         or use `ssh -J` with one of grade end-to-end"
+    )
 }

@@ -5,13 +5,17 @@ use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Output, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
+use futures_util::FutureExt;
 use lineman_common::id::ConsentId;
+use lineman_common::leg::Offer;
 use lineman_common::link::{Answer, Order, Outcome};
 use lineman_common::session::Grade;
 use lineman_common::statement::device::openssh;
 use russh::server::{Auth, ChannelOpenHandle, Config, Handler, Msg, Session, VerifiedPublicKey, run_stream};
-use russh::{Channel, ChannelId, ChannelMsg, Disconnect, Pty, Sig};
+use russh::{Channel, ChannelId, ChannelMsg, Disconnect, Limits, Pty, Sig};
 use ssh_key::{LineEnding, PrivateKey};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
@@ -20,7 +24,6 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::relay::relay;
 use super::*;
 use crate::agents::Links;
 use crate::consents::tests::{live_consent, report_fault};
@@ -30,7 +33,7 @@ use crate::trust::testing::{World, fingerprint, key};
 
 /// What the device does that an honest one would not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Manner {
+pub enum Manner {
     Honest,
     /// Shows another host key.
     OtherKey,
@@ -44,17 +47,34 @@ enum Manner {
     PutsOut,
     /// Never speaks SSH.
     Garbage,
+    /// Says its version, and nothing more.
+    Mute,
+    /// As little as that, once the engineer is inside.
+    FallsSilent,
+    /// Opens channels without end.
+    OpensAll,
+    /// Changes keys all the time.
+    Rekeys,
+    /// A banner of 200 KiB.
+    LongBanner,
+    /// Starts no shell.
+    NoShell,
 }
 
 /// The whole of it: a store, the gateway on a port, and one device on its link.
-struct Bench {
-    world: Arc<World>,
-    store: Store,
+pub struct Bench {
+    pub world: Arc<World>,
+    pub store: Store,
     dir: tempfile::TempDir,
     port: u16,
-    consent: ConsentId,
-    tasks: TaskTracker,
-    stop: CancellationToken,
+    pub consent: ConsentId,
+    pub tasks: TaskTracker,
+    pub stop: CancellationToken,
+    pub jump: Jump,
+    /// Output of the device's shells, as far as the gateway took it.
+    pub printed: Arc<AtomicU64>,
+    /// Connections that the device has.
+    pub connections: Arc<AtomicU64>,
 }
 
 impl Drop for Bench {
@@ -64,7 +84,7 @@ impl Drop for Bench {
 }
 
 impl Bench {
-    async fn new(grade: Grade, manner: Manner) -> Self {
+    pub async fn new(grade: Grade, manner: Manner) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let store = Store::open(&dir.path().join("x.db"), crate::LISTENERS).unwrap();
         let found = store.write(move |tx| -> Result<_, StoreError> {
@@ -75,13 +95,18 @@ impl Bench {
         });
         let (world, consent) = found.await.unwrap();
         let (world, tasks, stop) = (Arc::new(world), TaskTracker::new(), CancellationToken::new());
-        let (links, legs) = (Links::default(), Legs::default());
+        let (links, legs) = (Links::default(), Legs::new(stop.clone(), tasks.clone()));
         let leg_address = listen_for_legs(&tasks, &stop, legs.clone()).await;
-        tasks.spawn(device(Device { world: Arc::clone(&world), manner, leg_address, tasks: tasks.clone() }, links.clone(), stop.clone()));
+        let (printed, connections) = (Arc::<AtomicU64>::default(), Arc::<AtomicU64>::default());
+        let counted = (Arc::clone(&printed), Arc::clone(&connections));
+        let acting = Device { world: Arc::clone(&world), manner, leg_address, tasks: tasks.clone(), printed, connections };
+        tasks.spawn(device(acting, links.clone(), stop.clone()));
+        let (printed, connections) = counted;
         let jump = Jump {
             unknown: Arc::new(Semaphore::new(MOST_UNKNOWN)),
             store: store.clone(),
             links: links.clone(),
+            parking: Parking::default(),
             legs,
             vendor_root: Arc::new(world.vendor_root.clone()),
             client_key: Arc::new(world.gateway_key.clone()),
@@ -91,13 +116,13 @@ impl Bench {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let own = key();
-        tasks.spawn(serve(jump, own.clone(), listener));
+        tasks.spawn(serve(jump.clone(), own.clone(), listener));
         write(&dir.path().join("id"), &world.engineer_key);
         std::fs::write(dir.path().join("known"), format!("[127.0.0.1]:{port} {}\n", openssh(own.public_key()))).unwrap();
         while links.count() == 0 {
             tokio::task::yield_now().await;
         }
-        Self { world, store, dir, port, consent, tasks, stop }
+        Self { world, store, dir, port, consent, tasks, stop, jump, printed, connections }
     }
 
     fn ssh(&self, options: &[&str], user: &str, command: &[&str]) -> Command {
@@ -108,6 +133,15 @@ impl Bench {
         ssh.args(["-p", &self.port.to_string()]).args(options).arg(format!("{user}@127.0.0.1")).args(command);
         ssh.stdin(Stdio::null()).kill_on_drop(true);
         ssh
+    }
+
+    /// The device has no connection any more.
+    pub async fn is_left_alone(&self) {
+        let deadline = tokio::time::Instant::now() + Duration::from_secs(60);
+        while self.connections.load(Ordering::Relaxed) > 0 {
+            assert!(tokio::time::Instant::now() < deadline, "the device is still connected");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
     }
 
     async fn run(&self, command: &[&str]) -> Said {
@@ -143,7 +177,10 @@ async fn listen_for_legs(tasks: &TaskTracker, stop: &CancellationToken, legs: Le
             let accepted = tokio::select! { () = stop.cancelled() => return, accepted = listener.accept() => accepted };
             let (stream, _) = accepted.unwrap();
             let legs = legs.clone();
-            tasks.spawn(async move { legs.arrived(stream).await });
+            tasks.spawn(async move {
+                let platform = Platform { legs, lines: Lines::new(TaskTracker::new()) };
+                platform.arrived(stream).await;
+            });
         }
     });
     address
@@ -155,6 +192,24 @@ struct Device {
     manner: Manner,
     leg_address: SocketAddr,
     tasks: TaskTracker,
+    printed: Arc<AtomicU64>,
+    connections: Arc<AtomicU64>,
+}
+
+/// A connection that is there until it is dropped.
+struct Counted(Arc<AtomicU64>);
+
+impl Counted {
+    fn new(connections: &Arc<AtomicU64>) -> Self {
+        connections.fetch_add(1, Ordering::Relaxed);
+        Self(Arc::clone(connections))
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 /// The agent: answers on the link, and dials.
@@ -162,13 +217,13 @@ async fn device(device: Device, links: Links, stop: CancellationToken) {
     let mut link = links.register(device.world.device.id);
     loop {
         let ask = tokio::select! { () = stop.cancelled() => return, ask = link.asks.recv() => ask.unwrap() };
-        let Order::Open { key, ticket, consent } = ask.order else { panic!("{:?}", ask.order) };
+        let Order::Open { key, leg, consent } = ask.order else { panic!("{:?}", ask.order) };
         assert_eq!(key, fingerprint(&device.world.gateway_key), "the device is asked for the gateway's key");
         let outcome = match (device.manner, consent) {
             (Manner::NoLeg, _) => Outcome::Refused { reason: "the consent's time is up".into() },
             (_, Some(consent)) => {
                 let device = device.clone();
-                device.tasks.clone().spawn(async move { device.dial(&ticket, consent).await });
+                device.tasks.clone().spawn(async move { device.dial(&leg, consent).await });
                 Outcome::Done { answer: Answer::Ok }
             }
             (_, None) => Outcome::Refused { reason: "no consent is named".into() },
@@ -178,12 +233,18 @@ async fn device(device: Device, links: Links, stop: CancellationToken) {
 }
 
 impl Device {
-    async fn dial(self, ticket: &str, consent: ConsentId) {
-        let mut leg = TcpStream::connect(self.leg_address).await.unwrap();
-        leg.write_all(leg::greeting(ticket).as_bytes()).await.unwrap();
-        assert!(leg::read_reply(&greeting(&mut leg).await.unwrap()).is_ok());
-        let (mut ours, carried) = tokio::io::duplex(64 * 1024);
-        self.tasks.spawn(relay(carried, leg));
+    async fn dial(self, offer: &Offer, consent: ConsentId) {
+        let mut wire = TcpStream::connect(self.leg_address).await.unwrap();
+        wire.write_all(offer.greeting(1, 0).as_bytes()).await.unwrap();
+        let arrived = offer.read_reply(1, &first_line(&mut wire).await.unwrap()).unwrap();
+        let (mut ours, mut carrier, _) = leg::leg();
+        self.tasks.spawn(async move { carrier.over(wire, arrived).await });
+        let _counted = Counted::new(&self.connections);
+        if self.manner == Manner::Mute {
+            ours.write_all(b"SSH-2.0-mute\r\n").await.unwrap();
+            let _ = ours.read_to_end(&mut Vec::new()).await;
+            return;
+        }
         if self.manner == Manner::Garbage {
             ours.write_all(&b"HTTP/1.1 200 OK\r\n".repeat(100)).await.unwrap();
             let _ = ours.read_to_end(&mut Vec::new()).await;
@@ -196,6 +257,7 @@ impl Device {
             window_size: 1024 * 1024,
             maximum_packet_size: 32768,
             inactivity_timeout: None,
+            limits: if self.manner == Manner::Rekeys { Limits::new(1, 1 << 30, Duration::from_secs(3600)) } else { Limits::default() },
             ..Config::default()
         };
         let shell = Shell { device: self, consent, channels: HashMap::new() };
@@ -216,13 +278,16 @@ impl Handler for Shell {
     type Error = russh::Error;
 
     async fn authentication_banner(&mut self) -> Result<Option<String>, Self::Error> {
+        if self.device.manner == Manner::LongBanner {
+            return Ok(Some("\x1b[2J".repeat(50 * 1024)));
+        }
         Ok((self.device.manner == Manner::NoEntry).then(|| "the gateway is\x1b[2J not let in\r\n".to_owned()))
     }
 
     async fn auth_publickey(&mut self, user: &str, key: VerifiedPublicKey<'_>) -> Result<Auth, Self::Error> {
         assert_eq!(user, self.consent.to_string(), "the user name is the consent's id");
         let own = key.public_key.key_data() == self.device.world.gateway_key.public_key().key_data();
-        Ok(if own && self.device.manner != Manner::NoEntry { Auth::Accept } else { Auth::reject() })
+        Ok(if own && !matches!(self.device.manner, Manner::NoEntry | Manner::LongBanner) { Auth::Accept } else { Auth::reject() })
     }
 
     async fn channel_open_session(
@@ -255,8 +320,15 @@ impl Handler for Shell {
     }
 
     async fn shell_request(&mut self, id: ChannelId, session: &mut Session) -> Result<(), Self::Error> {
+        if self.device.manner == Manner::NoShell {
+            return session.channel_failure(id);
+        }
         let channel = self.channels.remove(&id).unwrap();
-        self.device.tasks.spawn(shell(channel, session.handle()));
+        let (handle, printed) = (session.handle(), Arc::clone(&self.device.printed));
+        match self.device.manner {
+            Manner::OpensAll => drop(self.device.tasks.spawn(opens_all(handle))),
+            _ => drop(self.device.tasks.spawn(shell(channel, handle, self.device.manner, printed))),
+        }
         session.channel_success(id)
     }
 
@@ -343,9 +415,10 @@ async fn command_of(channel: Channel<Msg>, handle: russh::server::Handle, comman
     let _ = handle.close(id).await;
 }
 
-/// Says its terminal, then each line back; `exit` ends it with 3.
+/// Says its terminal, then each line back; `exit` ends it with 3, `kill` with a signal, `goodbye` the whole connection. `print N` prints so
+/// many lines, and `print` without end.
 #[expect(clippy::wildcard_enum_match_arm, reason = "a test's device")]
-async fn shell(mut channel: Channel<Msg>, handle: russh::server::Handle) {
+async fn shell(mut channel: Channel<Msg>, handle: russh::server::Handle, manner: Manner, printed: Arc<AtomicU64>) {
     let id = channel.id();
     let mut typed = String::new();
     while let Some(message) = channel.wait().await {
@@ -358,9 +431,43 @@ async fn shell(mut channel: Channel<Msg>, handle: russh::server::Handle) {
             }
             ChannelMsg::Data { data } => {
                 typed += std::str::from_utf8(&data).unwrap();
-                channel.data_bytes(data.to_vec()).await.unwrap();
+                if manner == Manner::FallsSilent {
+                    // Not even the loop that reads goes on: it waits for this channel.
+                    std::future::pending::<()>().await;
+                }
+                if channel.data_bytes(data.to_vec()).await.is_err() {
+                    return;
+                }
                 if typed.contains("exit") {
                     break;
+                }
+                if typed.contains("kill\r") {
+                    let words = "evil\u{1b}[2J words".repeat(5_000);
+                    let _ = handle.exit_signal_request(id, Sig::Custom("x\u{1b}".repeat(10_000)), false, words.clone(), words).await;
+                    let _ = handle.close(id).await;
+                    return;
+                }
+                if typed.contains("goodbye\r") {
+                    let why = format!("the consent was revoked by noc-jw\x1b[2J{}", "x".repeat(100_000));
+                    let _ = handle.disconnect(Disconnect::ByApplication, why, "en".into()).await;
+                    return;
+                }
+                if let Some((_, count)) = typed.clone().rsplit_once("print ").filter(|_| typed.ends_with('\r')) {
+                    typed.clear();
+                    for n in 0..count.trim().parse::<u64>().unwrap_or(u64::MAX) {
+                        let line = format!("{n:0>1022}\r\n");
+                        if channel.data_bytes(line.into_bytes()).await.is_err() {
+                            return;
+                        }
+                        printed.fetch_add(1024, Ordering::Relaxed);
+                        // What nobody takes in stops the whole connection, its end included.
+                        while let Some(message) = channel.wait().now_or_never() {
+                            if matches!(message, None | Some(ChannelMsg::Close)) {
+                                return;
+                            }
+                        }
+                    }
+                    let _ = channel.data_bytes(&b"done\r\n"[..]).await;
                 }
             }
             ChannelMsg::Close => return,
@@ -369,6 +476,10 @@ async fn shell(mut channel: Channel<Msg>, handle: russh::server::Handle) {
     }
     let _ = handle.exit_status_request(id, 3).await;
     let _ = handle.close(id).await;
+}
+
+async fn opens_all(handle: russh::server::Handle) {
+    while matches!(handle.channel_open_session().await, Err(russh::Error::ChannelOpenFailure(_))) {}
 }
 
 /// Tries every kind of channel towards the gateway.
@@ -583,4 +694,55 @@ async fn one_connection_to_the_device_serves_all_channels_and_ends_with_the_engi
         assert!(tokio::time::Instant::now() < deadline, "{} tasks are left", bench.tasks.len());
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_device_that_stops_in_the_handshake_keeps_nothing_here() {
+    let bench = Bench::new(Grade::Gateway, Manner::Mute).await;
+    let refused = bench.run(&["id"]).await;
+    assert!(refused.err.contains("ne-1.jw.ne did not finish the handshake in"), "{refused:?}");
+    bench.is_left_alone().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_device_that_changes_keys_all_the_time_is_left() {
+    let bench = Bench::new(Grade::Gateway, Manner::Rekeys).await;
+    let left = bench.run(&["while :; do echo x; done"]).await;
+    assert!(left.code == Some(255) && left.err.contains("changes its keys all the time"), "{}", left.err);
+    bench.is_left_alone().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_device_that_opens_channel_after_channel_is_left() {
+    let bench = Bench::new(Grade::Gateway, Manner::OpensAll).await;
+    let left = said(bench.ssh(&["-tt"], "ne-1.jw.ne", &[])).await;
+    assert!(left.code == Some(255) && (left.out + &left.err).contains("opens one channel after the other"), "{}", left.err);
+    bench.is_left_alone().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_a_long_banner_little_is_shown() {
+    let bench = Bench::new(Grade::Gateway, Manner::LongBanner).await;
+    let refused = bench.run(&["id"]).await;
+    assert!(refused.err.contains("does not take this gateway's key") && refused.err.len() < 5000, "{} bytes", refused.err.len());
+    assert!(!refused.err.contains('\u{1b}'));
+}
+
+/// Neither reads nor answers when the engineer goes: it is cut off, and nothing here waits for it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_device_that_falls_silent_is_cut_off_when_the_engineer_goes() {
+    let bench = Bench::new(Grade::Gateway, Manner::FallsSilent).await;
+    let device = bench.world.device.name.clone();
+    let proof = Proof::Token(Some(bench.consent));
+    let visitor = Visitor { jump: bench.jump.clone(), device: device.clone(), engineer: "engineer-a".into(), proof };
+    let inside = visitor.enter().await.unwrap();
+    let channel = inside.channel(&device).await.unwrap();
+    channel.request_pty(false, "vt100", 80, 24, 0, 0, &[]).await.unwrap();
+    channel.request_shell(false).await.unwrap();
+    let flood = async { while channel.data_bytes(vec![b'x'; 32 * 1024]).await.is_ok() {} };
+    tokio::time::timeout(Duration::from_secs(2), flood).await.expect_err("it takes no more");
+    let ended = inside.ended().clone();
+    drop(channel);
+    inside.leave("the engineer has left").await;
+    tokio::time::timeout(Duration::from_secs(30), ended.cancelled()).await.expect("the connection is over");
 }

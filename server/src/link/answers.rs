@@ -45,7 +45,8 @@ fn must_happen(db: &Db<'_>, order: &Order) -> Result<bool, ApiError> {
         | Order::Consent { .. }
         | Order::Signers { .. }
         | Order::Resume { .. }
-        | Order::Open { .. } => false,
+        | Order::Open { .. }
+        | Order::Park { .. } => false,
     })
 }
 

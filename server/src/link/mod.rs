@@ -7,6 +7,8 @@
 
 mod answers;
 mod reports;
+#[cfg(test)]
+mod tests;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -20,6 +22,7 @@ use axum::{Extension, Router};
 use lineman_common::link::{FromAgent, Hello, MAX_FRAME_BYTES, Outcome, PROTOCOL, RecordingFrame, SILENCE_S, Stream, ToAgent};
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::oneshot;
+use tokio::time::{Instant, interval, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -30,6 +33,11 @@ use crate::sessions;
 use crate::store::{Nudge, Store};
 use crate::trust;
 use crate::web::{ApiError, Scope};
+
+/// An agent that has said nothing for so long, or taken nothing, is gone.
+const SILENCE: Duration = Duration::from_secs(SILENCE_S);
+/// For the last word to an agent that is perhaps not there any more.
+const GOODBYE_PATIENCE: Duration = Duration::from_secs(1);
 
 /// The link key of the peer, from the TLS handshake.
 #[derive(Clone, Debug)]
@@ -62,40 +70,48 @@ async fn open(State(door): State<Arc<Door>>, key: Option<Extension<LinkKey>>, up
     let tasks = door.tasks.clone();
     Ok(upgrade.on_upgrade(move |socket| async move {
         // On the tracker, so that a shutdown waits for the goodbye.
-        let _ = tasks.spawn(serve(door, device, link_key, socket)).await;
+        let _ = tasks.spawn(serve(door, device, link_key, socket, SILENCE)).await;
     }))
 }
 
-async fn serve(door: Arc<Door>, device: Known, key: String, mut socket: WebSocket) {
+async fn serve(door: Arc<Door>, device: Known, key: String, mut socket: WebSocket, silence: Duration) {
     let why = match hello(&mut socket).await {
         Err(why) => why,
         Ok(hello) => {
-            let registration = door.links.register(device.id);
+            let mut registration = door.links.register(device.id);
             let mut link = Link {
                 door: door.clone(),
                 device: device.clone(),
                 key,
                 hello,
+                silence,
                 orders: HashMap::new(),
                 next_order: 1 << 48,
                 sent: 0,
                 no_room: false,
             };
             let why = match link.welcome(&mut socket).await {
-                Ok(()) => link.run(&mut socket, registration).await,
+                Ok(()) => link.run(&mut socket, &mut registration).await,
                 Err(why) => why,
             };
+            drop(link);
             tracing::info!(agent.id = %device.name, %why, "link closed");
+            offline(&door, device, registration, why.to_string()).await;
             why
         }
     };
     let goodbye = ToAgent::Goodbye { reason: why.to_string(), retry_after_s: 1 };
-    let _ = send(&mut socket, &goodbye).await;
-    if !matches!(why, Gone::Replaced | Gone::Hello(_)) {
-        let text = why.to_string();
-        if let Err(error) = door.store.write(move |tx| agents::disconnected(tx, &device, &text).map_err(ApiError::from)).await {
-            tracing::error!(?error, "a lost link could not be recorded");
-        }
+    let _ = send(&mut socket, &goodbye, GOODBYE_PATIENCE).await;
+}
+
+/// Says that the agent is gone, unless a newer link of it is there. That is asked where it is written down: a newer link registers
+/// before it writes that the agent is here.
+async fn offline(door: &Door, device: Known, registration: Registration, why: String) {
+    let job = move |tx: &mut crate::store::Tx<'_>| -> Result<(), ApiError> {
+        if registration.is_current() { Ok(agents::disconnected(tx, &device, &why)?) } else { Ok(()) }
+    };
+    if let Err(error) = door.store.write(job).await {
+        tracing::error!(?error, "a lost link could not be recorded");
     }
 }
 
@@ -108,8 +124,10 @@ enum Gone {
     Closed,
     #[error("the link broke: {0}")]
     Broken(#[from] axum::Error),
-    #[error("nothing was heard for {SILENCE_S} s")]
-    Silent,
+    #[error("nothing was heard for {} s", .0.as_secs())]
+    Silent(Duration),
+    #[error("nothing was taken for {} s", .0.as_secs())]
+    Stuck(Duration),
     #[error("a newer link of the same device took its place")]
     Replaced,
     #[error("the device has enrolled anew, with another key")]
@@ -131,13 +149,18 @@ impl From<ApiError> for Gone {
     }
 }
 
-async fn send(socket: &mut WebSocket, message: &ToAgent) -> Result<(), Gone> {
+async fn send(socket: &mut WebSocket, message: &ToAgent, patience: Duration) -> Result<(), Gone> {
     let text = serde_json::to_string(message).map_err(|e| Gone::Unreadable(e.to_string()))?;
-    Ok(socket.send(Message::text(text)).await?)
+    put(socket, Message::text(text), patience).await
+}
+
+/// A peer that takes nothing must not hold this link for as long as its kernel, or the network, has patience.
+async fn put(socket: &mut WebSocket, message: Message, patience: Duration) -> Result<(), Gone> {
+    Ok(timeout(patience, socket.send(message)).await.map_err(|_| Gone::Stuck(patience))??)
 }
 
 async fn hello(socket: &mut WebSocket) -> Result<Hello, Gone> {
-    let message = tokio::time::timeout(Duration::from_secs(10), socket.recv()).await.map_err(|_| Gone::Hello("it was silent".into()))?;
+    let message = timeout(Duration::from_secs(10), socket.recv()).await.map_err(|_| Gone::Hello("it was silent".into()))?;
     match message {
         Some(Ok(Message::Text(text))) => match serde_json::from_str(&text) {
             Ok(FromAgent::Hello(hello)) if hello.protocol >= PROTOCOL => Ok(hello),
@@ -156,6 +179,8 @@ struct Link {
     /// Of the certificate that it shows.
     key: String,
     hello: Hello,
+    /// How long it may say nothing.
+    silence: Duration,
     /// Questions that wait for their answer; orders of the outbox have no one waiting.
     orders: HashMap<u64, oneshot::Sender<Outcome>>,
     /// Numbers for questions, away from those of the outbox.
@@ -178,13 +203,17 @@ impl Link {
             })
             .await?;
         tracing::info!(agent.id = %self.device.name, software = %self.hello.software, "link open");
-        send(socket, &ToAgent::Welcome { protocol: PROTOCOL, stored }).await
+        self.say(socket, &ToAgent::Welcome { protocol: PROTOCOL, stored }).await
     }
 
-    async fn run(&mut self, socket: &mut WebSocket, mut registration: Registration) -> Gone {
+    async fn say(&self, socket: &mut WebSocket, message: &ToAgent) -> Result<(), Gone> {
+        send(socket, message, self.silence).await
+    }
+
+    async fn run(&mut self, socket: &mut WebSocket, registration: &mut Registration) -> Gone {
         let mut nudges = self.door.store.nudges();
-        let mut ping = tokio::time::interval(Duration::from_secs(SILENCE_S / 3));
-        let mut heard = tokio::time::Instant::now();
+        let mut ping = interval(self.silence / 3);
+        let mut heard = Instant::now();
         if let Err(gone) = self.send_waiting(socket).await {
             return gone;
         }
@@ -200,13 +229,13 @@ impl Link {
                     Ok(_) => Ok(()),
                     Err(RecvError::Closed) => Err(Gone::Stopping),
                 },
-                _ = ping.tick() => {
-                    if heard.elapsed() > Duration::from_secs(SILENCE_S) { Err(Gone::Silent) } else { self.ping(socket).await }
-                }
+                _ = ping.tick() => self.ping(socket).await,
                 message = socket.recv() => {
-                    heard = tokio::time::Instant::now();
+                    heard = Instant::now();
                     self.hear(socket, message).await
                 }
+                // After what it may have said: a server that was busy for long must not hold its own silence against the agent.
+                () = sleep_until(heard + self.silence) => Err(Gone::Silent(self.silence)),
             };
             if let Err(gone) = step {
                 return gone;
@@ -221,14 +250,14 @@ impl Link {
         if self.no_room && !self.door.store.read(move |db| sessions::quota::is_full(db, customer).map_err(ApiError::from)).await? {
             return Err(Gone::RoomAgain);
         }
-        Ok(socket.send(Message::Ping(axum::body::Bytes::new())).await?)
+        put(socket, Message::Ping(axum::body::Bytes::new()), self.silence).await
     }
 
     async fn ask(&mut self, socket: &mut WebSocket, ask: Ask) -> Result<(), Gone> {
         self.next_order += 1;
         self.orders.retain(|_, reply| !reply.is_closed());
         self.orders.insert(self.next_order, ask.reply);
-        send(socket, &ToAgent::Order { id: self.next_order, order: ask.order }).await
+        self.say(socket, &ToAgent::Order { id: self.next_order, order: ask.order }).await
     }
 
     /// Sends what waits in the outbox and was not sent on this link yet.
@@ -243,7 +272,7 @@ impl Link {
         }
         let sent = self.sent;
         for (id, order) in waiting.into_iter().filter(|(id, _)| *id > sent) {
-            send(socket, &ToAgent::Order { id, order }).await?;
+            self.say(socket, &ToAgent::Order { id, order }).await?;
             self.sent = id;
         }
         Ok(())
@@ -265,7 +294,7 @@ impl Link {
                     self.no_room = true;
                     return Ok(());
                 }
-                send(socket, &ToAgent::Ack { stream: Stream::Recording, seq: frame.seq }).await
+                self.say(socket, &ToAgent::Ack { stream: Stream::Recording, seq: frame.seq }).await
             }
             Message::Close(_) => Err(Gone::Closed),
             Message::Ping(_) | Message::Pong(_) => Ok(()),
@@ -279,7 +308,7 @@ impl Link {
             Stream::Events => reports::event(&self.door.store, &self.device, self.hello.epoch, seq, report).await?,
             Stream::Recording => return Err(Gone::Unreadable("a recording chunk as text".into())),
         }
-        send(socket, &ToAgent::Ack { stream, seq }).await
+        self.say(socket, &ToAgent::Ack { stream, seq }).await
     }
 
     async fn answer(&mut self, id: u64, outcome: Outcome) -> Result<(), Gone> {

@@ -252,9 +252,11 @@ fn replay() {
 }
 
 fn leg_lines() {
-    put("leg", "greeting", leg::greeting("0123456789abcdef").trim_end());
-    put("leg", "ok", leg::reply(Ok(())).trim_end());
-    put("leg", "no", leg::reply(Err("the ticket was used")).trim_end());
+    let offer = leg::Offer { id: "leg_018f2a7e5cb07d3c9b1f4e2d6a8c0e13".parse().unwrap(), secret: leg::Secret::new([5; 32]) };
+    put("leg", "greeting", offer.greeting(1, 4711).trim_end());
+    put("leg", "ok", offer.reply(1, 4711).trim_end());
+    put("leg", "no", leg::refusal("no such leg").trim_end());
+    put("leg", "line", leg::line_greeting("0123456789abcdef").trim_end());
     for (name, header) in [("data", leg::Header::Data(65536)), ("ack", leg::Header::Ack), ("fin", leg::Header::Fin)] {
         put("leg", name, header.encode());
     }

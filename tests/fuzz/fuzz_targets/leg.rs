@@ -1,8 +1,10 @@
-//! The session leg: greetings and frame headers.
+//! The session leg: greetings, replies and frame headers.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use lineman_common::leg::{HEADER_BYTES, Header, LegError, MAX_DATA_BYTES, greeting, read_greeting, read_reply, reply};
+use lineman_common::leg::{
+    Greeting, HEADER_BYTES, Header, LegError, MAX_DATA_BYTES, Offer, Secret, line_greeting, read_line_greeting, read_line_reply,
+};
 
 fuzz_target!(|data: &[u8]| {
     if let Some(bytes) = data.first_chunk::<HEADER_BYTES>() {
@@ -12,12 +14,18 @@ fuzz_target!(|data: &[u8]| {
         }
     }
     let Ok(text) = std::str::from_utf8(data) else { return };
-    if let Ok(ticket) = read_greeting(text) {
-        assert_eq!(greeting(ticket), format!("{text}\n"));
+    if let Ok(greeting) = text.parse::<Greeting>() {
+        let offer = Offer { id: greeting.leg, secret: Secret::new([5; 32]) };
+        assert_eq!(offer.is_from_the_device(&greeting), offer.greeting(greeting.attempt, greeting.taken).trim_end() == text);
+        match offer.read_reply(greeting.attempt, text) {
+            Err(LegError::Refused(reason)) => assert!(!reason.chars().any(char::is_control), "fit to show"),
+            Ok(_) | Err(_) => {}
+        }
     }
-    match read_reply(text) {
-        Ok(()) => assert_eq!(reply(Ok(())), format!("{text}\n")),
-        Err(LegError::Refused(reason)) => assert!(!reason.chars().any(char::is_control), "fit to show"),
-        Err(_) => {}
+    if let Ok(ticket) = read_line_greeting(text) {
+        assert_eq!(line_greeting(ticket), format!("{text}\n"));
+    }
+    if let Err(LegError::Refused(reason)) = read_line_reply(text) {
+        assert!(!reason.chars().any(char::is_control), "fit to show");
     }
 });

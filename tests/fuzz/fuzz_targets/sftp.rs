@@ -55,6 +55,8 @@ impl Packet {
             Request::Open { path, .. }
             | Request::Lstat { path }
             | Request::SetStat { path, .. }
+            | Request::LsetStat { path, .. }
+            | Request::StatVfs { path }
             | Request::OpenDir { path }
             | Request::Remove { path }
             | Request::MakeDir { path, .. }
@@ -100,9 +102,37 @@ impl Packet {
             Request::Rename { from, to, replace: true } => self.extended(b"posix-rename@openssh.com", &[from, to]),
             Request::HardLink { from, to } => self.extended(b"hardlink@openssh.com", &[from, to]),
             Request::ExpandPath { path } => self.extended(b"expand-path@openssh.com", &[path]),
+            Request::StatVfs { path } => self.extended(b"statvfs@openssh.com", &[path]),
             Request::Fsync { handle } => {
                 self.bytes(b"fsync@openssh.com");
                 self.bytes(handle);
+            }
+            Request::FstatVfs { handle } => {
+                self.bytes(b"fstatvfs@openssh.com");
+                self.bytes(handle);
+            }
+            Request::LsetStat { path, attributes } => {
+                self.extended(b"lsetstat@openssh.com", &[path]);
+                self.attributes(attributes);
+            }
+            Request::CopyData { from, from_offset, length, to, to_offset } => {
+                self.bytes(b"copy-data");
+                self.bytes(from);
+                self.0.extend(from_offset.to_be_bytes());
+                self.0.extend(length.to_be_bytes());
+                self.bytes(to);
+                self.0.extend(to_offset.to_be_bytes());
+            }
+            Request::HomeDirectory { account } => {
+                self.bytes(b"home-directory");
+                self.bytes(account);
+            }
+            Request::NamesOf { uids, gids } => {
+                self.bytes(b"users-groups-by-id@openssh.com");
+                for numbers in [uids, gids] {
+                    let bytes: Vec<u8> = numbers.iter().flat_map(|number| number.to_be_bytes()).collect();
+                    self.bytes(&bytes);
+                }
             }
             Request::Limits => self.bytes(b"limits@openssh.com"),
             Request::Unknown => return None,

@@ -1,6 +1,6 @@
 //! Recordings, from the flow to the verified file.
 
-use lineman_common::id::ConsentId;
+use lineman_common::id::{ConsentId, SessionId};
 use lineman_common::link::Stream;
 use lineman_common::recording::{Bind, Opened, Recording, verify};
 use lineman_common::session::{Door, Grade};
@@ -46,7 +46,7 @@ impl World {
             account: "nobody".into(),
             started: Timestamp::now(),
         };
-        Chain::begin(Arc::clone(studio), SessionId::new(), bind, pace(studio)).unwrap()
+        Chain::prepare(Arc::clone(studio), SessionId::new(), bind, pace(studio)).unwrap().begin().unwrap()
     }
 
     /// The recordings in the spool, as the centre would store them.
@@ -110,8 +110,8 @@ async fn a_session_is_recorded_and_verifies() {
         output.finish().await.unwrap();
         recorder.command("ne show");
         recorder.command("ne show");
-        recorder.sent(3);
-        recorder.sent(2);
+        recorder.sent(3).await;
+        recorder.sent(2).await;
         recorder.end(EndReason::Client, Vec::new()).await;
     };
     tokio::join!(writing, story);

@@ -39,9 +39,9 @@ impl OpenFlags {
         self.0 & flag != 0
     }
 
-    /// Anything but plain reading.
+    /// Anything but plain reading. What `EXCLUSIVE` means without `CREATE` is for nobody to find out.
     pub const fn writes(self) -> bool {
-        self.has(Self::WRITE | Self::APPEND | Self::CREATE | Self::TRUNCATE)
+        self.has(Self::WRITE | Self::APPEND | Self::CREATE | Self::TRUNCATE | Self::EXCLUSIVE)
     }
 }
 
@@ -61,8 +61,9 @@ const ATTR_MODE: u32 = 4;
 const ATTR_TIMES: u32 = 8;
 const ATTR_EXTENDED: u32 = 0x8000_0000;
 
+/// Paths are copied out of the packet, data is not: there may be much of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Request {
+pub enum Request<'a> {
     Init,
     Open {
         path: PathBuf,
@@ -80,7 +81,7 @@ pub enum Request {
     Write {
         handle: Vec<u8>,
         offset: u64,
-        data: Vec<u8>,
+        data: &'a [u8],
     },
     Lstat {
         path: PathBuf,
@@ -89,6 +90,11 @@ pub enum Request {
         handle: Vec<u8>,
     },
     SetStat {
+        path: PathBuf,
+        attributes: Attributes,
+    },
+    /// Of a link itself.
+    LsetStat {
         path: PathBuf,
         attributes: Attributes,
     },
@@ -138,22 +144,45 @@ pub enum Request {
     Fsync {
         handle: Vec<u8>,
     },
+    /// From one open file into another; a length of 0 means up to the end.
+    CopyData {
+        from: Vec<u8>,
+        from_offset: u64,
+        length: u64,
+        to: Vec<u8>,
+        to_offset: u64,
+    },
+    StatVfs {
+        path: PathBuf,
+    },
+    FstatVfs {
+        handle: Vec<u8>,
+    },
     Limits,
     ExpandPath {
         path: PathBuf,
+    },
+    /// Of an account; of the session's own, if it has no name.
+    HomeDirectory {
+        account: Vec<u8>,
+    },
+    /// The names of accounts and groups.
+    NamesOf {
+        uids: Vec<u32>,
+        gids: Vec<u32>,
     },
     Unknown,
 }
 
 /// A request with its number; `Init` has none.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Numbered {
+pub struct Numbered<'a> {
     pub id: u32,
-    pub request: Request,
+    pub request: Request<'a>,
 }
 
 /// Parses a packet without its length. `Err` gives the request's number, if at least that could be read.
-pub fn parse(packet: &[u8]) -> Result<Numbered, Option<u32>> {
+pub fn parse(packet: &[u8]) -> Result<Numbered<'_>, Option<u32>> {
     let mut fields = Fields(packet);
     let kind = fields.u8().ok_or(None)?;
     if kind == 1 {
@@ -200,6 +229,13 @@ impl<'a> Fields<'a> {
         self.bytes().map(<[u8]>::to_vec)
     }
 
+    /// Numbers in a field of their own.
+    fn numbers(&mut self) -> Option<Vec<u32>> {
+        let bytes = self.bytes()?;
+        let (numbers, rest) = bytes.as_chunks::<4>();
+        rest.is_empty().then(|| numbers.iter().map(|number| u32::from_be_bytes(*number)).collect())
+    }
+
     fn attributes(&mut self) -> Option<Attributes> {
         let flags = self.u32()?;
         let mut attributes = Attributes::default();
@@ -224,12 +260,12 @@ impl<'a> Fields<'a> {
         Some(attributes)
     }
 
-    fn request(&mut self, kind: u8) -> Option<Request> {
+    fn request(&mut self, kind: u8) -> Option<Request<'a>> {
         Some(match kind {
             3 => Request::Open { path: self.path()?, flags: OpenFlags(self.u32()?), attributes: self.attributes()? },
             4 => Request::Close { handle: self.handle()? },
             5 => Request::Read { handle: self.handle()?, offset: self.u64()?, length: self.u32()? },
-            6 => Request::Write { handle: self.handle()?, offset: self.u64()?, data: self.bytes()?.to_vec() },
+            6 => Request::Write { handle: self.handle()?, offset: self.u64()?, data: self.bytes()? },
             7 => Request::Lstat { path: self.path()? },
             8 => Request::Fstat { handle: self.handle()? },
             9 => Request::SetStat { path: self.path()?, attributes: self.attributes()? },
@@ -245,17 +281,61 @@ impl<'a> Fields<'a> {
             19 => Request::ReadLink { path: self.path()? },
             // OpenSSH has these two the other way round than the draft, and everybody follows OpenSSH.
             20 => Request::Symlink { target: self.path()?, link: self.path()? },
-            200 => match self.bytes()? {
-                b"posix-rename@openssh.com" => Request::Rename { from: self.path()?, to: self.path()?, replace: true },
-                b"hardlink@openssh.com" => Request::HardLink { from: self.path()?, to: self.path()? },
-                b"fsync@openssh.com" => Request::Fsync { handle: self.handle()? },
-                b"limits@openssh.com" => Request::Limits,
-                b"expand-path@openssh.com" => Request::ExpandPath { path: self.path()? },
-                _ => Request::Unknown,
-            },
+            200 => return self.extended(),
             _ => Request::Unknown,
         })
     }
+
+    fn extended(&mut self) -> Option<Request<'a>> {
+        Some(match self.bytes()? {
+            b"posix-rename@openssh.com" => Request::Rename { from: self.path()?, to: self.path()?, replace: true },
+            b"hardlink@openssh.com" => Request::HardLink { from: self.path()?, to: self.path()? },
+            b"fsync@openssh.com" => Request::Fsync { handle: self.handle()? },
+            b"lsetstat@openssh.com" => Request::LsetStat { path: self.path()?, attributes: self.attributes()? },
+            b"copy-data" => Request::CopyData {
+                from: self.handle()?,
+                from_offset: self.u64()?,
+                length: self.u64()?,
+                to: self.handle()?,
+                to_offset: self.u64()?,
+            },
+            b"statvfs@openssh.com" => Request::StatVfs { path: self.path()? },
+            b"fstatvfs@openssh.com" => Request::FstatVfs { handle: self.handle()? },
+            b"limits@openssh.com" => Request::Limits,
+            b"expand-path@openssh.com" => Request::ExpandPath { path: self.path()? },
+            b"home-directory" => Request::HomeDirectory { account: self.bytes()?.to_vec() },
+            b"users-groups-by-id@openssh.com" => Request::NamesOf { uids: self.numbers()?, gids: self.numbers()? },
+            _ => Request::Unknown,
+        })
+    }
+}
+
+/// The extensions that are served, and their versions.
+pub const EXTENSIONS: &[(&str, &str)] = &[
+    ("posix-rename@openssh.com", "1"),
+    ("statvfs@openssh.com", "2"),
+    ("fstatvfs@openssh.com", "2"),
+    ("hardlink@openssh.com", "1"),
+    ("fsync@openssh.com", "1"),
+    ("lsetstat@openssh.com", "1"),
+    ("limits@openssh.com", "1"),
+    ("expand-path@openssh.com", "1"),
+    ("copy-data", "1"),
+    ("home-directory", "1"),
+    ("users-groups-by-id@openssh.com", "1"),
+];
+
+/// What stands before the data in a reply to a read.
+pub const DATA_HEADER_BYTES: usize = 13;
+
+/// That, for so many bytes. The data itself is read to where it stands: there may be much of it.
+pub fn data_header(id: u32, bytes: usize) -> [u8; DATA_HEADER_BYTES] {
+    let number = |n: usize| u32::try_from(n).unwrap_or(u32::MAX).to_be_bytes();
+    let mut header = [103; DATA_HEADER_BYTES];
+    header[..4].copy_from_slice(&number(bytes + DATA_HEADER_BYTES - 4));
+    header[5..9].copy_from_slice(&id.to_be_bytes());
+    header[9..].copy_from_slice(&number(bytes));
+    header
 }
 
 /// Builds one reply packet, length in front.
@@ -312,13 +392,7 @@ impl Reply {
     /// Version 3 and the extensions that are served.
     pub fn version() -> Self {
         let mut reply = Self::new(2, 3);
-        for (name, version) in [
-            ("posix-rename@openssh.com", "1"),
-            ("hardlink@openssh.com", "1"),
-            ("fsync@openssh.com", "1"),
-            ("limits@openssh.com", "1"),
-            ("expand-path@openssh.com", "1"),
-        ] {
+        for (name, version) in EXTENSIONS {
             reply.bytes(name.as_bytes());
             reply.bytes(version.as_bytes());
         }
@@ -339,27 +413,10 @@ impl Reply {
         reply
     }
 
-    pub fn data(id: u32, data: &[u8]) -> Self {
-        let mut reply = Self::new(103, id);
-        reply.bytes(data);
-        reply
-    }
-
-    /// Names with their `ls -l` lines.
-    pub fn names(id: u32, names: &[(PathBuf, String, Attributes)]) -> Self {
-        let mut reply = Self::new(104, id);
-        reply.u32(u32::try_from(names.len()).unwrap_or(u32::MAX));
-        for (name, line, attributes) in names {
-            reply.bytes(name.as_os_str().as_bytes());
-            reply.bytes(line.as_bytes());
-            reply.attributes(attributes);
-        }
-        reply
-    }
-
     pub fn name(id: u32, name: &Path) -> Self {
-        let line = name.to_string_lossy().into_owned();
-        Self::names(id, &[(name.to_owned(), line, Attributes::default())])
+        let mut names = Names::new(id);
+        names.add(name, &name.to_string_lossy(), &Attributes::default());
+        names.finish()
     }
 
     pub fn attributes_of(id: u32, attributes: &Attributes) -> Self {
@@ -370,11 +427,63 @@ impl Reply {
 
     /// OpenSSH's `limits`: packet, read, write, open handles.
     pub fn limits(id: u32, handles: u64) -> Self {
+        Self::numbers(id, &[MAX_PACKET_BYTES as u64, MAX_DATA_BYTES as u64, MAX_DATA_BYTES as u64, handles])
+    }
+
+    /// What an extension answers with numbers.
+    pub fn numbers(id: u32, numbers: &[u64]) -> Self {
         let mut reply = Self::new(201, id);
-        for limit in [MAX_PACKET_BYTES as u64, MAX_DATA_BYTES as u64, MAX_DATA_BYTES as u64, handles] {
-            reply.0.extend(limit.to_be_bytes());
+        for number in numbers {
+            reply.0.extend(number.to_be_bytes());
         }
         reply
+    }
+
+    /// Names of accounts and of groups, each an empty one where there is none.
+    pub fn names_of(id: u32, users: &[&str], groups: &[&str]) -> Self {
+        let mut reply = Self::new(201, id);
+        for names in [users, groups] {
+            let length: usize = names.iter().map(|name| 4 + name.len()).sum();
+            reply.u32(u32::try_from(length).unwrap_or(u32::MAX));
+            for name in names {
+                reply.bytes(name.as_bytes());
+            }
+        }
+        reply
+    }
+}
+
+/// Names with their `ls -l` lines, as many as there are.
+pub struct Names {
+    reply: Reply,
+    count: u32,
+}
+
+impl Names {
+    pub fn new(id: u32) -> Self {
+        let mut reply = Reply::new(104, id);
+        reply.u32(0);
+        Self { reply, count: 0 }
+    }
+
+    pub fn add(&mut self, name: &Path, line: &str, attributes: &Attributes) {
+        self.count += 1;
+        self.reply.bytes(name.as_os_str().as_bytes());
+        self.reply.bytes(line.as_bytes());
+        self.reply.attributes(attributes);
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
+    pub fn bytes(&self) -> usize {
+        self.reply.0.len()
+    }
+
+    pub fn finish(mut self) -> Reply {
+        self.reply.0[9..13].copy_from_slice(&self.count.to_be_bytes());
+        self.reply
     }
 }
 

@@ -200,7 +200,7 @@ pub fn a_browser_works_on_a_device_through_cuts() {
     let mut third = site.connect(&terminal, &site.ticket(&terminal), from);
     third.until("all\r\n");
     got.append(&mut third.got);
-    let wanted = (1..=1500).map(|n| format!("{n:0>100}\r\n")).collect::<String>() + "all\r\n";
+    let wanted = (1..=1500).map(|n| format!("{n:0>100}")).chain(["all".to_owned(), String::new()]).collect::<Vec<_>>().join("\r\n");
     assert!(got == wanted.as_bytes(), "{} bytes for {}", got.len(), wanted.len());
     assert!(third.events.iter().all(|event| matches!(event, TerminalEvent::Offset(_))), "{:?}", third.events);
     // Another window takes over.

@@ -71,24 +71,20 @@ pub async fn spawn(
     let orders = orders.encode().map_err(|e| SpawnError::Orders(e.into()))?;
     stdin.write_all(&orders).await.map_err(SpawnError::Orders)?;
     let group = process.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
-    Ok(match master {
-        Some(master) => {
-            Child { process, group, stdin: None, stdout: Box::new(master.clone()), stderr: None, terminal: Some(master), entry }
-        }
-        None => {
-            let stdout = process.stdout.take().ok_or_else(taken)?;
-            widen(&stdin);
-            widen(&stdout);
-            Child {
-                group,
-                stdin: Some(Box::new(stdin)),
-                stdout: Box::new(stdout),
-                stderr: Some(Box::new(process.stderr.take().ok_or_else(taken)?)),
-                process,
-                terminal: None,
-                entry,
-            }
-        }
+    if let Some(master) = master {
+        return Ok(Child { process, group, stdin: None, stdout: Box::new(master.clone()), stderr: None, terminal: Some(master), entry });
+    }
+    let (stdout, stderr) = (process.stdout.take().ok_or_else(taken)?, process.stderr.take().ok_or_else(taken)?);
+    widen(&stdin);
+    widen(&stdout);
+    Ok(Child {
+        process,
+        group,
+        stdin: Some(Box::new(stdin)),
+        stdout: Box::new(stdout),
+        stderr: Some(Box::new(stderr)),
+        terminal: None,
+        entry,
     })
 }
 

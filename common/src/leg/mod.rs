@@ -26,6 +26,7 @@ use sha2::Sha256;
 #[cfg(feature = "leg")]
 pub use self::stream::{Carried, Carrier, Handle, Leg, Up, leg};
 use crate::id::LegId;
+use crate::statement::hex;
 
 /// Longest data frame.
 pub const MAX_DATA_BYTES: usize = 64 * 1024;
@@ -199,10 +200,6 @@ impl FromStr for Greeting {
 /// A number as it is written here: digits, and nothing before them.
 fn count<T: FromStr>(text: &str) -> Option<T> {
     text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok())?
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]).filter_map(|digit| char::from_digit(digit.into(), 16)).collect()
 }
 
 fn unhex<const N: usize>(text: &str) -> Option<[u8; N]> {

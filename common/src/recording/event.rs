@@ -75,7 +75,7 @@ pub struct Terminal {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SftpOperation {
     /// `open-read`, `open-write` when a file is opened, and `read`, `write` when it is closed or cut off; `list`, `remove`,
-    /// `rename`, `mkdir`, `rmdir`, `setstat`, `symlink`.
+    /// `rename`, `mkdir`, `rmdir`, `setstat`, `symlink`, `link`, `copy`.
     pub op: String,
     pub path: String,
     /// Target of a rename or link.

@@ -77,7 +77,7 @@ async fn entry(
             return Err(ApiError::conflict(format!("{named} is no live consent of {engineer} for this device")));
         }
         let roster = trust::roster(db, &root)?;
-        let own = roster.list().keys_for(Namespace::Request).find(|line| line.principals.iter().any(|name| *name == engineer));
+        let own = roster.list().keys_for(Namespace::Request).find(|line| line.principals.contains(&engineer));
         let own = own.ok_or_else(|| ApiError::forbidden(format!("the roster lists no key of {engineer}: only engineers enter devices")))?;
         Ok((sig::fingerprint(&own.key).to_string(), None))
     };

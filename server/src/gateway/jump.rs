@@ -379,12 +379,9 @@ impl Jump {
             Some(parked) => (parked, true),
             None => (self.legs.expect().map_err(|error| NoLeg::Silent { name: name.clone(), why: error.to_string() })?, false),
         };
-        let error = match self.links.ask(device.id, order(leg.offer.clone())).await {
-            Ok(_) => {
-                let late = || NoLeg::Silent { name, why: "it agreed, but did not dial".to_owned() };
-                return leg.up().await.map(Expected::leg).ok_or_else(late);
-            }
-            Err(error) => error,
+        let Err(error) = self.links.ask(device.id, order(leg.offer.clone())).await else {
+            let late = || NoLeg::Silent { name, why: "it agreed, but did not dial".to_owned() };
+            return leg.up().await.map(Expected::leg).ok_or_else(late);
         };
         if is_parked {
             self.parking.put_back(device.id, leg);

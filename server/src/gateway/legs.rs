@@ -269,7 +269,7 @@ mod tests {
         let (wire, _) = dial(&legs, &offer, 1, 0).await;
         let mut leg = expected.up().await.unwrap().leg();
         drop(wire);
-        sleep(GRACE - Duration::from_secs(1)).await;
+        sleep(GRACE.mul_f64(0.9)).await;
         let (wire, taken) = dial(&legs, &offer, 2, 0).await;
         assert_eq!(taken, Ok(0));
         drop(wire);

@@ -77,7 +77,7 @@ async fn first_line(wire: &mut (impl AsyncRead + Unpin)) -> std::io::Result<Stri
 
 /// Nothing waits to be sent together, and a peer at rest is heard of.
 pub fn tune(stream: &TcpStream) {
-    let tuned = stream.set_nodelay(true).map_err(std::io::Error::from).and_then(|()| {
+    let tuned = stream.set_nodelay(true).and_then(|()| {
         sockopt::set_socket_keepalive(stream, true)?;
         sockopt::set_tcp_keepidle(stream, KEEPALIVE)?;
         sockopt::set_tcp_keepintvl(stream, KEEPALIVE)?;

@@ -325,9 +325,10 @@ impl Handler for Shell {
         }
         let channel = self.channels.remove(&id).unwrap();
         let (handle, printed) = (session.handle(), Arc::clone(&self.device.printed));
-        match self.device.manner {
-            Manner::OpensAll => drop(self.device.tasks.spawn(opens_all(handle))),
-            _ => drop(self.device.tasks.spawn(shell(channel, handle, self.device.manner, printed))),
+        if self.device.manner == Manner::OpensAll {
+            self.device.tasks.spawn(opens_all(handle));
+        } else {
+            self.device.tasks.spawn(shell(channel, handle, self.device.manner, printed));
         }
         session.channel_success(id)
     }

@@ -110,7 +110,6 @@ impl Life {
     }
 
     /// The device's output into the terminal, as far as there is room, to its end.
-    #[expect(clippy::wildcard_enum_match_arm, reason = "whatever is not named here does not pass")]
     async fn print(&self, mut from_device: ChannelReadHalf, inside: &Inside) -> String {
         let mut changes = self.terminal.changes();
         loop {

@@ -117,10 +117,7 @@ async fn waited(changes: &mut tokio::sync::watch::Receiver<()>, pings: &mut Inte
 /// What the browser says. One that is silent, pongs included, is left; while the device takes no input, that is no silence.
 async fn hear(terminal: &Terminal, number: u64, stream: &mut SplitStream<WebSocket>, patience: &Patience) -> Left {
     loop {
-        let message = match timeout(patience.silence, stream.next()).await {
-            Ok(Some(Ok(message))) => message,
-            Ok(Some(Err(_)) | None) | Err(_) => return Left::Gone,
-        };
+        let Ok(Some(Ok(message))) = timeout(patience.silence, stream.next()).await else { return Left::Gone };
         match message {
             Message::Binary(bytes) => terminal.typed(&bytes).await,
             Message::Text(text) => {

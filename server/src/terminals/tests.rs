@@ -150,7 +150,7 @@ impl Site {
         let consent = self.bench.consent;
         let read = move |tx: &mut Tx<'_>| -> Result<_, StoreError> {
             let fault = consents::fault_of(tx, consent)?.unwrap();
-            Ok(events::of_fault(tx, &Scope::All, fault)?)
+            events::of_fault(tx, &Scope::All, fault)
         };
         let told = self.bench.store.write(read).await.unwrap();
         told.into_iter().filter(|event| event.kind.starts_with("terminal.")).map(|event| event.text.raw().to_owned()).collect()
@@ -218,7 +218,7 @@ impl Browser {
     }
 
     /// To the close frame, and the last event before it.
-    async fn to_the_end(&mut self) -> (u16, Option<TerminalEvent>) {
+    async fn until_its_end(&mut self) -> (u16, Option<TerminalEvent>) {
         loop {
             if let Err((code, _)) = self.take().await {
                 return (code, self.events.last().cloned());
@@ -228,7 +228,7 @@ impl Browser {
 
     /// What the last event says, when the terminal is over.
     async fn end(&mut self) -> String {
-        match self.to_the_end().await {
+        match self.until_its_end().await {
             (1000, Some(TerminalEvent::End(end))) => end.reason.raw().to_owned(),
             other => panic!("{other:?}"),
         }
@@ -237,8 +237,7 @@ impl Browser {
 
 /// What the device prints, from the first byte on.
 fn printed(lines: usize) -> Vec<u8> {
-    let lines = (0..lines).map(|n| format!("{n:0>1022}\r\n")).collect::<String>();
-    lines.into_bytes()
+    (0..lines).flat_map(|n| format!("{n:0>1022}\r\n").into_bytes()).collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -330,7 +329,7 @@ async fn a_second_browser_takes_over_and_the_first_is_told() {
     first.until("terminal ").await;
     let mut second = site.connect(&id, &site.ticket(&id).await, 0).await;
     second.until("terminal ").await;
-    let (code, last) = first.to_the_end().await;
+    let (code, last) = first.until_its_end().await;
     assert!(code == 1000 && matches!(last, Some(TerminalEvent::Taken(_))), "{code} {last:?}");
     second.type_in("mine").await;
     second.until("mine").await;

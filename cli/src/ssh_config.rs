@@ -122,7 +122,7 @@ fn quoted(path: &Path) -> Result<String, SshConfigError> {
 /// `ssh` refuses what a quoted word can't hold.
 pub fn proxy_command(words: &[String]) -> Result<String, SshConfigError> {
     let words = words.iter().map(|word| shell_word(word)).collect::<Result<Vec<_>, _>>()?;
-    Ok(format!("{} --user '%r' '%n'", words.join(" ")))
+    Ok(format!("{} --user '%r' '%h'", words.join(" ")))
 }
 
 /// A word as every shell reads it back, sh as well as zsh, fish and csh; `%` is `ssh`'s own.
@@ -316,7 +316,7 @@ mod tests {
             let missing: Vec<_> = lines.iter().filter(|line| !shown.lines().any(|l| l == **line)).collect();
             assert!(missing.is_empty(), "{missing:?} is not in\n{shown}");
         };
-        let command = "proxycommand '/opt/a b/lineman' proxy --server 'https://[2001:db8::1]:7443' --user '%r' '%n'";
+        let command = "proxycommand '/opt/a b/lineman' proxy --server 'https://[2001:db8::1]:7443' --user '%r' '%h'";
         has(&["ne-1.jw.ne"], &[command, "proxyusefdpass yes", "user engineer-a", "stricthostkeychecking true", "serveraliveinterval 0"]);
         has(&["-J", "centre", "ne-1.jw.ne"], &["proxyjump centre", "user engineer-a", "stricthostkeychecking true"]);
         has(&["ne-2.jw.ne"], &["proxyjump centre", "proxyusefdpass no", "stricthostkeychecking true"]);

@@ -19,14 +19,14 @@ pub fn every_stock_client_gets_in_as_consented(demo: &Demo) {
     let split = demo.ssh(&[NE, "echo out; echo err >&2"]).ok();
     assert_eq!((split.stdout.as_str(), split.stderr.contains("err")), ("out\n", true), "{split:?}");
     demo.ssh(&[NE, "kill -TERM $$"]).exits(255);
-    let blob: Vec<u8> = (0..300_000u32).flat_map(u32::to_le_bytes).collect();
+    let blob: Vec<u8> = (0..8_000_000u32).flat_map(u32::to_le_bytes).collect();
     let mut cat = Command::new("ssh");
     let mut cat = cat.arg("-F").arg(&config).args([NE, "cat"]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("ssh");
     let (mut stdin, input) = (cat.stdin.take().expect("a pipe"), blob.clone());
     let feeding = std::thread::spawn(move || stdin.write_all(&input));
     let output = cat.wait_with_output().expect("its output");
     feeding.join().expect("a thread").expect("all input taken");
-    assert!(output.stdout == blob, "1.2 MB through cat came back changed: {} bytes", output.stdout.len());
+    assert!(output.stdout == blob, "32 MB through cat came back changed: {} bytes", output.stdout.len());
     // Input that ends early ends the command's input.
     demo.ssh(&[NE, "cat; echo over"]).ok().says("over");
 

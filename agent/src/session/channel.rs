@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use lineman_common::leg::SILENCE;
 use lineman_common::recording::{Flow, SftpOperation, What};
 use lineman_common::session::EndReason;
 use russh::server::{Handle, Msg};
@@ -25,12 +26,12 @@ use tokio_util::sync::CancellationToken;
 use super::account::Account;
 use super::ask::{self, Ask};
 use super::child::{ChildOrders, FAILED};
-use super::feed::{Feed, Sink};
+use super::feed::{Answers, Feed, Room, Sink};
 use super::pty::{Master, Size};
 use super::recorder::{EXEC_BYTES, FlowTape, READ_BYTES, Recorder, RecorderFailed};
 use super::signals::{signal_name, signal_of};
 use super::spawn::{Child, Reader, signal, spawn};
-use super::{Scope, registry, sftp};
+use super::{Reach, Scope, registry, sftp};
 
 /// A terminal whose shell has exited may be held open by something in the background: it ends when nothing came for this long.
 const TERMINAL_IDLE: Duration = Duration::from_millis(100);
@@ -43,8 +44,19 @@ const LAST_OPERATIONS: Duration = Duration::from_secs(1);
 /// One line of the SFTP child, which keeps its paths far below that; a longer one is recorded in pieces.
 const MAX_LINE_BYTES: u64 = 64 * 1024;
 
+/// Input that waits is told of after this long: by then a cut of the network is known as one.
+const TELL_HELD_AFTER: Duration = SILENCE.saturating_sub(Duration::from_secs(5));
+
 /// A command that runs for so long is told what a terminal is told.
 const LONG: Duration = Duration::from_secs(10);
+
+/// Whether input waits for the centre, and whether that was said.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Held {
+    No,
+    Since(Instant),
+    Told,
+}
 
 /// The way to the client.
 pub struct Line {
@@ -52,6 +64,7 @@ pub struct Line {
     pub to: ChannelWriteHalf<Msg>,
     pub handle: Handle,
     pub recorder: Arc<Recorder>,
+    pub answers: Arc<Answers>,
     /// Nothing is sent any more: nobody reads it.
     pub gone: CancellationToken,
 }
@@ -67,6 +80,7 @@ impl Line {
 
     async fn put(&self, flow: Flow, bytes: Vec<u8>) -> Result<(), russh::Error> {
         let length = bytes.len();
+        let _waits = self.answers.waits();
         match flow {
             Flow::Stderr => self.to.extended_data_bytes(1, bytes).await?,
             Flow::Output | Flow::Input => self.to.data_bytes(bytes).await?,
@@ -123,7 +137,7 @@ pub async fn run(scope: Arc<Scope>, number: u32, channel: Channel<Msg>, handle: 
     let (mut from, to) = channel.split();
     let Some(ask) = ask::read(&mut from).await else { return Ok(()) };
     let recorder = &scope.recorder;
-    let line = Line { id, to, handle, recorder: Arc::clone(recorder), gone: CancellationToken::new() };
+    let line = Line { id, to, handle, recorder: Arc::clone(recorder), answers: Arc::clone(&scope.answers), gone: CancellationToken::new() };
     recorder.channel_opened();
     recorder.event(number, What::Open(ask.opened(&scope.live.doors))).await?;
     if let Some(remark) = ask.remark() {
@@ -203,7 +217,7 @@ struct Conversation<'a> {
     sftp: bool,
     since: Instant,
     /// The person was told that input waits.
-    told_held: bool,
+    held: Held,
 }
 
 /// How a conversation came to its end.
@@ -234,8 +248,7 @@ async fn converse(
     let Child { mut process, group, stdin, stdout, stderr, terminal, entry: _entry } = child;
     let feed = Feed::new(terminal.clone().map(Sink::Terminal).or_else(|| stdin.map(Sink::Bytes)), Arc::clone(&scope.host.input));
     let since = Instant::now();
-    let mut conversation =
-        Conversation { scope, number, line, group, terminal, feed, input, drained: false, sftp, since, told_held: false };
+    let mut conversation = Conversation { scope, number, line, group, terminal, feed, input, drained: false, sftp, since, held: Held::No };
     let _counted = sftp.then(|| scope.sftp_begins());
     let idle = AtomicU64::new(1);
     let over = {
@@ -292,6 +305,7 @@ impl Conversation<'_> {
         notes.mark_unchanged();
         let mut pace = self.scope.recorder.pace().watch();
         let failed = self.scope.recorder.failed().clone();
+        let mut reach = self.scope.reach.clone();
         let budget = Arc::clone(&self.scope.host.input);
         let mut status = None;
         loop {
@@ -305,13 +319,19 @@ impl Conversation<'_> {
                 return Ok(Over::Exited(status));
             }
             let held = pace.borrow_and_update().input_held;
-            self.tell_held(held).await;
+            let (told, room) = (self.held_is_told_at(held, *reach.borrow_and_update()), self.feed.room());
+            let due = async move {
+                match told {
+                    Some(at) => sleep_until(at).await,
+                    None => std::future::pending().await,
+                }
+            };
             // Without `biased`: neither a flood of output nor one of input may keep the other, or Ctrl-C, waiting.
             tokio::select! {
                 done = &mut outputs, if !self.drained => { self.drained = true; done?; }
                 exited = process.wait(), if status.is_none() => status = Some(exited),
                 () = quiet(idle), if status.is_some() && self.terminal.is_some() => self.drained = true,
-                message = from.wait(), if self.feed.has_room() => {
+                message = next(room, &self.scope.answers, from) => {
                     if !self.hear(message, held).await? {
                         return Ok(Over::Left);
                     }
@@ -319,6 +339,8 @@ impl Conversation<'_> {
                 () = budget.room(), if self.feed.waits_for_others() => {}
                 echoed = self.feed.write(), if self.feed.has_work(held) && !failed.is_cancelled() => self.typed(&echoed).await?,
                 Ok(()) = pace.changed() => {}
+                Ok(()) = reach.changed() => {}
+                () = due => self.tell_held().await,
                 () = sleep_until(self.since + LONG), if !self.is_told() && !self.sftp => {}
                 Ok(()) = notes.changed(), if self.is_told() => {
                     let note = notes.borrow_and_update().clone().unwrap_or_default();
@@ -411,12 +433,22 @@ impl Conversation<'_> {
         let _ = timeout(LAST_WORD, self.line.send(flow, text.into_bytes())).await;
     }
 
-    /// Says once that input waits, to a person at a terminal.
-    async fn tell_held(&mut self, held: bool) {
-        if held && !self.told_held && self.terminal.is_some() {
-            self.remark("lineman: your input waits until the centre has the recording of what was done so far; it goes on by itself").await;
+    /// When a person at a terminal is to be told that input waits: once, and not over a cut, which is a pause that ends by itself.
+    fn held_is_told_at(&mut self, held: bool, reach: Reach) -> Option<Instant> {
+        if !held {
+            self.held = Held::No;
+        } else if self.held == Held::No {
+            self.held = Held::Since(Instant::now());
         }
-        self.told_held = held;
+        match (self.held, reach) {
+            (Held::Since(since), Reach::Up(back)) if self.terminal.is_some() => Some(since.max(back) + TELL_HELD_AFTER),
+            (Held::No | Held::Since(_) | Held::Told, Reach::Up(_) | Reach::Cut) => None,
+        }
+    }
+
+    async fn tell_held(&mut self) {
+        self.held = Held::Told;
+        self.remark("lineman: your input waits until the centre has the recording of what was done so far; it goes on by itself").await;
     }
 
     async fn resize(&self, size: Size) -> Result<(), RecorderFailed> {
@@ -435,6 +467,12 @@ impl Conversation<'_> {
         };
         let _ = timeout(LAST_WORD, self.line.put(flow, text.into_bytes())).await;
     }
+}
+
+/// The client's next message, as soon as it may be read. Dropping this in the middle loses none.
+pub async fn next(room: Room, answers: &Answers, from: &mut ChannelReadHalf) -> Option<ChannelMsg> {
+    room.readable(answers).await;
+    from.wait().await
 }
 
 /// From the child to the recorder and the client. `idle` counts how often it waited for the child.

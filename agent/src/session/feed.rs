@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tokio::io::AsyncWriteExt;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 use tokio_util::bytes::{Buf, Bytes};
 
 use super::pty::Master;
@@ -19,7 +19,10 @@ use super::spawn::Writer;
 /// Input that waits for a command that doesn't read it.
 pub const QUEUE_BYTES: usize = 16 * 1024 * 1024;
 
-/// Of all channels together.
+/// The same while a client has to say that it takes more output ([`Answers`]).
+const RESERVE_BYTES: usize = 64 * 1024 * 1024;
+
+/// Of all channels together; with the reserve twice as much.
 pub const BUDGET_BYTES: usize = 64 * 1024 * 1024;
 /// What a channel may keep waiting when the budget is used up: nobody's Ctrl-C may wait for what others don't read.
 const OWN_BYTES: usize = 64 * 1024;
@@ -48,6 +51,10 @@ impl Budget {
         self.used.load(Ordering::Relaxed) < self.most
     }
 
+    fn has_reserve(&self) -> bool {
+        self.used.load(Ordering::Relaxed) < 2 * self.most
+    }
+
     fn take(&self, bytes: usize) {
         self.used.fetch_add(bytes, Ordering::Relaxed);
     }
@@ -67,6 +74,59 @@ impl Budget {
                 return;
             }
             freed.await;
+        }
+    }
+}
+
+/// Output of a session that waits for its client.
+///
+/// The client's word that it takes more comes on the same connection as its input, and behind it. So while output waits, input is read
+/// on, beyond what else may wait: a command that answers while it is fed would otherwise stop for ever.
+pub struct Answers(watch::Sender<usize>);
+
+impl Default for Answers {
+    fn default() -> Self {
+        Self(watch::Sender::new(0))
+    }
+}
+
+impl Answers {
+    /// Output waits until the guard goes.
+    pub fn waits(&self) -> AnswerWaits<'_> {
+        self.0.send_modify(|waiting| *waiting += 1);
+        AnswerWaits(self)
+    }
+
+    /// Until output waits.
+    async fn any(&self) {
+        let _ = self.0.subscribe().wait_for(|waiting| *waiting > 0).await;
+    }
+}
+
+pub struct AnswerWaits<'a>(&'a Answers);
+
+impl Drop for AnswerWaits<'_> {
+    fn drop(&mut self) {
+        self.0.0.send_modify(|waiting| *waiting -= 1);
+    }
+}
+
+/// Whether more may be read off SSH.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Room {
+    Free,
+    /// While output waits.
+    Reserve,
+    None,
+}
+
+impl Room {
+    /// Until more may be read; for ever when it may not.
+    pub async fn readable(self, answers: &Answers) {
+        match self {
+            Self::Free => {}
+            Self::Reserve => answers.any().await,
+            Self::None => std::future::pending().await,
         }
     }
 }
@@ -133,6 +193,16 @@ impl Feed {
 
     pub fn is_closed(&self) -> bool {
         self.sink.is_none()
+    }
+
+    pub fn room(&self) -> Room {
+        if self.has_room() {
+            Room::Free
+        } else if self.bytes < RESERVE_BYTES && self.budget.has_reserve() {
+            Room::Reserve
+        } else {
+            Room::None
+        }
     }
 
     pub fn has_room(&self) -> bool {
@@ -244,6 +314,31 @@ mod tests {
         let mut buffer = [0; 64];
         let n = rustix::io::read(&slave, &mut buffer).unwrap();
         assert_eq!(&buffer[..n], b"after");
+    }
+
+    #[tokio::test(flavor = "current_thread")]
+    async fn while_output_waits_input_is_read_on() {
+        let (near, _far) = tokio::io::duplex(1);
+        let (answers, mut feed) = (Answers::default(), Feed::new(Some(Sink::Bytes(Box::new(near))), Arc::default()));
+        let readable = |room: Room| {
+            let answers = &answers;
+            async move {
+                let reading = room.readable(answers);
+                tokio::pin!(reading);
+                std::future::poll_fn(|context| std::task::Poll::Ready(reading.as_mut().poll(context).is_ready())).await
+            }
+        };
+        assert!(readable(feed.room()).await);
+        feed.push(vec![0; QUEUE_BYTES].into());
+        assert_eq!(feed.room(), Room::Reserve);
+        assert!(!readable(feed.room()).await, "full");
+        let waits = answers.waits();
+        assert!(readable(feed.room()).await, "the client's word may be behind it");
+        drop(waits);
+        assert!(!readable(feed.room()).await);
+        feed.push(vec![0; RESERVE_BYTES - QUEUE_BYTES].into());
+        let _waits = answers.waits();
+        assert!(!readable(feed.room()).await, "there is an end to it");
     }
 
     #[tokio::test(flavor = "current_thread")]

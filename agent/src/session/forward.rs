@@ -21,7 +21,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use super::channel::{Line, taken};
+use super::channel::{Line, next, taken};
 use super::feed::{Feed, Sink};
 use super::recorder::{EXEC_BYTES, FlowTape, READ_BYTES, RecorderFailed};
 use super::{Scope, registry};
@@ -185,7 +185,8 @@ async fn carry(
 ) -> Result<(), RecorderFailed> {
     let id = channel.id();
     let (mut from, to) = channel.split();
-    let line = Line { id, to, handle, recorder: Arc::clone(&scope.recorder), gone: CancellationToken::new() };
+    let line =
+        Line { id, to, handle, recorder: Arc::clone(&scope.recorder), answers: Arc::clone(&scope.answers), gone: CancellationToken::new() };
     let tape = |flow| scope.recorder.flow(number, flow, Some(EXEC_BYTES));
     let (mut input, mut output) = (tape(Flow::Input), tape(Flow::Output));
     let (reading, writing) = stream.into_split();
@@ -200,7 +201,7 @@ async fn carry(
             if drained && feed.is_closed() {
                 break Over::Done;
             }
-            let held = pace.borrow_and_update().input_held;
+            let (held, room) = (pace.borrow_and_update().input_held, feed.room());
             tokio::select! {
                 done = &mut answers, if !drained => {
                     drained = true;
@@ -208,7 +209,7 @@ async fn carry(
                     // The client may still have something to say.
                     let _ = line.handle.eof(id).await;
                 }
-                message = from.wait(), if feed.has_room() => match message {
+                message = next(room, &scope.answers, &mut from) => match message {
                     Some(ChannelMsg::Data { data }) => {
                         scope.recorder.received(data.len());
                         input.record(&data).await?;

@@ -52,13 +52,13 @@ use lineman_common::session::EndReason;
 use russh::server::run_stream;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{Semaphore, mpsc, watch};
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 use self::account::Profile;
 use self::cgroup::Group;
 use self::chain::Studio;
 use self::contain::Containment;
-use self::feed::Budget;
+use self::feed::{Answers, Budget};
 use self::leg::{LegEnd, Listening};
 use self::legs::Legs;
 use self::limits::Limits;
@@ -145,6 +145,13 @@ impl Host {
     }
 }
 
+/// Whether a connection to the centre carries the session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reach {
+    Up(Instant),
+    Cut,
+}
+
 /// What the channels of one session share.
 pub struct Scope {
     pub host: Arc<Host>,
@@ -157,6 +164,9 @@ pub struct Scope {
     pub group: Option<Group>,
     /// SFTP channels.
     sftp: Arc<AtomicUsize>,
+    pub reach: watch::Receiver<Reach>,
+    /// Output that waits for the client.
+    pub answers: Arc<Answers>,
     /// Refusals that SSH has no words for.
     unsaid: Mutex<Vec<String>>,
 }

@@ -23,7 +23,7 @@ use russh::server::{Auth, ChannelOpenHandle, Config, Handler, Msg, PublicKeyOffe
 use russh::{
     Channel, ChannelId, ChannelOpenFailure, Disconnect, MethodKind, MethodSet, Preferred, Pty, SshId, cipher, compression, kex, mac,
 };
-use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
 use super::forward::Asked;
 use super::{Host, ask};
@@ -65,7 +65,8 @@ pub enum Heard {
         key: String,
         ready: oneshot::Sender<Result<(), String>>,
     },
-    Channel(Channel<Msg>),
+    /// With its place among those that are open.
+    Channel(Channel<Msg>, OwnedSemaphorePermit),
     Forward(Asked),
     /// Something was refused that SSH has no words for.
     Refused(String),
@@ -100,7 +101,7 @@ pub struct Doorkeeper {
     live: Option<(Box<Live>, String)>,
     /// Channels that have started something: a second start on one is refused.
     started: HashSet<ChannelId>,
-    open: HashSet<ChannelId>,
+    sessions: Arc<Semaphore>,
     forwards: Arc<Semaphore>,
     /// Why the kind of key that was offered is not taken.
     wrong_key: Option<String>,
@@ -108,8 +109,8 @@ pub struct Doorkeeper {
 
 impl Doorkeeper {
     pub fn new(host: Arc<Host>, heard: mpsc::Sender<Heard>) -> Self {
-        let forwards = Arc::new(Semaphore::new(MAX_CHANNELS));
-        Self { host, heard, live: None, started: HashSet::new(), open: HashSet::new(), forwards, wrong_key: None }
+        let places = || Arc::new(Semaphore::new(MAX_CHANNELS));
+        Self { host, heard, live: None, started: HashSet::new(), sessions: places(), forwards: places(), wrong_key: None }
     }
 
     /// A user name that is a consent's id names that consent: for grade `gateway`, where the key is the centre's, it must. Any other
@@ -194,13 +195,12 @@ impl Handler for Doorkeeper {
         reply: ChannelOpenHandle,
         _session: &mut Session,
     ) -> Result<(), Self::Error> {
-        if self.open.len() >= MAX_CHANNELS {
+        let Ok(place) = Arc::clone(&self.sessions).try_acquire_owned() else {
             reply.reject(ChannelOpenFailure::ResourceShortage).await;
             return Ok(());
-        }
-        self.open.insert(channel.id());
+        };
         reply.accept().await;
-        self.heard.send(Heard::Channel(channel)).await.map_err(|_| russh::Error::Disconnect)
+        self.heard.send(Heard::Channel(channel, place)).await.map_err(|_| russh::Error::Disconnect)
     }
 
     /// Answered by a task of its own: finding the place and connecting takes time.
@@ -242,7 +242,6 @@ impl Handler for Doorkeeper {
     }
 
     async fn channel_close(&mut self, channel: ChannelId, _session: &mut Session) -> Result<(), Self::Error> {
-        self.open.remove(&channel);
         self.started.remove(&channel);
         Ok(())
     }

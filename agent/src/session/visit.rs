@@ -28,7 +28,7 @@ use super::pace::{Fill, Pace, State};
 use super::recorder::{Recorder, RecorderFailed};
 use super::registry::{Blow, Ending, LAST_OPERATIONS, Listed, SessionInfo};
 use super::server::{Doorkeeper, Heard};
-use super::{Host, Scope, channel, forward, registry};
+use super::{Host, Reach, Scope, channel, forward, registry};
 use crate::consents::Live;
 
 /// For clients to show the last words of their channels: they drop what they have not shown when they hear goodbye.
@@ -49,6 +49,7 @@ pub struct Visit {
     scope: Arc<Scope>,
     recorder: Arc<Recorder>,
     notes: watch::Sender<Option<String>>,
+    reach: watch::Sender<Reach>,
     account: Account,
     /// The account before the session did anything.
     before: Snapshot,
@@ -155,6 +156,7 @@ impl Visit {
             host.sessions.end(id, &Ending::new(EndReason::Revoked));
         }
         let (notes, heard_notes) = watch::channel(None);
+        let (reach, known_reach) = watch::channel(Reach::Up(Instant::now()));
         tracing::info!(session.id = %id, consent.id = %live.id, engineer = %live.engineer, containment = %hold, "a session begins");
         let scope = Arc::new(Scope {
             host: Arc::clone(host),
@@ -163,12 +165,14 @@ impl Visit {
             recorder: Arc::clone(&recorder),
             stop,
             notes: heard_notes,
+            reach: known_reach,
             group,
             sftp,
+            answers: Arc::default(),
             unsaid: Mutex::default(),
         });
         let channels = JoinSet::new();
-        Ok(Self { scope, recorder, notes, account, before, hold, blow, writer, pacing, channels, next_channel: 0, _listed: listed })
+        Ok(Self { scope, recorder, notes, reach, account, before, hold, blow, writer, pacing, channels, next_channel: 0, _listed: listed })
     }
 
     pub async fn run(
@@ -231,9 +235,12 @@ impl Visit {
                     self.paced(std::mem::replace(&mut told, now), now).await;
                 }
                 heard = hearing.recv() => match heard {
-                    Some(Heard::Channel(channel)) => {
-                        let number = self.number();
-                        self.channels.spawn(channel::run(Arc::clone(&self.scope), number, channel, handle.clone()));
+                    Some(Heard::Channel(channel, place)) => {
+                        let running = channel::run(Arc::clone(&self.scope), self.number(), channel, handle.clone());
+                        self.channels.spawn(async move {
+                            let _place = place;
+                            running.await
+                        });
                     }
                     Some(Heard::Forward(asked)) => {
                         let number = self.number();
@@ -266,8 +273,14 @@ impl Visit {
     /// Something happened to the leg.
     async fn told(&self, news: News) {
         match news {
-            News::Cut => self.note("the connection to the centre was cut: the session waits for it".to_owned()).await,
-            News::Back(after) => self.note(format!("the connection to the centre is back after {} s", after.as_secs())).await,
+            News::Cut => {
+                self.reach.send_replace(Reach::Cut);
+                self.note("the connection to the centre was cut: the session waits for it".to_owned()).await;
+            }
+            News::Back(after) => {
+                self.reach.send_replace(Reach::Up(Instant::now()));
+                self.note(format!("the connection to the centre is back after {} s", after.as_secs())).await;
+            }
             News::End(why) => {
                 let ending = Ending { reason: EndReason::CentreStopped, text: why };
                 self.scope.host.sessions.end(self.scope.id, &ending);

@@ -1,7 +1,7 @@
 //! Handing a connected socket to `ssh`, which is the other end of stdout.
 
 use std::fs::File;
-use std::io::IoSlice;
+use std::io::{ErrorKind, IoSlice, Read, Write};
 use std::mem::MaybeUninit;
 use std::net::{Shutdown, TcpStream};
 use std::os::fd::AsFd;
@@ -53,10 +53,23 @@ pub fn copy(connection: &TcpStream) -> std::io::Result<()> {
     // Ends with the process: a read from stdin can't be called off.
     std::thread::spawn(move || {
         // An error either way is the end of what `ssh` has to say.
-        let _ = std::io::copy(&mut stdin, &mut up);
+        let _ = flow(&mut stdin, &mut up);
         let _ = up.shutdown(Shutdown::Write);
     });
-    std::io::copy(&mut { connection }, &mut stdout).map(drop)
+    flow(&mut { connection }, &mut stdout)
+}
+
+/// Each piece as it comes. (`std::io::copy` asks the kernel to splice, which waits for more than SSH's next word.)
+fn flow(from: &mut impl Read, to: &mut impl Write) -> std::io::Result<()> {
+    let mut buffer = vec![0; 64 * 1024];
+    loop {
+        match from.read(&mut buffer) {
+            Ok(0) => return Ok(()),
+            Ok(length) => to.write_all(&buffer[..length])?,
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
 }
 
 /// Without the buffer that the standard streams have.

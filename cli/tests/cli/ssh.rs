@@ -74,7 +74,7 @@ fn the_configuration_works_with_stock_ssh() {
     let shown = stdout(&shown);
     let own = env!("CARGO_BIN_EXE_lineman");
     assert!(shown.contains(&format!("proxycommand {own} proxy --config ")) && shown.contains("proxyusefdpass yes"), "{shown}");
-    assert!(shown.contains(" --user '%r' '%n'\n") && !shown.contains("token-1") && !shown.contains("proxyjump"), "{shown}");
+    assert!(shown.contains(" --user '%r' '%h'\n") && !shown.contains("token-1") && !shown.contains("proxyjump"), "{shown}");
     // A name that is in nobody's statement gets near no shell.
     let shown = Command::new("ssh").arg("-G").arg("-F").arg(&file).arg("ne-2.jw.ne").output().unwrap();
     assert!(stdout(&shown).contains("proxyjump centre") && !stdout(&shown).contains("proxycommand"), "{}", stdout(&shown));

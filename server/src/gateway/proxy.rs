@@ -36,7 +36,7 @@ use crate::trust;
 use crate::web::Scope;
 
 /// Channels at one time on one connection.
-const MOST_CHANNELS: usize = 32;
+const MOST_CHANNELS: usize = 64;
 /// For the device to prove itself and to take this gateway's key.
 const HANDSHAKE_PATIENCE: Duration = Duration::from_secs(if cfg!(test) { 10 } else { 30 });
 /// For the device to open a channel.

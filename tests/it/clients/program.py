@@ -1,10 +1,14 @@
 """Works on a device as engineers' programs do: two connections through one to the gateway, host keys as they were pinned."""
 
+import faulthandler
 import io
 import stat
 import sys
 
 import paramiko
+
+# What waits for ever says where.
+faulthandler.dump_traceback_later(120, exit=True)
 
 config = paramiko.SSHConfig.from_path(sys.argv[1])
 lines = paramiko.SSHConfig.from_path(sys.argv[2])

@@ -285,10 +285,10 @@ mod tests {
                 leg.read_to_end(&mut rest).await.unwrap();
                 drop(leg);
             };
-            let (carried, ()) = tokio::join!(centre.carrier.over(stream, greeting.taken), listen);
+            let (carried, (), news) = tokio::join!(centre.carrier.over(stream, greeting.taken), listen, listening.next());
             assert!(matches!(carried, Carried::Finished));
             assert_eq!(rest, b"two");
-            assert!(matches!(listening.next().await, News::Back(_)));
+            assert!(matches!(news, News::Back(_)));
             assert_eq!(Road::ended(road.end).await, LegEnd::Finished);
         };
         tokio::join!(run, story);

@@ -70,8 +70,14 @@ pub fn sql_stays_in_its_files() {
         .collect();
     assert!(astray.is_empty(), "only `store` and the `sql.rs` files know the database: {astray:?}");
     // `common` stays free of what would tie it to one side.
-    let manifest = fs::read_to_string(server().join("../../common/Cargo.toml")).expect("common/Cargo.toml");
-    for crate_name in ["tokio", "rusqlite", "axum"] {
-        assert!(!manifest.contains(crate_name), "common depends on {crate_name}");
+    let manifest = |part: &str| fs::read_to_string(server().join(format!("../../{part}/Cargo.toml"))).expect("a manifest");
+    let common = manifest("common");
+    for crate_name in ["rusqlite", "axum"] {
+        assert!(!common.contains(crate_name), "common depends on {crate_name}");
     }
+    // Legs are the exception (ADR 15), and whoever carries none does not get what they need.
+    let of_all = common.split("[dev-dependencies]").next().unwrap_or_default();
+    let tokio: Vec<_> = of_all.lines().filter(|line| line.contains("tokio")).collect();
+    assert_eq!(tokio, [r#"leg = ["dep:bytes", "dep:tokio"]"#, "tokio = { workspace = true, optional = true }"]);
+    assert!(!manifest("cli").contains(r#""leg""#), "the client carries no legs");
 }

@@ -111,7 +111,7 @@ impl Life {
 
     /// The device's output into the terminal, as far as there is room, to its end.
     async fn print(&self, mut from_device: ChannelReadHalf, inside: &Inside) -> String {
-        let mut changes = self.terminal.changes();
+        let (mut changes, mut killed) = (self.terminal.changes(), false);
         loop {
             changes.borrow_and_update();
             if !self.terminal.has_room() {
@@ -122,14 +122,21 @@ impl Life {
             match from_the_device(message) {
                 Some(ChannelMsg::Data { data } | ChannelMsg::ExtendedData { data, ext: ERRORS }) => self.terminal.printed(&data),
                 Some(ChannelMsg::ExitStatus { exit_status }) => self.terminal.exited(TerminalExit::Status(exit_status)),
-                Some(ChannelMsg::ExitSignal { signal_name, .. }) => self.terminal.exited(TerminalExit::Signal(name_of(signal_name))),
+                Some(ChannelMsg::ExitSignal { signal_name, .. }) => {
+                    killed = true;
+                    self.terminal.exited(TerminalExit::Signal(name_of(signal_name)));
+                }
                 Some(ChannelMsg::Failure) => return format!("{} refused to start a shell", self.visitor.device),
+                // Whoever killed it may have more to say.
+                Some(ChannelMsg::Close) if killed => break,
                 Some(ChannelMsg::Close) => return "the shell is over".to_owned(),
                 _ => {}
             }
         }
-        let _ = tokio::time::timeout(OWN_WORDS, inside.ended().cancelled()).await;
-        inside.why()
+        match tokio::time::timeout(OWN_WORDS, inside.ended().cancelled()).await {
+            Ok(()) => inside.why(),
+            Err(_) => "the shell is over".to_owned(),
+        }
     }
 
     /// When nobody has been attached for the grace time.

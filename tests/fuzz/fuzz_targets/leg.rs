@@ -16,7 +16,9 @@ fuzz_target!(|data: &[u8]| {
     let Ok(text) = std::str::from_utf8(data) else { return };
     if let Ok(greeting) = text.parse::<Greeting>() {
         let offer = Offer { id: greeting.leg, secret: Secret::new([5; 32]) };
-        assert_eq!(offer.is_from_the_device(&greeting), offer.greeting(greeting.attempt, greeting.taken).trim_end() == text);
+        if offer.greeting(greeting.attempt, greeting.taken).trim_end() == text {
+            assert!(offer.is_from_the_device(&greeting));
+        }
         match offer.read_reply(greeting.attempt, text) {
             Err(LegError::Refused(reason)) => assert!(!reason.chars().any(char::is_control), "fit to show"),
             Ok(_) | Err(_) => {}

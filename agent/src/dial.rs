@@ -155,6 +155,15 @@ impl std::fmt::Display for Way {
     }
 }
 
+/// Anything from nothing to `most`: a thousand devices must not come back in one moment.
+pub fn jitter(most: Duration) -> Duration {
+    let mut random = [0; 4];
+    match ssh_key::getrandom::fill(&mut random) {
+        Ok(()) => most.mul_f64(f64::from(u32::from_be_bytes(random)) / f64::from(u32::MAX)),
+        Err(_) => most,
+    }
+}
+
 /// The agent's one dialler.
 pub struct Dialer {
     pub way: Way,

@@ -7,6 +7,7 @@
 use std::time::Duration;
 
 use super::LinkError;
+use crate::dial::jitter;
 
 const LEAST: Duration = Duration::from_millis(200);
 /// From the beginning of one attempt that reaches nobody to that of the next, at most, where the attempt itself was quick.
@@ -40,15 +41,6 @@ impl Retry {
     fn spread(&self) -> Duration {
         let doublings = self.failures.saturating_sub(1).min(16);
         FIRST_SPREAD.saturating_mul(1 << doublings).min(LONGEST_SPREAD)
-    }
-}
-
-/// Anything from nothing to `most`.
-fn jitter(most: Duration) -> Duration {
-    let mut random = [0; 4];
-    match ssh_key::getrandom::fill(&mut random) {
-        Ok(()) => most.mul_f64(f64::from(u32::from_be_bytes(random)) / f64::from(u32::MAX)),
-        Err(_) => most,
     }
 }
 

@@ -10,6 +10,8 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout};
 
+use crate::dial::jitter;
+
 /// The centre answers a greeting when it has found the leg.
 const GREETING_PATIENCE: Duration = Duration::from_secs(5);
 /// Between two dials, at least, and as much again at most: a short wait, so that a person notices a pause and nothing else.
@@ -198,15 +200,6 @@ async fn read_line(stream: &mut (impl AsyncRead + Unpin)) -> Result<String, Gree
         if line.len() > MAX_GREETING_BYTES {
             return Err(LegError::Greeting.into());
         }
-    }
-}
-
-/// Anything from nothing to `most`: the legs of a thousand devices must not come back in one moment.
-fn jitter(most: Duration) -> Duration {
-    let mut random = [0; 4];
-    match ssh_key::getrandom::fill(&mut random) {
-        Ok(()) => most.mul_f64(f64::from(u32::from_be_bytes(random)) / f64::from(u32::MAX)),
-        Err(_) => most,
     }
 }
 

@@ -9,7 +9,8 @@
 //! can't be told from root outside. Sessions don't run as root; one that became root can do anything to the device.
 
 use std::collections::HashSet;
-use std::fs;
+use std::time::Duration;
+use std::{fs, thread};
 
 use rustix::process::geteuid;
 use tokio::net::UnixStream;
@@ -20,6 +21,8 @@ use crate::session::child::SESSION_VARIABLE;
 const SESSION_CGROUP: &str = "lineman-ses-";
 /// Processes come and go while their ancestors are looked up; one that can't be seen whole in so many tries is refused.
 const TRIES: usize = 5;
+/// Between two looks at an environment that is empty.
+const EMPTY_PAUSE: Duration = Duration::from_millis(2);
 /// No line of ancestors is longer.
 const MAX_ANCESTORS: usize = 1024;
 /// The kernel's word for "nobody logged in".
@@ -100,9 +103,21 @@ fn mark(pid: i32) -> Option<String> {
     if groups.contains(SESSION_CGROUP) {
         return Some(format!("process {pid} is in the control group of one"));
     }
-    let environ = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+    let environ = environment(pid);
     let marked = |variable: &[u8]| variable.strip_prefix(SESSION_VARIABLE.as_bytes()).is_some_and(|rest| rest.starts_with(b"="));
     environ.split(|byte| *byte == 0).any(marked).then(|| format!("process {pid} carries {SESSION_VARIABLE}"))
+}
+
+/// A process that is just replacing its program shows an empty environment for a moment: one that is empty is looked at again.
+fn environment(pid: i32) -> Vec<u8> {
+    for _ in 0..TRIES {
+        let environ = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+        if !environ.is_empty() {
+            return environ;
+        }
+        thread::sleep(EMPTY_PAUSE);
+    }
+    Vec::new()
 }
 
 struct Process {
@@ -162,15 +177,7 @@ mod tests {
 
     fn asked(script: &str, marked: bool) -> Result<Peer, String> {
         let (mut child, pid) = shell(script, marked);
-        let mut answer = Peer::check(geteuid().as_raw(), pid);
-        // While a program replaces itself, the kernel shows no environment of it.
-        for _ in 0..50 {
-            if !marked || answer.is_err() {
-                break;
-            }
-            std::thread::sleep(std::time::Duration::from_millis(20));
-            answer = Peer::check(geteuid().as_raw(), pid);
-        }
+        let answer = Peer::check(geteuid().as_raw(), pid);
         for pid in [pid, i32::try_from(child.id()).unwrap()] {
             let _ = rustix::process::kill_process(rustix::process::Pid::from_raw(pid).unwrap(), rustix::process::Signal::KILL);
         }

@@ -188,13 +188,13 @@ mod tests {
     #[test]
     fn nobody_asks_from_inside_a_session_however_deep() {
         for script in [
-            "echo $$; exec sleep 100",
+            "echo $$; exec sleep 5",
             // The environment wiped: the parent still has it.
-            "env -i sh -c 'echo $$; exec sleep 100' & wait",
+            "env -i sh -c 'echo $$; exec sleep 5' & wait",
             // In a Unix session of its own.
-            "setsid sh -c 'echo $$; exec sleep 100' & wait",
+            "setsid sh -c 'echo $$; exec sleep 5' & wait",
             // The parent lost, but not the session's leader.
-            "setsid sh -c 'env -i sh -c \"sh -c \\\"echo \\\\\\$\\\\\\$; exec sleep 100\\\" & \" ; exec sleep 100' & wait",
+            "setsid sh -c 'env -i sh -c \"sh -c \\\"echo \\\\\\$\\\\\\$; exec sleep 5\\\" & \" ; exec sleep 5' & wait",
         ] {
             let refused = asked(script, true).unwrap_err();
             assert!(refused.contains("refused from inside a session"), "{script}: {refused}");

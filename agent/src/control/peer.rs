@@ -9,20 +9,18 @@
 //! can't be told from root outside. Sessions don't run as root; one that became root can do anything to the device.
 
 use std::collections::HashSet;
-use std::time::Duration;
-use std::{fs, thread};
+use std::fs;
 
 use rustix::process::geteuid;
 use tokio::net::UnixStream;
 
 use crate::session::child::SESSION_VARIABLE;
+use crate::session::reap::environment;
 
 /// What the names of sessions' control groups begin with.
 const SESSION_CGROUP: &str = "lineman-ses-";
 /// Processes come and go while their ancestors are looked up; one that can't be seen whole in so many tries is refused.
 const TRIES: usize = 5;
-/// Between two looks at an environment that is empty.
-const EMPTY_PAUSE: Duration = Duration::from_millis(2);
 /// No line of ancestors is longer.
 const MAX_ANCESTORS: usize = 1024;
 /// The kernel's word for "nobody logged in".
@@ -103,21 +101,9 @@ fn mark(pid: i32) -> Option<String> {
     if groups.contains(SESSION_CGROUP) {
         return Some(format!("process {pid} is in the control group of one"));
     }
-    let environ = environment(pid);
+    let environ = environment(pid).unwrap_or_default();
     let marked = |variable: &[u8]| variable.strip_prefix(SESSION_VARIABLE.as_bytes()).is_some_and(|rest| rest.starts_with(b"="));
     environ.split(|byte| *byte == 0).any(marked).then(|| format!("process {pid} carries {SESSION_VARIABLE}"))
-}
-
-/// A process that is just replacing its program shows an empty environment for a moment: one that is empty is looked at again.
-fn environment(pid: i32) -> Vec<u8> {
-    for _ in 0..TRIES {
-        let environ = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
-        if !environ.is_empty() {
-            return environ;
-        }
-        thread::sleep(EMPTY_PAUSE);
-    }
-    Vec::new()
 }
 
 struct Process {

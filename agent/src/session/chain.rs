@@ -164,7 +164,7 @@ impl Prepared {
     /// Writes the first chunk, which binds the recording to consent and keys: it is on the disk when this returns.
     pub fn begin(self) -> Result<Chain, ChainError> {
         let Self(mut chain) = self;
-        match chain.append(&[]) {
+        match chain.write(&[Vec::new()], SessionSummary::default()) {
             Ok(()) => Ok(chain),
             Err(error) => {
                 Self(chain).give_up();
@@ -216,10 +216,17 @@ impl Chain {
         self.journal.session
     }
 
-    /// Appends a chunk with these event lines.
-    pub fn write(&mut self, events: &[String], summary: SessionSummary) -> Result<(), ChainError> {
+    /// Appends chunks with these event lines, all of them or none, with one flush to the disk.
+    pub fn write(&mut self, chunks: &[Vec<String>], summary: SessionSummary) -> Result<(), ChainError> {
         self.journal.summary = summary;
-        self.append(events)
+        let (mut next, mut prev) = (self.journal.next, self.journal.prev.clone());
+        let mut signed = Vec::with_capacity(chunks.len());
+        for events in chunks {
+            let chunk = self.sign((next, &prev), events, None)?;
+            (next, prev) = (next + 1, sha256_hex(&chunk.text));
+            signed.push(chunk);
+        }
+        self.put(&signed, |_| {})
     }
 
     /// Appends the end record and tells that the session ended. When the record can't be written, the session ended all the
@@ -268,7 +275,7 @@ impl Chain {
 
     /// Signs the end record, with these events, into the journal, and appends it.
     fn seal(&mut self, events: &[String], reason: EndReason) -> Result<(), ChainError> {
-        let record = self.sign(events, Some(reason))?;
+        let record = self.sign((self.journal.next, &self.journal.prev), events, Some(reason))?;
         let bytes = serde_json::to_vec(&record)?.len();
         if bytes > self.studio.outbox.spool().longest() {
             return Err(SpoolError::TooLarge { bytes }.into());
@@ -282,39 +289,37 @@ impl Chain {
     /// Appends the end record as it was signed, unless that has happened.
     fn append_end(&mut self) -> Result<(), ChainError> {
         let Some(record) = self.journal.end_record.clone().filter(|_| !self.journal.sealed) else { return Ok(()) };
-        self.put(&record, |journal| (journal.end_record, journal.sealed) = (None, true))
+        self.put(&[record], |journal| (journal.end_record, journal.sealed) = (None, true))
     }
 
-    fn append(&mut self, events: &[String]) -> Result<(), ChainError> {
-        let chunk = self.sign(events, None)?;
-        self.put(&chunk, |_| {})
-    }
-
-    /// The next chunk of the chain.
-    fn sign(&self, events: &[String], end: Option<EndReason>) -> Result<Chunk, ChainError> {
-        let Journal { session, bind, next, prev, .. } = &self.journal;
+    /// A chunk at this place of the chain: its number, and the hash that it carries.
+    fn sign(&self, (chunk, prev): (u64, &str), events: &[String], end: Option<EndReason>) -> Result<Chunk, ChainError> {
+        let Journal { session, bind, .. } = &self.journal;
         let header = ChunkHeader {
             version: 1,
             session: *session,
-            chunk: *next,
-            prev: prev.clone(),
+            chunk,
+            prev: prev.to_owned(),
             at: Timestamp::now(),
-            bind: (*next == 0).then(|| bind.clone()),
+            bind: (chunk == 0).then(|| bind.clone()),
             end,
         };
         Ok(Signed::sign(&self.studio.host_key, Namespace::Recording, body(&header, events))?)
     }
 
-    fn put(&mut self, chunk: &Chunk, also: impl FnOnce(&mut Journal)) -> Result<(), ChainError> {
-        let line = serde_json::to_vec(chunk)?;
+    fn put(&mut self, chunks: &[Chunk], also: impl FnOnce(&mut Journal)) -> Result<(), ChainError> {
+        let Some(last) = chunks.last() else { return Ok(()) };
+        let lines = chunks.iter().map(serde_json::to_vec).collect::<Result<Vec<_>, _>>()?;
         let outbox = Arc::clone(&self.studio.outbox);
         let mut spool = outbox.spool();
-        let seq = spool.append(Stream::Recording, &line)?;
+        let taken = spool.append_batch(Stream::Recording, &lines)?;
         if let Some(pace) = &self.pace {
-            pace.spooled(&spool, seq, line.len());
+            for (seq, line) in taken.zip(&lines) {
+                pace.spooled(&spool, seq, line.len());
+            }
         }
-        self.journal.next += 1;
-        self.journal.prev = sha256_hex(&chunk.text);
+        self.journal.next += chunks.len() as u64;
+        self.journal.prev = sha256_hex(&last.text);
         also(&mut self.journal);
         let saved = self.save();
         drop(spool);

@@ -21,16 +21,17 @@ use rustix::process::{Pid, Signal};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
 use tokio::process::Child as Process;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tokio_util::bytes::Bytes;
 use tokio_util::sync::CancellationToken;
 
 use super::account::Account;
 use super::ask::{self, Ask};
 use super::child::{ChildOrders, FAILED};
 use super::feed::{Answers, Feed, Room, Sink};
-use super::pty::{Master, Size};
+use super::pty::{Master, Size, TerminalRequest};
 use super::recorder::{EXEC_BYTES, FlowTape, READ_BYTES, Recorder, RecorderFailed};
 use super::signals::{signal_name, signal_of};
-use super::spawn::{Child, Reader, signal, spawn};
+use super::spawn::{Child, Reader, SpawnError, Waiting, on_terminal, signal};
 use super::{Reach, Scope, registry, sftp};
 
 /// A terminal whose shell has exited may be held open by something in the background: it ends when nothing came for this long.
@@ -70,15 +71,15 @@ pub struct Line {
 }
 
 impl Line {
-    pub async fn send(&self, flow: Flow, bytes: Vec<u8>) -> Result<(), russh::Error> {
+    pub async fn send(&self, flow: Flow, bytes: impl Into<Bytes>) -> Result<(), russh::Error> {
         tokio::select! {
             biased;
             () = self.gone.cancelled() => Err(russh::Error::Disconnect),
-            sent = self.put(flow, bytes) => sent,
+            sent = self.put(flow, bytes.into()) => sent,
         }
     }
 
-    async fn put(&self, flow: Flow, bytes: Vec<u8>) -> Result<(), russh::Error> {
+    async fn put(&self, flow: Flow, bytes: Bytes) -> Result<(), russh::Error> {
         let length = bytes.len();
         let _waits = self.answers.waits();
         match flow {
@@ -169,6 +170,9 @@ pub async fn run(scope: Arc<Scope>, number: u32, channel: Channel<Msg>, handle: 
     };
     recorder.event(number, exit.event()).await?;
     line.finish(&exit).await;
+    if ask.terminal.is_none() {
+        scope.spare.want();
+    }
     Ok(())
 }
 
@@ -188,18 +192,23 @@ async fn start(scope: &Scope, ask: &Ask) -> Result<Child, String> {
     let mut env = ask.env.clone();
     env.extend(profile.env.clone());
     let terminal = ask.terminal.as_ref().filter(|_| ask.start != ask::Start::Sftp);
-    let orders = ChildOrders {
-        session: scope.id,
-        group: scope.group.as_ref().map(|group| group.dir().to_owned()),
-        account,
-        env,
-        terminal: terminal.map(|terminal| terminal.term.clone()),
-        job: ask.job(&scope.live.doors),
-    };
-    spawn(&scope.host.program, &orders, terminal, &scope.host.containment).await.map_err(|e| {
+    let orders = ChildOrders { account, env, terminal: terminal.map(|terminal| terminal.term.clone()), job: ask.job(&scope.live.doors) };
+    start_child(scope, terminal, &orders).await.map_err(|e| {
         tracing::error!(error = %e, session.id = %scope.id, "a session child can't be started");
         e.to_string()
     })
+}
+
+async fn start_child(scope: &Scope, terminal: Option<&TerminalRequest>, orders: &ChildOrders) -> Result<Child, SpawnError> {
+    let (program, berth, containment) = (&scope.host.program, scope.berth(), &scope.host.containment);
+    if let Some(terminal) = terminal {
+        return on_terminal(program, &berth, terminal, orders, containment).await;
+    }
+    let child = match scope.spare.take() {
+        Some(spare) => spare,
+        None => Waiting::start(program, &berth, None, containment).await?,
+    };
+    child.obey(orders, None).await
 }
 
 /// A running child and its client.
@@ -411,7 +420,7 @@ impl Conversation<'_> {
     }
 
     /// A terminal has taken this, and echoed it.
-    async fn typed(&mut self, echoed: &[u8]) -> Result<(), RecorderFailed> {
+    async fn typed(&mut self, echoed: &Bytes) -> Result<(), RecorderFailed> {
         if echoed.is_empty() {
             return Ok(());
         }
@@ -465,7 +474,7 @@ impl Conversation<'_> {
         } else {
             (Flow::Stderr, format!("lineman: {text}: the session ends\n"))
         };
-        let _ = timeout(LAST_WORD, self.line.put(flow, text.into_bytes())).await;
+        let _ = timeout(LAST_WORD, self.line.put(flow, text.into_bytes().into())).await;
     }
 }
 
@@ -489,10 +498,11 @@ async fn pump(mut from: Reader, flow: Flow, mut tape: Option<&mut FlowTape>, lin
             return Ok(());
         }
         idle.fetch_add(3, Ordering::Relaxed);
+        let bytes = Bytes::from(taken(&mut buffer));
         if let Some(tape) = &mut tape {
-            tape.record(&buffer).await?;
+            tape.record(&bytes).await?;
         }
-        if line.send(flow, taken(&mut buffer)).await.is_err() {
+        if line.send(flow, bytes).await.is_err() {
             return Ok(());
         }
     }

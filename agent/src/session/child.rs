@@ -1,8 +1,8 @@
 //! The session child: `lineman-agent session-child`, the privilege boundary of every session.
 //!
-//! The agent runs itself again and writes [`ChildOrders`] into the child's standard input, so that nothing of them shows in
-//! `/proc/PID/cmdline` or an environment. The child joins the session's control group before anything else, if the session has
-//! one: a child that can't join does nothing. It makes itself a Unix session of its own (with the terminal, if there is
+//! The agent runs itself again and writes two messages into the child's standard input, so that nothing of them shows in
+//! `/proc/PID/cmdline` or an environment: its [`Berth`], and its [`ChildOrders`], which may come later ([`super::spare`]). The child joins
+//! the session's control group before anything else, if the session has one: a child that can't join does nothing. It makes itself a Unix session of its own (with the terminal, if there is
 //! one), gives up all rights but the account's, makes sure that they are gone, and then becomes the shell or the command,
 //! or serves SFTP itself. It is single-threaded and starts before any runtime, which is what makes this sound: on Linux
 //! the identity calls count for one thread.
@@ -27,6 +27,7 @@ use rustix::process::{
 };
 use rustix::stdio::{dup2_stdin, stderr, stdin, stdout};
 use rustix::thread::{set_thread_groups, set_thread_res_gid, set_thread_res_uid};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use signal_hook::consts::{SIGALRM, SIGCHLD, SIGHUP, SIGINT, SIGPIPE, SIGQUIT, SIGTERM, SIGTSTP, SIGTTIN, SIGTTOU, SIGUSR1, SIGUSR2};
 
@@ -46,12 +47,18 @@ const DEFAULT_PATH: &str = "/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sb
 /// Larger orders are a mistake: a command line is limited by the SSH packet.
 const MAX_ORDERS_BYTES: u32 = 1024 * 1024;
 
+/// Where a child belongs.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct ChildOrders {
+pub struct Berth {
     pub session: SessionId,
     /// The session's control group.
     #[serde(default)]
     pub group: Option<PathBuf>,
+}
+
+/// What a child is to become.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ChildOrders {
     pub account: Account,
     /// From the profile and, for a few names, from the engineer's client.
     pub env: BTreeMap<String, String>,
@@ -86,43 +93,46 @@ pub enum ChildError {
     Sftp(io::Error),
 }
 
-impl ChildOrders {
-    /// Length and JSON, as the child reads them.
-    pub fn encode(&self) -> Result<Vec<u8>, serde_json::Error> {
-        let json = serde_json::to_vec(self)?;
-        let length = u32::try_from(json.len()).unwrap_or(u32::MAX).to_be_bytes();
-        Ok([&length[..], &json].concat())
-    }
-
-    /// Reads exactly the orders from standard input, and no byte of what follows them.
-    fn read() -> Result<Self, ChildError> {
-        let mut length = [0; 4];
-        read_exactly(&mut length)?;
-        let length = u32::from_be_bytes(length);
-        if length > MAX_ORDERS_BYTES {
-            return Err(ChildError::Orders(format!("{length} bytes are too many")));
-        }
-        let mut json = vec![0; length as usize];
-        read_exactly(&mut json)?;
-        serde_json::from_slice(&json).map_err(|e| ChildError::Orders(e.to_string()))
-    }
+/// Length and JSON, as the child reads them.
+pub fn encode(message: &impl Serialize) -> Result<Vec<u8>, serde_json::Error> {
+    let json = serde_json::to_vec(message)?;
+    let length = u32::try_from(json.len()).unwrap_or(u32::MAX).to_be_bytes();
+    Ok([&length[..], &json].concat())
 }
 
-fn read_exactly(mut buffer: &mut [u8]) -> Result<(), ChildError> {
+/// Reads exactly one message from standard input, and no byte of what follows it; `None` at its end.
+fn read<T: DeserializeOwned>() -> Result<Option<T>, ChildError> {
+    let mut length = [0; 4];
+    if !read_exactly(&mut length)? {
+        return Ok(None);
+    }
+    let length = u32::from_be_bytes(length);
+    if length > MAX_ORDERS_BYTES {
+        return Err(ChildError::Orders(format!("{length} bytes are too many")));
+    }
+    let mut json = vec![0; length as usize];
+    if !read_exactly(&mut json)? {
+        return Ok(None);
+    }
+    serde_json::from_slice(&json).map(Some).map_err(|e| ChildError::Orders(e.to_string()))
+}
+
+/// `false` when it ends before.
+fn read_exactly(mut buffer: &mut [u8]) -> Result<bool, ChildError> {
     while !buffer.is_empty() {
         match rustix::io::read(stdin(), &mut *buffer) {
-            Ok(0) => return Err(ChildError::Orders("they end early".into())),
+            Ok(0) => return Ok(false),
             Ok(n) => buffer = &mut buffer[n..],
             Err(Errno::INTR) => {}
             Err(error) => return Err(ChildError::Orders(error.to_string())),
         }
     }
-    Ok(())
+    Ok(true)
 }
 
 /// The whole life of a session child; returns its exit code when it did not become another program.
 pub fn run() -> u8 {
-    match ChildOrders::read().and_then(|orders| obey(&orders)) {
+    match live() {
         Ok(()) => 0,
         Err(error) => {
             let _ = writeln!(io::stderr(), "lineman: {error}");
@@ -131,11 +141,17 @@ pub fn run() -> u8 {
     }
 }
 
-fn obey(orders: &ChildOrders) -> Result<(), ChildError> {
-    let call = |doing| move |source| ChildError::Call { doing, source };
-    if let Some(group) = &orders.group {
-        cgroup::join(group).map_err(|source| ChildError::Group { group: group.clone(), source })?;
+/// Without orders it was not needed, or the agent is gone.
+fn live() -> Result<(), ChildError> {
+    let Some(berth) = read::<Berth>()? else { return Ok(()) };
+    if let Some(group) = berth.group {
+        cgroup::join(&group).map_err(|source| ChildError::Group { group, source })?;
     }
+    read()?.map_or(Ok(()), |orders| obey(berth.session, &orders))
+}
+
+fn obey(session: SessionId, orders: &ChildOrders) -> Result<(), ChildError> {
+    let call = |doing| move |source| ChildError::Call { doing, source };
     setsid().map_err(call("making a session"))?;
     if orders.terminal.is_some() {
         ioctl_tiocsctty(stdout()).map_err(call("taking the terminal"))?;
@@ -153,8 +169,8 @@ fn obey(orders: &ChildOrders) -> Result<(), ChildError> {
         chdir("/").map_err(call("entering /"))?;
     }
     match &orders.job {
-        Job::Shell => exec(orders, None),
-        Job::Command(line) => exec(orders, Some(line)),
+        Job::Shell => exec(session, orders, None),
+        Job::Command(line) => exec(session, orders, Some(line)),
         Job::Sftp { write } => sftp::serve(*write).map_err(ChildError::Sftp),
     }
 }
@@ -193,7 +209,7 @@ fn die_with_the_agent() -> Result<(), ChildError> {
 }
 
 /// Becomes the account's shell; returns only when that fails.
-fn exec(orders: &ChildOrders, line: Option<&[u8]>) -> Result<(), ChildError> {
+fn exec(session: SessionId, orders: &ChildOrders, line: Option<&[u8]>) -> Result<(), ChildError> {
     let account = &orders.account;
     let mut command = Command::new(&account.shell);
     let name = account.shell.file_name().unwrap_or_default();
@@ -208,7 +224,7 @@ fn exec(orders: &ChildOrders, line: Option<&[u8]>) -> Result<(), ChildError> {
             command.arg0(name).arg("-c").arg(OsString::from_vec(line.to_vec()));
         }
     }
-    command.env_clear().envs(environment(orders));
+    command.env_clear().envs(environment(session, orders));
     hear_signals();
     Err(ChildError::Exec { program: account.shell.clone(), source: command.exec() })
 }
@@ -223,7 +239,7 @@ fn hear_signals() {
     }
 }
 
-fn environment(orders: &ChildOrders) -> BTreeMap<String, OsString> {
+fn environment(session: SessionId, orders: &ChildOrders) -> BTreeMap<String, OsString> {
     let Account { name, home, shell, .. } = &orders.account;
     let text = |path: &Path| path.as_os_str().to_owned();
     let mut env = BTreeMap::from([
@@ -235,7 +251,7 @@ fn environment(orders: &ChildOrders) -> BTreeMap<String, OsString> {
     ]);
     env.extend(orders.env.iter().map(|(name, value)| (name.clone(), value.into())));
     env.extend(orders.terminal.as_ref().map(|term| ("TERM".to_owned(), term.into())));
-    env.insert(SESSION_VARIABLE.to_owned(), orders.session.to_string().into());
+    env.insert(SESSION_VARIABLE.to_owned(), session.to_string().into());
     env
 }
 
@@ -258,8 +274,6 @@ mod tests {
 
     fn orders() -> ChildOrders {
         ChildOrders {
-            session: SessionId::new(),
-            group: None,
             account: Account {
                 name: "view".into(),
                 uid: 1001,
@@ -276,17 +290,17 @@ mod tests {
 
     #[test]
     fn the_environment_is_the_profiles_and_marks_the_session() {
-        let orders = orders();
-        let env = environment(&orders);
+        let session = SessionId::new();
+        let env = environment(session, &orders());
         assert_eq!(env["PATH"], "/opt/ne/bin");
         assert_eq!(env["TERM"], "xterm");
-        assert_eq!(env[SESSION_VARIABLE], *orders.session.to_string());
+        assert_eq!(env[SESSION_VARIABLE], *session.to_string());
         assert_eq!(env.len(), 7);
     }
 
     #[test]
     fn orders_carry_a_command_that_is_not_text() {
-        let bytes = orders().encode().unwrap();
+        let bytes = encode(&orders()).unwrap();
         let back: ChildOrders = serde_json::from_slice(&bytes[4..]).unwrap();
         assert_eq!(back.job, orders().job);
         assert_eq!(u32::from_be_bytes(bytes[..4].try_into().unwrap()) as usize, bytes.len() - 4);

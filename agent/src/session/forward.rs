@@ -19,6 +19,7 @@ use tokio::net::TcpStream;
 use tokio::net::tcp::OwnedReadHalf;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::timeout;
+use tokio_util::bytes::Bytes;
 use tokio_util::sync::CancellationToken;
 
 use super::channel::{Line, next, taken};
@@ -255,8 +256,9 @@ async fn pump(scope: &Scope, mut from: OwnedReadHalf, tape: &mut FlowTape, line:
         if !from.read_buf(&mut buffer).await.is_ok_and(|n| n > 0) {
             return Ok(());
         }
-        tape.record(&buffer).await?;
-        if line.send(Flow::Output, taken(&mut buffer)).await.is_err() {
+        let bytes = Bytes::from(taken(&mut buffer));
+        tape.record(&bytes).await?;
+        if line.send(Flow::Output, bytes).await.is_err() {
             return Ok(());
         }
     }

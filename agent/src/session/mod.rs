@@ -10,8 +10,8 @@
 //! | `server`, `visit` | callbacks, and the session's own task |
 //! | `ask`, `channel`, `feed`, `signals` | what a channel asks for, a channel's life, its input, its signals |
 //! | `forward` | `ssh -L` and `-D`, to the places that the consent names |
-//! | `child`, `spawn`, `account`, `pty`, `sftp` | the re-executed child: the privilege boundary |
-//! | `chain`, `recorder` | the recording: signed chunks, and what feeds them |
+//! | `child`, `spawn`, `spare`, `account`, `pty`, `sftp` | the re-executed child: the privilege boundary |
+//! | `chain`, `recorder`, `hashing` | the recording: signed chunks, and what feeds them |
 //! | `limits`, `pace` | how far a session may run ahead of its recording |
 //! | `registry`, `legs` | who is in, and how they are put out; who is on the way in |
 //! | `cgroup`, `contain`, `reap` | what holds a session's processes together, and kills them |
@@ -26,6 +26,7 @@ pub mod child;
 pub mod contain;
 pub mod feed;
 mod forward;
+mod hashing;
 pub mod leftovers;
 pub mod leg;
 pub mod legs;
@@ -38,6 +39,7 @@ pub mod registry;
 mod server;
 pub mod sftp;
 mod signals;
+mod spare;
 pub mod spawn;
 mod visit;
 
@@ -57,6 +59,7 @@ use tokio::time::{Instant, sleep, timeout};
 use self::account::Profile;
 use self::cgroup::Group;
 use self::chain::Studio;
+use self::child::Berth;
 use self::contain::Containment;
 use self::feed::{Answers, Budget};
 use self::leg::{LegEnd, Listening};
@@ -66,6 +69,7 @@ use self::pace::Backlog;
 use self::recorder::Recorder;
 use self::registry::{Ending, Sessions};
 use self::server::{Doorkeeper, Heard};
+use self::spare::Spare;
 use self::visit::Visit;
 use crate::consents::{Consents, Live};
 use crate::identity::Identity;
@@ -162,6 +166,7 @@ pub struct Scope {
     pub notes: watch::Receiver<Option<String>>,
     /// What every child joins.
     pub group: Option<Group>,
+    pub spare: Arc<Spare>,
     /// SFTP channels.
     sftp: Arc<AtomicUsize>,
     pub reach: watch::Receiver<Reach>,
@@ -175,6 +180,10 @@ impl Scope {
     /// Until input may go on.
     pub async fn input_open(&self) {
         self.recorder.pace().input_open().await;
+    }
+
+    pub fn berth(&self) -> Berth {
+        Berth { session: self.id, group: self.group.as_ref().map(|group| group.dir().to_owned()) }
     }
 
     /// An SFTP child runs until the guard goes.

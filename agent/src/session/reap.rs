@@ -13,6 +13,8 @@
 use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::io;
+use std::thread::sleep;
+use std::time::Duration;
 
 use lineman_common::id::SessionId;
 use rustix::io::Errno;
@@ -23,6 +25,9 @@ use super::child::SESSION_VARIABLE;
 
 /// Rounds of looking again for what was forked meanwhile.
 const ROUNDS: usize = 8;
+/// At an environment that is empty.
+const LOOKS: usize = 5;
+const EMPTY_PAUSE: Duration = Duration::from_millis(2);
 
 /// Kills whatever belongs to the session. Blocking, for tens of milliseconds on a machine with many processes. Returns how
 /// many processes there were.
@@ -195,16 +200,27 @@ fn of_a_process<T>(read: io::Result<T>) -> io::Result<Option<T>> {
     }
 }
 
+/// A process that is just replacing its program shows an empty environment for a moment: one that is empty is looked at again.
+pub fn environment(pid: i32) -> io::Result<Vec<u8>> {
+    for _ in 0..LOOKS {
+        match of_a_process(fs::read(format!("/proc/{pid}/environ")))? {
+            Some(environ) if environ.is_empty() => sleep(EMPTY_PAUSE),
+            found => return Ok(found.unwrap_or_default()),
+        }
+    }
+    Ok(Vec::new())
+}
+
 impl Process {
     /// `None` for one that is gone, or dead and only waited for.
     fn read(pid: i32) -> io::Result<Option<Self>> {
         let Some(Stat { state, parent, leader, started, name }) = Stat::read(pid)? else { return Ok(None) };
         let Some(status) = of_a_process(fs::read(format!("/proc/{pid}/status")))? else { return Ok(None) };
-        let uid = String::from_utf8_lossy(&status)
-            .lines()
-            .find_map(|line| line.strip_prefix("Uid:")?.split_ascii_whitespace().next()?.parse().ok());
+        let status = String::from_utf8_lossy(&status);
+        let uid = status.lines().find_map(|line| line.strip_prefix("Uid:")?.split_ascii_whitespace().next()?.parse().ok());
         let Some(uid) = uid else { return Ok(None) };
-        let environ = of_a_process(fs::read(format!("/proc/{pid}/environ")))?.unwrap_or_default();
+        // The kernel's own threads have no memory of their own, and no environment.
+        let environ = if status.contains("\nVmSize:") { environment(pid)? } else { Vec::new() };
         let mark = environ.split(|byte| *byte == 0).find_map(|variable| {
             let value = variable.strip_prefix(SESSION_VARIABLE.as_bytes())?.strip_prefix(b"=")?;
             std::str::from_utf8(value).ok()?.parse().ok()

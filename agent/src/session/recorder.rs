@@ -7,6 +7,7 @@
 //! No event is large: bytes are cut into pieces of [`EVENT_BYTES`], and commands and paths have their own bounds, so a chunk
 //! always fits into a frame of the link. What a failure still keeps out of the recording is counted and hashed in its end.
 
+use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -16,18 +17,21 @@ use lineman_common::link::{Report, SessionSummary};
 use lineman_common::recording::{Event, Flow, What};
 use lineman_common::session::EndReason;
 use lineman_common::statement::hex;
-use sha2::{Digest, Sha256};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep_until};
+use tokio_util::bytes::Bytes;
 use tokio_util::sync::CancellationToken;
 
 use super::chain::{Chain, ChainError, Lost, summarised};
+use super::hashing::Hashing;
 use super::pace::Pace;
 use crate::outbox::Outbox;
 
 /// A chunk is closed when it is this old or this long, whichever comes first.
 const CHUNK_AGE: Duration = Duration::from_secs(1);
 const CHUNK_BYTES: usize = 64 * 1024;
+/// Chunks that share one flush to the disk take this much: where events come faster than a disk flushes, the disk sets no pace.
+const BATCH_BYTES: usize = 1024 * 1024;
 /// Bytes in one event, at most. As JSON in JSON they may be seven times as many: a quarter of a frame.
 const EVENT_BYTES: usize = 32 * 1024;
 /// Events that wait. Full means that the session waits for the disk.
@@ -81,8 +85,7 @@ impl Recorder {
             pace: Arc::clone(&pace),
         };
         let lost = Lost::default();
-        let writing =
-            Writing { chain: Some(chain), outbox, lines: Vec::new(), bytes: 0, lost, due: None, summary, failed, pace, unsettled: 0 };
+        let writing = Writing { chain: Some(chain), outbox, lines: Vec::new(), bytes: 0, lost, due: None, summary, failed, pace };
         (Arc::new(recorder), writing.run(entries))
     }
 
@@ -120,7 +123,16 @@ impl Recorder {
 
     /// One flow of one channel. Terminals have no `limit`.
     pub fn flow(self: &Arc<Self>, channel: u32, flow: Flow, limit: Option<u64>) -> FlowTape {
-        FlowTape { recorder: Arc::clone(self), channel, flow, limit, bytes: 0, hash: Sha256::new(), truncated: false, tail: Vec::new() }
+        FlowTape {
+            recorder: Arc::clone(self),
+            channel,
+            flow,
+            limit,
+            bytes: 0,
+            hash: Hashing::default(),
+            truncated: false,
+            tail: Vec::new(),
+        }
     }
 
     /// Something went to the engineer: the first time is told, clock K4 waits for it; by the task that writes, because that takes a flush
@@ -201,12 +213,18 @@ fn weight(what: &What) -> usize {
     }
 }
 
+/// An event that waits for its chunk.
+struct Line {
+    text: String,
+    weight: u64,
+}
+
 /// The writing half.
 struct Writing {
-    /// `None` while a chunk is being written.
+    /// `None` while chunks are being written.
     chain: Option<Chain>,
     outbox: Arc<Outbox>,
-    lines: Vec<String>,
+    lines: Vec<Line>,
     bytes: usize,
     /// What came after a failure and is not kept.
     lost: Lost,
@@ -214,8 +232,6 @@ struct Writing {
     summary: Arc<Mutex<SessionSummary>>,
     failed: CancellationToken,
     pace: Arc<Pace>,
-    /// The weight of the lines that are pending.
-    unsettled: u64,
 }
 
 impl Writing {
@@ -228,33 +244,51 @@ impl Writing {
                     None => std::future::pending().await,
                 }
             };
-            tokio::select! {
+            let mut next = tokio::select! {
                 entry = entries.recv() => match entry {
-                    // After a failure the queue is still emptied, so that whoever waits to hand something over goes on to its end.
-                    Some(Entry::Event(event, taken)) => {
-                        self.add(&event).await;
-                        if let Some(taken) = taken.filter(|_| !self.failed.is_cancelled()) {
-                            let _ = taken.send(());
-                        }
-                    }
-                    Some(Entry::FirstByte(at)) => self.tell_first_byte(at).await,
-                    Some(Entry::End(reason, notes, done)) => {
-                        self.end(reason, notes).await;
-                        let _ = done.send(());
-                        return;
-                    }
+                    Some(entry) => Some(entry),
                     // Every handle is gone without an end: the agent is being torn down.
                     None => return self.end(EndReason::AgentStopped, Vec::new()).await,
                 },
-                () = due => self.flush().await,
+                () = due => {
+                    self.flush(true).await;
+                    None
+                }
+            };
+            while let Some(entry) = next {
+                if self.take(entry).await.is_break() {
+                    return;
+                }
+                // What waits already goes along.
+                next = if self.bytes < BATCH_BYTES { entries.try_recv().ok() } else { None };
             }
             if self.bytes >= CHUNK_BYTES {
-                self.flush().await;
+                self.flush(false).await;
             }
             if self.failed.is_cancelled() {
                 entries.close();
             }
         }
+    }
+
+    /// Breaks at the end.
+    async fn take(&mut self, entry: Entry) -> ControlFlow<()> {
+        match entry {
+            // After a failure the queue is still emptied, so that whoever waits to hand something over goes on to its end.
+            Entry::Event(event, taken) => {
+                self.add(&event);
+                if let Some(taken) = taken.filter(|_| !self.failed.is_cancelled()) {
+                    let _ = taken.send(());
+                }
+            }
+            Entry::FirstByte(at) => self.tell_first_byte(at).await,
+            Entry::End(reason, notes, done) => {
+                self.end(reason, notes).await;
+                let _ = done.send(());
+                return ControlFlow::Break(());
+            }
+        }
+        ControlFlow::Continue(())
     }
 
     async fn tell_first_byte(&self, at: Timestamp) {
@@ -268,40 +302,88 @@ impl Writing {
         let _ = telling.await;
     }
 
-    async fn add(&mut self, event: &Event) {
-        let line = event.to_line();
-        if !self.lines.is_empty() && self.bytes + line.len() > CHUNK_BYTES {
-            self.flush().await;
+    fn add(&mut self, event: &Event) {
+        let line = Line { text: event.to_line(), weight: weight(&event.what) as u64 };
+        if self.failed.is_cancelled() && self.bytes + line.text.len() > KEPT_BYTES {
+            self.pace.settled(line.weight);
+            return self.lost.add(&line.text);
         }
-        if self.failed.is_cancelled() && self.bytes + line.len() > KEPT_BYTES {
-            self.pace.settled(weight(&event.what) as u64);
-            return self.lost.add(&line);
-        }
-        self.bytes += line.len();
-        self.unsettled += weight(&event.what) as u64;
+        self.bytes += line.text.len();
         self.lines.push(line);
         self.due.get_or_insert_with(|| Instant::now() + CHUNK_AGE);
     }
 
-    /// Writes the pending chunk. When that fails, its lines stay, for the end record.
-    async fn flush(&mut self) {
+    /// Takes what makes whole chunks, or all that is pending, as it is cut into chunks.
+    fn cut(&mut self, all: bool) -> Vec<Vec<Line>> {
+        let (mut chunks, mut chunk, mut bytes) = (Vec::new(), Vec::new(), 0);
+        for line in std::mem::take(&mut self.lines) {
+            if !chunk.is_empty() && bytes + line.text.len() > CHUNK_BYTES {
+                chunks.push(std::mem::take(&mut chunk));
+                bytes = 0;
+            }
+            bytes += line.text.len();
+            chunk.push(line);
+        }
+        if all || bytes >= CHUNK_BYTES {
+            chunks.push(chunk);
+        } else {
+            self.lines = chunk;
+        }
+        chunks
+    }
+
+    /// Writes pending chunks, all of them or none. When that fails, their lines stay, for the end record.
+    async fn flush(&mut self, all: bool) {
         self.due = None;
         if self.failed.is_cancelled() {
             return;
         }
-        let (lines, summary) = (std::mem::take(&mut self.lines), self.summary());
+        let chunks = self.cut(all);
+        let settled = chunks.iter().flatten().map(|line| line.weight).sum();
+        if !self.lines.is_empty() {
+            self.due = Some(Instant::now() + CHUNK_AGE);
+        }
+        let (chunks, summary) = (chunks.into_iter().map(texts).collect::<Vec<_>>(), self.summary());
         let written = self.on_chain(move |mut chain| {
-            let result = chain.write(&lines, summary);
-            let left = if result.is_ok() { Vec::new() } else { lines };
+            let mut left = chunks;
+            let result = chain.write(&left, summary.clone());
+            if result.is_ok() {
+                left.clear();
+            }
+            // For all of them there may be no room, and for some there is.
+            while left.len() > 1 && chain.write(&left[..1], summary.clone()).is_ok() {
+                left.remove(0);
+            }
             (Some(chain), left, result)
         });
-        self.lines = written.await;
-        self.pace.settled(std::mem::take(&mut self.unsettled));
-        self.bytes = self.lines.iter().map(String::len).sum();
+        let left = written.await.into_iter().flatten();
+        self.pace.settled(settled);
+        self.keep(left);
+    }
+
+    /// After a failure: as much as an end record takes.
+    fn keep(&mut self, left: impl Iterator<Item = String>) {
+        let pending = std::mem::take(&mut self.lines);
+        self.bytes = 0;
+        for line in left.map(|text| Line { text, weight: 0 }).chain(pending) {
+            if self.failed.is_cancelled() && self.bytes + line.text.len() > KEPT_BYTES {
+                self.pace.settled(line.weight);
+                self.lost.add(&line.text);
+            } else {
+                self.bytes += line.text.len();
+                self.lines.push(line);
+            }
+        }
     }
 
     async fn end(&mut self, reason: EndReason, notes: Vec<String>) {
-        let mut lines = std::mem::take(&mut self.lines);
+        // What is too much for the end record goes before it.
+        if self.bytes >= CHUNK_BYTES {
+            self.flush(false).await;
+        }
+        let pending = std::mem::take(&mut self.lines);
+        self.pace.settled(pending.iter().map(|line| line.weight).sum());
+        let mut lines = texts(pending);
         lines.extend(self.lost.note());
         lines.extend(notes);
         let summary = self.summary();
@@ -313,11 +395,11 @@ impl Writing {
         self.summary.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Chunks are flushed to the disk, off the runtime's only thread. Returns the lines that were not written.
+    /// Chunks are flushed to the disk, off the runtime's only thread. Returns those that were not written.
     async fn on_chain(
         &mut self,
-        job: impl FnOnce(Chain) -> (Option<Chain>, Vec<String>, Result<(), ChainError>) + Send + 'static,
-    ) -> Vec<String> {
+        job: impl FnOnce(Chain) -> (Option<Chain>, Vec<Vec<String>>, Result<(), ChainError>) + Send + 'static,
+    ) -> Vec<Vec<String>> {
         let Some(chain) = self.chain.take() else { return Vec::new() };
         let session = chain.session();
         let Ok((chain, left, result)) = tokio::task::spawn_blocking(move || job(chain)).await else {
@@ -333,6 +415,10 @@ impl Writing {
     }
 }
 
+fn texts(lines: Vec<Line>) -> Vec<String> {
+    lines.into_iter().map(|line| line.text).collect()
+}
+
 /// One direction of one channel, on its way into the recording.
 pub struct FlowTape {
     recorder: Arc<Recorder>,
@@ -340,7 +426,7 @@ pub struct FlowTape {
     flow: Flow,
     limit: Option<u64>,
     bytes: u64,
-    hash: Sha256,
+    hash: Hashing,
     truncated: bool,
     /// The beginning of a character whose rest comes with the next packet: text stays text.
     tail: Vec<u8>,
@@ -357,9 +443,9 @@ impl FlowTape {
         self.bytes
     }
 
-    pub async fn record(&mut self, bytes: &[u8]) -> Result<(), RecorderFailed> {
+    pub async fn record(&mut self, bytes: &Bytes) -> Result<(), RecorderFailed> {
         let Some(limit) = self.limit else { return self.text(bytes).await };
-        self.hash.update(bytes);
+        self.hash.update(bytes).await;
         let room = usize::try_from(limit.saturating_sub(self.bytes)).unwrap_or(usize::MAX);
         self.bytes += bytes.len() as u64;
         let (kept, rest) = bytes.split_at(room.min(bytes.len()));
@@ -376,7 +462,7 @@ impl FlowTape {
     pub async fn finish(&mut self) -> Result<(), RecorderFailed> {
         self.flush_tail().await?;
         if self.truncated {
-            let sha256 = hex(&std::mem::take(&mut self.hash).finalize());
+            let sha256 = hex(&std::mem::take(&mut self.hash).finish().await);
             let total = What::Total { flow: self.flow, bytes: self.bytes, sha256 };
             self.recorder.event(self.channel, total).await?;
         }

@@ -1,17 +1,18 @@
 //! Starting a session child, as the agent sees it.
 
 use std::io;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 use std::process::Stdio;
 use std::sync::Arc;
 
 use rustix::pipe::fcntl_setpipe_size;
 use rustix::process::{Pid, Signal, kill_process_group};
+use serde::Serialize;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
-use tokio::process::{Child as Process, Command};
+use tokio::process::{Child as Process, ChildStdin, Command};
 
-use super::child::{ARGUMENT, ChildOrders, SESSION_VARIABLE};
+use super::child::{self, ARGUMENT, Berth, ChildOrders, SESSION_VARIABLE};
 use super::contain::{ChildEntry, Containment};
 use super::pty::{self, Master, TerminalRequest};
 
@@ -44,48 +45,91 @@ pub struct Child {
     pub entry: Option<ChildEntry>,
 }
 
-/// Runs `program` (the agent itself) as a session child. The child dies with the returned value.
-pub async fn spawn(
+/// A child that has its berth, and waits for its orders. It dies with this value.
+pub struct Waiting {
+    process: Process,
+    stdin: ChildStdin,
+    entry: Option<ChildEntry>,
+}
+
+impl Waiting {
+    /// Runs `program` (the agent itself) as a session child: on a terminal's other side, or on pipes.
+    pub async fn start(program: &Path, berth: &Berth, slave: Option<OwnedFd>, containment: &Arc<Containment>) -> Result<Self, SpawnError> {
+        let mut command = Command::new(program);
+        command.arg(ARGUMENT).env_clear().env(SESSION_VARIABLE, berth.session.to_string()).stdin(Stdio::piped()).kill_on_drop(true);
+        match slave {
+            Some(slave) => command.stdout(slave.try_clone().map_err(SpawnError::Terminal)?).stderr(slave),
+            None => command.stdout(Stdio::piped()).stderr(Stdio::piped()),
+        };
+        let mut process = command.spawn().map_err(SpawnError::Start)?;
+        // Before it has its berth, and does anything.
+        let entry = containment.child(process.id(), berth.session);
+        let mut stdin = process.stdin.take().ok_or_else(no_pipe)?;
+        tell(&mut stdin, berth).await?;
+        // With the command go our copies of the terminal's other side: while we held them, its end would never show.
+        Ok(Self { process, stdin, entry })
+    }
+
+    /// Does it still wait?
+    pub fn is_there(&mut self) -> bool {
+        matches!(self.process.try_wait(), Ok(None))
+    }
+
+    /// It is not needed. Returns when it is gone.
+    pub async fn dismiss(mut self) {
+        let _ = self.process.kill().await;
+    }
+
+    /// Gives it its orders.
+    pub async fn obey(self, orders: &ChildOrders, terminal: Option<Master>) -> Result<Child, SpawnError> {
+        let Self { mut process, mut stdin, entry } = self;
+        tell(&mut stdin, orders).await?;
+        let group = process.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
+        if let Some(master) = terminal {
+            return Ok(Child {
+                process,
+                group,
+                stdin: None,
+                stdout: Box::new(master.clone()),
+                stderr: None,
+                terminal: Some(master),
+                entry,
+            });
+        }
+        let (stdout, stderr) = (process.stdout.take().ok_or_else(no_pipe)?, process.stderr.take().ok_or_else(no_pipe)?);
+        widen(&stdin);
+        widen(&stdout);
+        Ok(Child {
+            process,
+            group,
+            stdin: Some(Box::new(stdin)),
+            stdout: Box::new(stdout),
+            stderr: Some(Box::new(stderr)),
+            terminal: None,
+            entry,
+        })
+    }
+}
+
+async fn tell(stdin: &mut ChildStdin, message: &impl Serialize) -> Result<(), SpawnError> {
+    let message = child::encode(message).map_err(|e| SpawnError::Orders(e.into()))?;
+    stdin.write_all(&message).await.map_err(SpawnError::Orders)
+}
+
+fn no_pipe() -> SpawnError {
+    SpawnError::Start(io::Error::other("the child has no pipe"))
+}
+
+/// Starts a child on a terminal.
+pub async fn on_terminal(
     program: &Path,
+    berth: &Berth,
+    request: &TerminalRequest,
     orders: &ChildOrders,
-    terminal: Option<&TerminalRequest>,
     containment: &Arc<Containment>,
 ) -> Result<Child, SpawnError> {
-    let mut command = Command::new(program);
-    command.arg(ARGUMENT).env_clear().env(SESSION_VARIABLE, orders.session.to_string()).stdin(Stdio::piped()).kill_on_drop(true);
-    let master = if let Some(request) = terminal {
-        let (master, slave) = pty::open(request).map_err(SpawnError::Terminal)?;
-        command.stdout(slave.try_clone().map_err(SpawnError::Terminal)?).stderr(slave);
-        Some(master)
-    } else {
-        command.stdout(Stdio::piped()).stderr(Stdio::piped());
-        None
-    };
-    let mut process = command.spawn().map_err(SpawnError::Start)?;
-    // Before it has its orders, and does anything.
-    let entry = containment.child(process.id(), orders.session);
-    // With it go our copies of the terminal's other side: while we held them, its end would never show.
-    drop(command);
-    let taken = || SpawnError::Start(io::Error::other("the child has no pipe"));
-    let mut stdin = process.stdin.take().ok_or_else(taken)?;
-    let orders = orders.encode().map_err(|e| SpawnError::Orders(e.into()))?;
-    stdin.write_all(&orders).await.map_err(SpawnError::Orders)?;
-    let group = process.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
-    if let Some(master) = master {
-        return Ok(Child { process, group, stdin: None, stdout: Box::new(master.clone()), stderr: None, terminal: Some(master), entry });
-    }
-    let (stdout, stderr) = (process.stdout.take().ok_or_else(taken)?, process.stderr.take().ok_or_else(taken)?);
-    widen(&stdin);
-    widen(&stdout);
-    Ok(Child {
-        process,
-        group,
-        stdin: Some(Box::new(stdin)),
-        stdout: Box::new(stdout),
-        stderr: Some(Box::new(stderr)),
-        terminal: None,
-        entry,
-    })
+    let (master, slave) = pty::open(request).map_err(SpawnError::Terminal)?;
+    Waiting::start(program, berth, Some(slave), containment).await?.obey(orders, Some(master)).await
 }
 
 /// Bulk goes in fewer, larger pieces. Where the kernel allows no more, it stays as it was.

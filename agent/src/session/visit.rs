@@ -59,6 +59,8 @@ pub struct Visit {
     writer: JoinSet<()>,
     /// What looks for acknowledgements.
     pacing: JoinSet<()>,
+    /// What keeps a child ready.
+    sparing: JoinSet<()>,
     channels: JoinSet<Result<(), RecorderFailed>>,
     next_channel: u32,
     _listed: Listed,
@@ -167,12 +169,29 @@ impl Visit {
             notes: heard_notes,
             reach: known_reach,
             group,
+            spare: Arc::default(),
             sftp,
             answers: Arc::default(),
             unsaid: Mutex::default(),
         });
-        let channels = JoinSet::new();
-        Ok(Self { scope, recorder, notes, reach, account, before, hold, blow, writer, pacing, channels, next_channel: 0, _listed: listed })
+        let (channels, mut sparing) = (JoinSet::new(), JoinSet::new());
+        sparing.spawn(Arc::clone(&scope.spare).keep(host.program.clone(), scope.berth(), Arc::clone(&host.containment)));
+        Ok(Self {
+            scope,
+            recorder,
+            notes,
+            reach,
+            account,
+            before,
+            hold,
+            blow,
+            writer,
+            pacing,
+            sparing,
+            channels,
+            next_channel: 0,
+            _listed: listed,
+        })
     }
 
     pub async fn run(
@@ -194,6 +213,10 @@ impl Visit {
         let closing = async { while self.channels.join_next().await.is_some() {} };
         let _ = timeout(CLOSING, closing).await;
         self.channels.shutdown().await;
+        self.sparing.shutdown().await;
+        if let Some(spare) = self.scope.spare.take() {
+            spare.dismiss().await;
+        }
         let mut notes = self.leftovers(forced).await;
         if let Some(LegEnd::Cut(why)) = &leg.end {
             notes.push(format!("the connection to the centre was lost: {why}"));

@@ -164,3 +164,30 @@ fn input_that_nobody_reads_keeps_no_shell_waiting_and_is_not_lost() {
     assert_eq!(shell.exit(), Some(8));
     shared.end();
 }
+
+#[test]
+fn a_child_waits_for_the_next_command_and_goes_with_the_session() {
+    let device = Device::start("exec,sftp-read");
+    let shared = Shared::start(&device);
+    let session = device.session().session;
+    let waiting = || reap::members(session).unwrap();
+    assert!(waiting().is_empty(), "nobody has asked for anything");
+    shared.ssh("true").output().unwrap();
+    for _ in 0..3 {
+        becomes("no child waits", || waiting().len() == 1);
+        let ready = waiting()[0].as_raw_pid();
+        let mut next = shared.ssh("echo $$; cat").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        next.stdin.take().unwrap().write_all(b"and its input").unwrap();
+        let output = next.wait_with_output().unwrap();
+        assert_eq!(text(&output.stdout), format!("{ready}\nand its input"));
+    }
+    becomes("no child waits", || waiting().len() == 1);
+    // One that died meanwhile is not given anything to do.
+    kill_process(waiting()[0], Signal::KILL).unwrap();
+    assert_eq!(text(&shared.ssh("echo still").output().unwrap().stdout), "still\n");
+    becomes("no child waits", || waiting().len() == 1);
+    shared.end();
+    assert!(waiting().is_empty());
+    let notes = device.notes();
+    assert!(!notes.iter().any(|note| note.contains("left running")), "{notes:?}");
+}

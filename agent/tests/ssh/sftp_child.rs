@@ -10,7 +10,7 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use lineman_agent::session::account::{Account, OWN_ACCOUNT, Profile};
-use lineman_agent::session::child::{ARGUMENT, ChildOrders, Job};
+use lineman_agent::session::child::{ARGUMENT, Berth, ChildOrders, Job, encode};
 use lineman_common::id::SessionId;
 use lineman_common::recording::SftpOperation;
 use lineman_common::statement::sha256_hex;
@@ -40,19 +40,13 @@ impl Sftp {
         let user = if rustix::process::geteuid().is_root() { "nobody" } else { OWN_ACCOUNT };
         let profile = Profile { user: user.into(), unsafe_self: true, home: Some(home.path().to_owned()), ..Profile::default() };
         let account = Account::of(&profile).unwrap();
-        let orders = ChildOrders {
-            session: SessionId::new(),
-            group: None,
-            account: account.clone(),
-            env: BTreeMap::new(),
-            terminal: None,
-            job: Job::Sftp { write },
-        };
+        let berth = Berth { session: SessionId::new(), group: None };
+        let orders = ChildOrders { account: account.clone(), env: BTreeMap::new(), terminal: None, job: Job::Sftp { write } };
         let mut command = Command::new(env!("CARGO_BIN_EXE_lineman-agent"));
         command.arg(ARGUMENT).env_clear().stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut process = command.spawn().unwrap();
         let (mut to, from) = (process.stdin.take().unwrap(), process.stdout.take().unwrap());
-        to.write_all(&orders.encode().unwrap()).unwrap();
+        to.write_all(&[encode(&berth).unwrap(), encode(&orders).unwrap()].concat()).unwrap();
         Self { process, to, from, home, account }
     }
 

@@ -3,10 +3,11 @@
 //! The row of a fault is its newest picture; what happened is in the log, and the clocks ([`clocks`]) are computed from it. Every
 //! step goes through [`FaultStatus::next`], so a fault can't take a step that its status doesn't have.
 //!
-//! Alarms become faults here ([`hear`]): an alarm of severity major or worse opens one, the same alarm raised again joins the
+//! Alarms become faults in [`from_alarms`]: an alarm of severity major or worse opens one, the same alarm raised again joins the
 //! fault that is open, and an alarm whose cause is a known companion of the fault's (a fan stops, a board gets hot) joins it as evidence.
 
 pub mod clocks;
+mod from_alarms;
 pub mod http;
 mod sql;
 
@@ -14,10 +15,10 @@ use std::str::FromStr;
 
 use jiff::Timestamp;
 use lineman_common::Printable;
-use lineman_common::alarm::{ProbableCause, ResourceState, Severity};
-use lineman_common::api::{Alarm, Diagnosis, Fault, NewFault, Note, Pend, Resolution};
+use lineman_common::alarm::{ResourceState, Severity};
+use lineman_common::api::{Diagnosis, Fault, NewFault, Note, Pend, Resolution};
 use lineman_common::fault::{FaultStatus, Illegal, Impact, Step};
-use lineman_common::id::{AlarmId, CustomerId, EquipmentId, FaultId};
+use lineman_common::id::{CustomerId, EquipmentId, FaultId};
 use lineman_common::name::{FaultNumber, PersonName};
 use lineman_common::people::Role;
 use serde_json::json;
@@ -25,11 +26,12 @@ use serde_json::json;
 use crate::alarms;
 use crate::customers;
 use crate::equipment::{self, Known, Reference as EquipmentReference};
-use crate::events::{self, Appended, Kind, ListenerError, New};
+use crate::events::{self, Appended, Kind, New};
 use crate::people;
 use crate::store::{Db, StoreError, Tx};
 use crate::web::{Actor, ApiError, Scope};
 
+pub use from_alarms::hear;
 pub use sql::Filter;
 
 #[derive(Debug, thiserror::Error)]
@@ -354,92 +356,4 @@ pub fn work_begun(tx: &mut Tx<'_>, id: FaultId) -> Result<(), Error> {
 pub fn tell(tx: &mut Tx<'_>, id: FaultId, event: New) -> Result<Appended, Error> {
     let fault = get(tx, &Scope::All, &Reference::Id(id))?;
     append(tx, &fault, event)
-}
-
-// ---- From alarms to faults ------------------------------------------------------------------------------------------
-
-/// Hears of alarms.
-pub fn hear(tx: &mut Tx<'_>, event: &Appended) -> Result<(), ListenerError> {
-    let raised = matches!(event.kind, Kind::AlarmRaised | Kind::AlarmChanged);
-    if !raised && event.kind != Kind::AlarmCleared {
-        return Ok(());
-    }
-    let id: AlarmId = event.data["alarm"].as_str().unwrap_or_default().parse()?;
-    let alarm = alarms::get(tx, &Scope::All, id)?;
-    let heard = if raised { alarm_raised(tx, event, &alarm) } else { alarm_cleared(tx, &alarm) };
-    Ok(heard?)
-}
-
-fn alarm_raised(tx: &mut Tx<'_>, event: &Appended, alarm: &Alarm) -> Result<(), Error> {
-    if let Some(number) = &alarm.fault {
-        let fault = get(tx, &Scope::All, &Reference::Number(number.clone()))?;
-        if !fault.status.is_over() {
-            return join(tx, &fault, alarm);
-        }
-    }
-    let (Some(customer), Some(device)) = (event.customer, event.equipment) else { return Ok(()) };
-    if let Some(fault) = companion(tx, device, alarm.probable_cause)? {
-        return join(tx, &fault, alarm);
-    }
-    if alarm.severity < alarms::FAULT_FROM {
-        return Ok(());
-    }
-    let filed = Filed {
-        customer,
-        device: Some(device),
-        title: alarm.text.clone(),
-        description: Printable::default(),
-        severity: alarm.severity,
-        impact: Impact::Partial,
-        by: event.actor.clone(),
-        occurred_at: Some(alarm.raised_at),
-    };
-    let fault = open(tx, filed)?;
-    alarms::attach(tx, alarm.id, fault.id)?;
-    for other in alarms::unattached(tx, device)? {
-        if are_companions(other.probable_cause, alarm.probable_cause) {
-            join(tx, &fault, &other)?;
-        }
-    }
-    Ok(())
-}
-
-/// The alarm becomes part of a fault that is open, which is no longer on the way to `restored`.
-fn join(tx: &mut Tx<'_>, fault: &Fault, alarm: &Alarm) -> Result<(), Error> {
-    alarms::attach(tx, alarm.id, fault.id)?;
-    let change = sql::Change { proposes_restored: Some(false), ..Default::default() };
-    let text = format!("alarm joined: {}", alarm.text);
-    let event = New::of(Kind::FaultAlarmAttached, format!("agent:{}", alarm.equipment), text).data(json!({"alarm": alarm.id}));
-    record(tx, fault, fault.status, change, event)?;
-    Ok(())
-}
-
-/// An open fault on this equipment with an alarm whose cause goes together with this one.
-fn companion(tx: &Tx<'_>, device: EquipmentId, cause: ProbableCause) -> Result<Option<Fault>, Error> {
-    let companions: Vec<_> = ProbableCause::ALL.iter().copied().filter(|other| are_companions(cause, *other)).collect();
-    let found = alarms::open_fault_with(tx, device, &companions)?;
-    found.map(|id| get(tx, &Scope::All, &Reference::Id(id))).transpose()
-}
-
-/// Causes of which one brings the other with it.
-fn are_companions(one: ProbableCause, other: ProbableCause) -> bool {
-    const TOGETHER: &[(ProbableCause, ProbableCause)] = &[
-        (ProbableCause::FanFailure, ProbableCause::TemperatureUnacceptable),
-        (ProbableCause::LossOfSignal, ProbableCause::DegradedSignal),
-    ];
-    TOGETHER.iter().any(|pair| *pair == (one, other) || *pair == (other, one))
-}
-
-fn alarm_cleared(tx: &mut Tx<'_>, alarm: &Alarm) -> Result<(), Error> {
-    let Some(number) = &alarm.fault else { return Ok(()) };
-    let fault = get(tx, &Scope::All, &Reference::Number(number.clone()))?;
-    let all_clear = alarms::of_fault(tx, fault.id)?.iter().all(|alarm| alarm.state == ResourceState::Cleared);
-    let not_restored =
-        matches!(fault.status, FaultStatus::Reported | FaultStatus::Accepted | FaultStatus::InProgress | FaultStatus::Pending);
-    if all_clear && not_restored && !fault.proposes_restored {
-        let change = sql::Change { proposes_restored: Some(true), ..Default::default() };
-        let event = New::of(Kind::FaultProposesRestored, "system", "all its alarms have cleared: is service restored?");
-        record(tx, &fault, fault.status, change, event)?;
-    }
-    Ok(())
 }

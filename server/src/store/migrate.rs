@@ -12,6 +12,12 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0002_cases.sql"),
     include_str!("migrations/0003_trust.sql"),
     include_str!("migrations/0004_recordings_and_notices.sql"),
+    include_str!("migrations/0005_alarms.sql"),
+    include_str!("migrations/0006_fault_life.sql"),
+    include_str!("migrations/0007_clocks.sql"),
+    include_str!("migrations/0008_offices.sql"),
+    include_str!("migrations/0009_notices.sql"),
+    include_str!("migrations/0010_reports.sql"),
 ];
 
 /// Brings the database to the newest schema.

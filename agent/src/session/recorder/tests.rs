@@ -104,9 +104,9 @@ async fn a_session_is_recorded_and_verifies() {
         let mut output = recorder.flow(0, Flow::Output, None);
         // One character in three packets.
         for part in ["风".as_bytes().split_at(1).0, &"风".as_bytes()[1..2], &"风".as_bytes()[2..]] {
-            output.record(part).await.unwrap();
+            output.record(&Bytes::copy_from_slice(part)).await.unwrap();
         }
-        output.record(b"\xff\xe9").await.unwrap();
+        output.record(&Bytes::copy_from_slice(b"\xff\xe9")).await.unwrap();
         output.finish().await.unwrap();
         recorder.command("ne show");
         recorder.command("ne show");
@@ -142,7 +142,7 @@ async fn a_long_stream_is_cut_said_so_and_hashed_whole() {
     let story = async {
         let mut input = recorder.flow(4, Flow::Input, Some(100));
         for _ in 0..30 {
-            input.record(b"0123456789").await.unwrap();
+            input.record(&Bytes::copy_from_slice(b"0123456789")).await.unwrap();
         }
         input.finish().await.unwrap();
         recorder.end(EndReason::Revoked, Vec::new()).await;
@@ -183,7 +183,7 @@ async fn it_fails_closed_when_the_spool_is_full() {
     let (recorder, writing) = recorder(&studio);
     let story = async {
         let mut output = recorder.flow(0, Flow::Output, None);
-        while output.record(&[b'x'; 16 * 1024]).await.is_ok() {}
+        while output.record(&Bytes::copy_from_slice(&[b'x'; 16 * 1024])).await.is_ok() {}
         assert!(recorder.failed().is_cancelled());
         recorder.end(EndReason::Client, Vec::new()).await;
     };
@@ -219,7 +219,7 @@ async fn no_event_is_too_large_for_a_chunk() {
     let packet = vec![1; 256 * 1024];
     let story = async {
         let mut input = recorder.flow(0, Flow::Input, Some(EXEC_BYTES));
-        input.record(&packet).await.unwrap();
+        input.record(&Bytes::copy_from_slice(&packet)).await.unwrap();
         input.finish().await.unwrap();
         let command = "\u{1}".repeat(64 * 1024);
         recorder.event(0, What::Open(Opened { door: Door::Exec, command: Some(command), terminal: None, target: None })).await.unwrap();
@@ -242,7 +242,8 @@ async fn input_is_in_the_pending_chunk_before_it_counts() {
     let (recorder, writing) = recorder(&studio);
     let mut input = recorder.flow(0, Flow::Input, Some(EXEC_BYTES));
     {
-        let record = input.record(b"rm -r /\n");
+        let typed = Bytes::from_static(b"rm -r /\n");
+        let record = input.record(&typed);
         tokio::pin!(record);
         let waits = tokio::time::timeout(Duration::from_millis(50), &mut record).await;
         assert!(waits.is_err(), "nobody has written it down yet");
@@ -253,7 +254,7 @@ async fn input_is_in_the_pending_chunk_before_it_counts() {
         }
     }
     // The writer is gone: what comes now must not reach a child.
-    assert!(input.record(b"more\n").await.is_err());
+    assert!(input.record(&Bytes::copy_from_slice(b"more\n")).await.is_err());
 }
 
 #[tokio::test(flavor = "current_thread")]
@@ -282,7 +283,7 @@ fn a_journal_that_an_older_agent_left_too_large_is_ended() {
     let studio = world.studio(1 << 22);
     let mut chain = World::begin(&studio);
     let summary = SessionSummary { commands: vec!["x".repeat(3 << 20); 2], ..SessionSummary::default() };
-    chain.write(&[], summary).unwrap();
+    chain.write(&[Vec::new()], summary).unwrap();
     let session = chain.session();
     drop(chain);
     drop(studio);
@@ -324,12 +325,12 @@ fn a_killed_agent_signs_the_end_at_its_next_start() {
     let mut chain = World::begin(&studio);
     let event = Event { seconds: 1.0, channel: 0, what: What::Bytes(Flow::Output, b"x".to_vec()) };
     let summary = SessionSummary { channels: 1, ..SessionSummary::default() };
-    chain.write(&[event.to_line()], summary.clone()).unwrap();
+    chain.write(&[vec![event.to_line()]], summary.clone()).unwrap();
     let session = chain.session();
     // Killed between the chunk and the journal: the journal is one behind.
     let journal = world.dir.path().join("sessions").join(session.to_string());
     let before = std::fs::read(&journal).unwrap();
-    chain.write(&[event.to_line()], summary.clone()).unwrap();
+    chain.write(&[vec![event.to_line()]], summary.clone()).unwrap();
     std::fs::write(&journal, before).unwrap();
     drop(chain);
     drop(studio);

@@ -1,0 +1,1 @@
+-- Alarms: topology, shelves, windows, rules.

@@ -1,0 +1,1 @@
+-- The life of faults: links, problems, attachments, versions, idempotency.

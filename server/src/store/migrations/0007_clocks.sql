@@ -1,0 +1,1 @@
+-- Calendars, and when clocks are due.

@@ -1,0 +1,1 @@
+-- Offices, shifts, routing, escalation.

@@ -125,6 +125,7 @@ const ALONE: &[(&str, fn())] = &[
     ("cuts::many_cuts_and_long_idleness", cuts::many_cuts_and_long_idleness),
     ("clients::ssh::commands_end_as_they_do_at_home", clients::ssh::commands_end_as_they_do_at_home),
     ("clients::many::fifty_channels_share_one_connection", clients::many::fifty_channels_share_one_connection),
+    ("clients::many::lineman_ssh_shares_its_connection", clients::many::lineman_ssh_shares_its_connection),
     ("clients::files::scp_copies_both_ways_in_both_protocols", clients::files::scp_copies_both_ways_in_both_protocols),
     ("clients::files::sftp_does_what_people_type", clients::files::sftp_does_what_people_type),
     ("clients::files::reading_only_changes_nothing", clients::files::reading_only_changes_nothing),

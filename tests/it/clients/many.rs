@@ -101,3 +101,23 @@ pub fn fifty_channels_share_one_connection() {
     let sessions = inside.sessions(1);
     assert_eq!(sessions[0]["summary"]["channels"], 151, "{sessions:?}");
 }
+
+/// `lineman ssh` finds the connection that an earlier call left open, also by a path that `ssh` makes up; without it, a new one.
+pub fn lineman_ssh_shares_its_connection() {
+    let demo = Demo::up(1);
+    let inside = demo.let_in("ne-1.jw.ne", ALL);
+    let socket = format!("ControlPath={}/%C", inside.folder.display());
+    let shared = ["-o", "ControlMaster=auto", "-o", "ControlPersist=60", "-o", &socket];
+    let ssh =
+        |words: &[&str]| demo.person("engineer-a").args(["ssh"]).args(shared).args([inside.ne.as_str()]).args(words.to_vec()).output();
+    for word in ["one", "two", "three"] {
+        assert_eq!(ssh(&["echo", word]).ok().stdout, format!("{word}\n"));
+    }
+    let socket = fs::read_dir(&inside.folder).expect("the folder").flatten().find(|entry| entry.file_name().len() == 40).expect("a socket");
+    inside.script(&format!("ssh -o ControlPath={} -O exit any", socket.path().display())).ok();
+    let first = inside.sessions(1);
+    assert_eq!(first[0]["summary"]["channels"], 3, "{first:?}");
+    assert_eq!(ssh(&["echo", "four"]).ok().stdout, "four\n");
+    inside.script(&format!("ssh -o ControlPath={} -O exit any", socket.path().display())).ok();
+    inside.sessions(2);
+}

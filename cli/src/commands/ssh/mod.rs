@@ -5,6 +5,7 @@ mod entry;
 mod person;
 mod proxy;
 
+use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -15,6 +16,7 @@ use lineman_common::error::ErrorCode;
 use lineman_common::name::{CustomerCode, FaultNumber, NeName, PersonName};
 use lineman_common::session::Grade;
 use lineman_common::statement::sha256_hex;
+use serde::{Deserialize, Serialize};
 
 use super::App;
 use crate::client::{Client, ClientError, Filter};
@@ -128,7 +130,8 @@ impl Ssh {
         let missing = entry.consent.is_none().then(|| no_consent(&self.target, &device, &name, &consents, app));
         let call = Call::of(&entry, &device);
         if purpose == Purpose::Shared {
-            keep(&folder.join(CALL), &call.text())?;
+            let socket = call.socket(&config, &options);
+            keep(&folder.join(CALL), &Kept { call: call.clone(), socket, options: options.clone() }.text()?)?;
         }
         let mut ssh = call.ssh(&config, &options);
         let missing = match line {
@@ -213,22 +216,49 @@ impl Ssh {
     /// `ssh` over the master connection that an earlier call has left open: then nobody has to be asked anything.
     async fn over_the_master(&self, app: &App, person: &Person, options: &[String]) -> Result<Option<Command>, Failure> {
         let folder = cache_folder(app, person, &person.name(app).await?, &self.purpose())?;
-        let Some(call) = std::fs::read_to_string(folder.join(CALL)).ok().and_then(|text| Call::read(&text)) else { return Ok(None) };
+        let Some(kept) = std::fs::read_to_string(folder.join(CALL)).ok().and_then(|text| serde_json::from_str::<Kept>(&text).ok()) else {
+            return Ok(None);
+        };
         let config = folder.join(CONFIG);
-        let mut check = call.ssh(&config, options);
-        check.args(["-O", "check", "--"]).arg(&call.host).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        if !check.status().map_err(|e| no_ssh(&e))?.success() {
+        if !kept.is_there(&config, options)? {
             return Ok(None);
         }
-        let mut ssh = call.ssh(&config, options);
-        ssh.arg("--").arg(&call.host);
+        let mut ssh = kept.call.ssh(&config, options);
+        ssh.arg("--").arg(&kept.call.host);
         Ok(Some(ssh))
     }
 }
 
+/// What an earlier call leaves for the next one.
+#[derive(Debug, Serialize, Deserialize)]
+struct Kept {
+    #[serde(flatten)]
+    call: Call,
+    /// Where the master connection listens, under these options.
+    socket: Option<PathBuf>,
+    options: Vec<String>,
+}
+
+impl Kept {
+    fn text(&self) -> Result<String, Failure> {
+        serde_json::to_string(self).map_err(|error| Failure::failed(error.to_string()))
+    }
+
+    /// Is there a master connection? Whoever takes a connection on its socket is one; under other options, `ssh` knows.
+    fn is_there(&self, config: &Path, options: &[String]) -> Result<bool, Failure> {
+        if let Some(socket) = self.socket.as_ref().filter(|_| self.options == options) {
+            return Ok(UnixStream::connect(socket).is_ok());
+        }
+        let mut check = self.call.ssh(config, options);
+        check.args(["-O", "check", "--"]).arg(&self.call.host).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        Ok(check.status().map_err(|e| no_ssh(&e))?.success())
+    }
+}
+
 /// How `ssh` is called for a device.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Call {
+    #[serde(default)]
     user: Option<String>,
     host: String,
 }
@@ -254,13 +284,11 @@ impl Call {
         ssh
     }
 
-    fn text(&self) -> String {
-        format!("{} {}\n", self.host, self.user.as_deref().unwrap_or_default())
-    }
-
-    fn read(text: &str) -> Option<Self> {
-        let (host, user) = text.trim_end_matches('\n').split_once(' ')?;
-        Some(Self { host: host.to_owned(), user: (!user.is_empty()).then(|| user.to_owned()) })
+    /// The path of the master connection, with everything in it that `ssh` puts in.
+    fn socket(&self, config: &Path, options: &[String]) -> Option<PathBuf> {
+        let output = self.ssh(config, options).args(["-G", "--"]).arg(&self.host).stdin(Stdio::null()).output().ok()?;
+        let text = String::from_utf8(output.stdout).ok()?;
+        text.lines().find_map(|line| line.strip_prefix("controlpath ")).filter(|path| *path != "none").map(PathBuf::from)
     }
 }
 

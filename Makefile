@@ -6,7 +6,7 @@ PACKAGES = gcc g++ libc6-dev openssh-client openssh-server expect asciinema rsyn
 BENCH_PACKAGES = openssh-client openssh-server
 export CARGO_INCREMENTAL ?= 1
 
-.PHONY: demo test soak lint fmt setup bench-agent bench-kill bench-session fuzz seeds
+.PHONY: demo test soak lint fmt setup bench-agent bench-kill bench-session bench-faults fuzz seeds
 
 ## The main job, live on this machine: a server, six agents on simulated elements, people, keys, cases. Ctrl-C ends it.
 demo:
@@ -59,6 +59,11 @@ bench-session:
 	[ -z "$$missing" ] || { echo "missing Debian packages:$$missing; get them with: sudo apt-get install$$missing"; exit 1; }
 	cargo build --release -p lineman-agent -p lineman-server -p lineman
 	cargo run --release -p lineman-tests --bin bench-session -- $(BENCH)
+
+## Alarms, storms, lists, filing and clocks, beside what the database alone commits. Minutes; BENCH="--only events,storm" for less.
+bench-faults:
+	cargo build --release -p lineman-server
+	cargo run --release -p lineman-tests --bin bench-faults -- $(BENCH)
 
 ## Installs what the tests need, or says what is missing.
 setup:

@@ -131,11 +131,12 @@ impl From<Problem> for Failure {
             ErrorCode::NotFound => Exit::NotFound,
             ErrorCode::Unauthenticated => Exit::SignIn,
             ErrorCode::Forbidden | ErrorCode::StatementRefused | ErrorCode::AgentRefused => Exit::Forbidden,
-            ErrorCode::Conflict => Exit::Conflict,
+            ErrorCode::Conflict | ErrorCode::PreconditionFailed => Exit::Conflict,
             ErrorCode::Unavailable => Exit::Unreachable,
             ErrorCode::BadRequest
             | ErrorCode::MethodNotAllowed
             | ErrorCode::TooLarge
+            | ErrorCode::PreconditionRequired
             | ErrorCode::UnsupportedMediaType
             | ErrorCode::Invalid
             | ErrorCode::RateLimited
@@ -160,7 +161,8 @@ mod tests {
     use super::*;
 
     fn problem(code: ErrorCode) -> Failure {
-        Problem { status: code.status(), code, title: "no \x1b[2J".into(), request_id: Some("req-1".into()), hint: None }.into()
+        Problem { status: code.status(), code, title: "no \x1b[2J".into(), request_id: Some("req-1".into()), hint: None, details: None }
+            .into()
     }
 
     #[test]

@@ -31,6 +31,10 @@ words! {
         MethodNotAllowed = "method_not_allowed",
         /// 409: the thing is in a state that doesn't allow this.
         Conflict = "conflict",
+        /// 412: the thing is not any more what the caller saw; `details` has both texts.
+        PreconditionFailed = "precondition_failed",
+        /// 428: this route wants `If-Match`, so that nobody writes over what somebody else just wrote.
+        PreconditionRequired = "precondition_required",
         /// 413: the body is larger than the route takes.
         TooLarge = "too_large",
         /// 415: the body is not JSON.
@@ -63,9 +67,11 @@ impl ErrorCode {
             Self::NotFound => 404,
             Self::MethodNotAllowed => 405,
             Self::Conflict => 409,
+            Self::PreconditionFailed => 412,
             Self::TooLarge => 413,
             Self::UnsupportedMediaType => 415,
             Self::Invalid | Self::StatementRefused => 422,
+            Self::PreconditionRequired => 428,
             Self::RateLimited => 429,
             Self::Internal => 500,
             Self::AgentOffline | Self::AgentRefused | Self::Unavailable => 503,
@@ -89,4 +95,8 @@ pub struct Problem {
     /// What else to try.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hint: Option<String>,
+    /// Particulars for programs; their shape depends on the code.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "api", schema(value_type = Option<Object>))]
+    pub details: Option<serde_json::Value>,
 }

@@ -57,16 +57,30 @@ macro_rules! ids {
 ids! {
     CustomerId = "cus_", "a customer";
     SiteId = "sit_", "a site";
+    ContractId = "ctr_", "a contract";
     EquipmentId = "eqp_", "an equipment";
     PersonId = "per_", "a person";
     AlarmId = "alm_", "an alarm";
+    ShelfId = "shf_", "a shelf";
+    WindowId = "win_", "a maintenance window";
+    ProfileId = "prf_", "an alarm profile";
     FaultId = "flt_", "a fault";
+    ActivityId = "act_", "an activity";
+    AttachmentId = "att_", "an attachment";
+    ProblemId = "prb_", "a problem";
+    /// The idempotency key of one request, however often it is sent.
+    RequestKey = "req_", "a request's key";
     /// One id for a consent from its request to its end.
     ConsentId = "cns_", "a consent";
     SessionId = "ses_", "a session";
     TerminalId = "trm_", "a terminal";
     CaseId = "cas_", "a case";
     LegId = "leg_", "a session leg";
+    OverrideId = "ovr_", "an override of a shift";
+    HandoverId = "hov_", "a hand-over of a shift";
+    /// The same through every retry and replay.
+    NoticeId = "ntc_", "a notice";
+    TargetId = "ntt_", "a target of notices";
     /// Chosen at random when an agent's spool is made: a machine that is rolled back gets a new one.
     SpoolEpoch = "spl_", "a spool epoch";
 }

@@ -10,6 +10,7 @@ mod words;
 pub mod alarm;
 #[cfg(feature = "api")]
 pub mod api;
+pub mod calendar;
 pub mod error;
 pub mod fault;
 pub mod health;
@@ -17,6 +18,7 @@ pub mod id;
 pub mod leg;
 pub mod link;
 pub mod name;
+pub mod notice;
 pub mod people;
 pub mod printable;
 pub mod recording;

@@ -13,6 +13,8 @@ pub enum BadName {
     NeName,
     #[error("a fault number looks like `F-JW-42`")]
     FaultNumber,
+    #[error("a problem's number looks like `P-7`")]
+    ProblemNumber,
     #[error("a case number looks like `C-0042`")]
     CaseNumber,
     #[error("a person's name is 2 to 32 characters of a-z, 0-9 and `-`, starting with a letter, like `engineer-a`")]
@@ -120,6 +122,23 @@ impl FromStr for CaseNumber {
     }
 }
 
+/// `P-7`: one counter for the support centre, whose people alone see it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ProblemNumber(pub u32);
+
+impl fmt::Display for ProblemNumber {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&format!("P-{}", self.0))
+    }
+}
+
+impl FromStr for ProblemNumber {
+    type Err = BadName;
+    fn from_str(text: &str) -> Result<Self, BadName> {
+        text.strip_prefix("P-").and_then(serial_number).map(Self).ok_or(BadName::ProblemNumber)
+    }
+}
+
 fn serial_number(text: &str) -> Option<u32> {
     (text.len() <= 9 && text.bytes().all(|b| b.is_ascii_digit())).then(|| text.parse().ok()).flatten()
 }
@@ -130,7 +149,7 @@ macro_rules! as_text {
         $crate::described_as_text!($name, examples([serde_json::Value::from($example)]));
     )+};
 }
-as_text!(NeName "ne-17.jw.ne", FaultNumber "F-JW-42", CaseNumber "C-0042");
+as_text!(NeName "ne-17.jw.ne", FaultNumber "F-JW-42", CaseNumber "C-0042", ProblemNumber "P-7");
 
 #[cfg(test)]
 mod tests {

@@ -2,10 +2,15 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 
+use jiff::SignedDuration;
 use serde::Deserialize;
 
 use crate::sessions::quota::{DEFAULT_QUOTA_BYTES, LEAST_QUOTA_BYTES};
+
+/// Between two notices of the same critical fault, unless the file says otherwise.
+const REPEAT_MINUTES: u32 = 5;
 
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
@@ -30,6 +35,15 @@ struct Config {
     demo: bool,
     recording_quota_bytes: Option<u64>,
     mail: Option<MailConfig>,
+    #[serde(default)]
+    notices: NoticesConfig,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct NoticesConfig {
+    networks: Vec<String>,
+    repeat_minutes: Option<u32>,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -78,6 +92,77 @@ impl Mail {
     }
 }
 
+/// How notices go out.
+#[derive(Clone, Debug)]
+pub struct Notices {
+    /// Private networks that webhooks may lead to.
+    pub networks: Networks,
+    /// What is critical and taken on by nobody is told again after so long.
+    pub repeat_every: SignedDuration,
+}
+
+impl Notices {
+    fn of(config: NoticesConfig, path: &Path) -> Result<Self, ConfigError> {
+        let bad = |key, value: String, wanted| ConfigError::Bad { path: path.to_owned(), key, value, wanted };
+        let read = |text: &String| text.parse::<Network>().map_err(|BadNetwork| text.clone());
+        let networks = config.networks.iter().map(read).collect::<Result<_, _>>();
+        let networks =
+            networks.map_err(|text| bad("notices.networks", text, "expected networks like \"10.20.0.0/16\" or \"fd12::/48\""))?;
+        let minutes = config.repeat_minutes.unwrap_or(REPEAT_MINUTES);
+        if !(1..=1440).contains(&minutes) {
+            return Err(bad("notices.repeat_minutes", minutes.to_string(), "expected 1 to 1440"));
+        }
+        Ok(Self { networks: Networks(networks), repeat_every: SignedDuration::from_mins(minutes.into()) })
+    }
+}
+
+/// Networks that the administrator named.
+#[derive(Clone, Debug, Default)]
+pub struct Networks(Vec<Network>);
+
+impl Networks {
+    pub fn contain(&self, ip: IpAddr) -> bool {
+        let ip = ip.to_canonical();
+        self.0.iter().any(|network| network.contains(ip))
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Network {
+    first: IpAddr,
+    bits: u32,
+}
+
+#[derive(Debug)]
+pub struct BadNetwork;
+
+impl Network {
+    fn contains(&self, ip: IpAddr) -> bool {
+        match (self.first, ip) {
+            (IpAddr::V4(first), IpAddr::V4(ip)) => (first.to_bits() ^ ip.to_bits()).leading_zeros() >= self.bits,
+            (IpAddr::V6(first), IpAddr::V6(ip)) => (first.to_bits() ^ ip.to_bits()).leading_zeros() >= self.bits,
+            (IpAddr::V4(_), IpAddr::V6(_)) | (IpAddr::V6(_), IpAddr::V4(_)) => false,
+        }
+    }
+}
+
+impl FromStr for Network {
+    type Err = BadNetwork;
+    fn from_str(text: &str) -> Result<Self, BadNetwork> {
+        let (first, bits) = text.split_once('/').ok_or(BadNetwork)?;
+        let (first, bits): (IpAddr, u32) = (first.parse().map_err(|_| BadNetwork)?, bits.parse().map_err(|_| BadNetwork)?);
+        if bits > if first.is_ipv4() { 32 } else { 128 } { Err(BadNetwork) } else { Ok(Self { first, bits }) }
+    }
+}
+
+#[cfg(test)]
+impl FromStr for Networks {
+    type Err = BadNetwork;
+    fn from_str(text: &str) -> Result<Self, BadNetwork> {
+        text.split(',').map(str::parse).collect::<Result<_, _>>().map(Self)
+    }
+}
+
 /// As used: checked, with every path known.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -93,6 +178,7 @@ pub struct Settings {
     pub recording_quota_bytes: u64,
     /// Without it, notices go to webhooks only.
     pub mail: Option<Mail>,
+    pub notices: Notices,
     pub dir: PathBuf,
 }
 
@@ -118,8 +204,18 @@ impl Settings {
             return Err(ConfigError::Bad { path, key, value, wanted: "at least 2097152 (2 MiB)" });
         }
         let mail = config.mail.map(|mail| Mail::of(mail, &path)).transpose()?;
+        let notices = Notices::of(config.notices, &path)?;
         let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new(".")).to_owned();
-        Ok(Self { listen: config.listen, jump: config.jump, names: config.names, demo: config.demo, recording_quota_bytes, mail, dir })
+        Ok(Self {
+            listen: config.listen,
+            jump: config.jump,
+            names: config.names,
+            demo: config.demo,
+            recording_quota_bytes,
+            mail,
+            notices,
+            dir,
+        })
     }
 
     pub fn database(&self) -> PathBuf {
@@ -193,12 +289,20 @@ mod tests {
         assert_eq!((mail.host.as_str(), mail.port, mail.tls), ("::1", 25, MailTls::Starttls));
         assert_eq!(settings.recording_quota_bytes, 100 << 30);
         assert_eq!(parse("recording_quota_bytes = 5000000").unwrap().recording_quota_bytes, 5_000_000);
+        let notices = parse("[notices]\nnetworks = [\"10.20.0.0/15\", \"fd12::/48\", \"0.0.0.0/0\"]\nrepeat_minutes = 7").unwrap().notices;
+        assert!(notices.networks.contain("10.21.255.1".parse().unwrap()) && notices.networks.contain("fd12::9".parse().unwrap()));
+        assert!(!notices.networks.contain("fd12:0:1::9".parse().unwrap()));
+        assert_eq!(notices.repeat_every, SignedDuration::from_mins(7));
         for (text, says) in [
             ("[mail]\nrelay = \"localhost\"\nfrom = \"a@b.example\"", "HOST:PORT"),
             ("[mail]\nrelay = \"localhost:25\"\nfrom = \"nobody\"", "mail.from"),
             ("[mail]\nrelay = \"localhost:25\"\nfrom = \"a@b.example\\r\\nBcc: c@d.example\"", "mail.from"),
             ("[mail]\nrelay = \"localhost:25\"\nfrom = \"a@b.example\"\ntls = \"yes\"", "starttls"),
             ("recording_quota_bytes = 5", "2 MiB"),
+            ("[notices]\nnetworks = [\"10.0.0.0\"]", "10.20.0.0/16"),
+            ("[notices]\nnetworks = [\"10.0.0.0/33\"]", "10.20.0.0/16"),
+            ("[notices]\nrepeat_minutes = 0", "1 to 1440"),
+            ("[notices]\nrepeat = 5", "repeat"),
         ] {
             let error = parse(text).unwrap_err();
             assert!(error.contains(says), "{error}");

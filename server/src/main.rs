@@ -14,6 +14,7 @@ mod web;
 // Who and what.
 mod customers;
 mod people;
+mod offices;
 mod equipment;
 mod trust;
 mod agents;
@@ -23,8 +24,10 @@ mod alarms;
 mod faults;
 mod consents;
 mod sessions;
+mod duty;
 mod cases;
 mod notices;
+mod reports;
 // Doors.
 mod link;
 mod gateway;
@@ -37,7 +40,8 @@ use std::process::ExitCode;
 use clap::Parser;
 
 /// Rooms that hear of every event, in its own transaction.
-pub const LISTENERS: &[events::Listener] = &[agents::hear, faults::hear, consents::hear, notices::hear];
+pub const LISTENERS: &[events::Listener] =
+    &[agents::hear, alarms::hear, faults::hear, faults::clocks::hear, consents::hear, duty::hear, notices::hear];
 
 /// The support centre's server.
 #[derive(Parser)]

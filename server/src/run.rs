@@ -19,7 +19,7 @@ use crate::store::Store;
 use crate::terminals::{self, Terminals};
 use crate::trust::{self, Authority, http::Addresses};
 use crate::web::ApiError;
-use crate::{agents, api, consents, link, notices, people, sessions};
+use crate::{agents, api, consents, duty, faults, link, notices, people, sessions};
 
 /// How long connections may take to finish when the server stops.
 const DRAIN: Duration = Duration::from_secs(10);
@@ -38,12 +38,14 @@ pub async fn run(config: &Path) -> anyhow::Result<()> {
 
     let store = Store::open(&settings.database(), crate::LISTENERS)?;
     store.write(|tx| agents::all_offline(tx).map_err(ApiError::from)).await.map_err(|e| anyhow::anyhow!("{e:?}"))?;
+    store.write(|tx| duty::no_terminals(tx).map_err(ApiError::from)).await.map_err(|e| anyhow::anyhow!("{e:?}"))?;
+    faults::attachments::collect(&store).await?;
     let quota_bytes = settings.recording_quota_bytes;
     store
         .write(move |tx| sessions::quota::set_default(tx, quota_bytes).map_err(ApiError::from))
         .await
         .map_err(|e| anyhow::anyhow!("{e:?}"))?;
-    let courier = notices::Courier::new(settings.mail.as_ref(), addresses.main.clone()).context("[mail]")?;
+    let courier = notices::Courier::new(settings.mail.as_ref(), &settings.notices, addresses.main.clone()).context("[mail]")?;
     let samples = Samples::open(&settings.health())?;
     let authority = Arc::new(Authority::open(&settings.dir).context("ca.pem, ca.key")?);
     let vendor_root = Arc::new(SignerList::parse("vendor root", &std::fs::read_to_string(settings.vendor_root())?)?);
@@ -85,6 +87,9 @@ pub async fn run(config: &Path) -> anyhow::Result<()> {
     tasks.spawn(gateway::serve(jump, gateway_key, jump_listener));
     tasks.spawn(watch_roster(store.clone(), roster_root, stop.clone()));
     tasks.spawn(lapse(store.clone(), stop.clone()));
+    tasks.spawn(faults::from_alarms::run(store.clone(), stop.clone()));
+    tasks.spawn(faults::closing::run(store.clone(), stop.clone()));
+    tasks.spawn(faults::clocks::run(store.clone(), stop.clone()));
     tasks.spawn(notices::run(store.clone(), courier, stop.clone()));
     tasks.spawn(sessions::digest::run(store.clone(), stop.clone()));
 

@@ -6,15 +6,21 @@
 #![expect(clippy::expect_used, reason = "tests fail loudly, where they stand")]
 
 mod adversary;
+mod alarms;
 mod bad_input;
 mod clients;
+mod clocks;
 mod crash;
 mod cuts;
 mod doors;
+mod duty;
 mod ends;
+mod fault_life;
 mod forged;
 mod live;
+mod notices;
 mod processes;
+mod reports;
 mod rooms;
 mod statements;
 mod story;
@@ -44,6 +50,18 @@ const ON_DEMO: &[(&str, OnDemo)] = &[
     ("bad_input::every_wrong_request_is_told_what_is_wrong", bad_input::every_wrong_request_is_told_what_is_wrong),
     ("bad_input::hostile_texts_are_shown_harmless", bad_input::hostile_texts_are_shown_harmless),
     ("bad_input::enrolment_tokens_work_once_and_for_their_centre_only", bad_input::enrolment_tokens_work_once_and_for_their_centre_only),
+    ("reports::each_figure_leads_to_its_faults", reports::each_figure_leads_to_its_faults),
+    (
+        "reports::reports_come_in_every_form_and_for_each_reader_their_own",
+        reports::reports_come_in_every_form_and_for_each_reader_their_own,
+    ),
+    ("fault_life::two_people_edit_one_fault_and_nothing_typed_is_lost", fault_life::two_people_edit_one_fault_and_nothing_typed_is_lost),
+    (
+        "fault_life::files_go_in_and_out_as_downloads_and_internal_ones_stay_inside",
+        fault_life::files_go_in_and_out_as_downloads_and_internal_ones_stay_inside,
+    ),
+    ("fault_life::a_request_under_a_key_is_carried_out_once", fault_life::a_request_under_a_key_is_carried_out_once),
+    ("fault_life::lists_problems_and_merges_from_the_command_line", fault_life::lists_problems_and_merges_from_the_command_line),
     ("live::the_log_streams_and_resumes_where_it_was_cut", live::the_log_streams_and_resumes_where_it_was_cut),
     ("processes::an_agent_says_how_it_is", processes::an_agent_says_how_it_is),
     ("processes::the_description_is_what_the_server_serves", processes::the_description_is_what_the_server_serves),
@@ -115,9 +133,19 @@ const ALONE: &[(&str, fn())] = &[
         witness::a_session_is_watched_searched_and_proved_without_a_server,
     ),
     ("witness::a_notice_brings_a_link_and_no_power", witness::a_notice_brings_a_link_and_no_power),
+    ("notices::a_person_is_told_signed_logged_and_told_again_on_demand", notices::a_person_is_told_signed_logged_and_told_again_on_demand),
+    ("notices::a_killed_server_tells_everything_all_the_same", notices::a_killed_server_tells_everything_all_the_same),
     ("terminal::a_browser_works_on_a_device_through_cuts", terminal::a_browser_works_on_a_device_through_cuts),
+    ("clocks::warnings_come_once_also_after_a_kill", clocks::warnings_come_once_also_after_a_kill),
+    ("clocks::calendars_tiers_and_contracts_are_kept_with_their_guards", clocks::calendars_tiers_and_contracts_are_kept_with_their_guards),
+    (
+        "duty::a_fault_finds_its_office_and_goes_up_and_a_shift_is_handed_over",
+        duty::a_fault_finds_its_office_and_goes_up_and_a_shift_is_handed_over,
+    ),
+    ("alarms::a_storm_is_one_fault_and_the_list_answers", alarms::a_storm_is_one_fault_and_the_list_answers),
     ("rooms::calls_go_one_way", rooms::calls_go_one_way),
     ("rooms::sql_stays_in_its_files", rooms::sql_stays_in_its_files),
+    ("fault_life::kills_lose_and_double_no_request", fault_life::kills_lose_and_double_no_request),
     ("crash::nothing_acknowledged_is_lost_or_doubled", crash::nothing_acknowledged_is_lost_or_doubled),
     ("cuts::what_is_under_way_goes_on_after_a_cut", cuts::what_is_under_way_goes_on_after_a_cut),
     ("cuts::a_server_that_restarts_ends_sessions_and_says_so", cuts::a_server_that_restarts_ends_sessions_and_says_so),
@@ -157,6 +185,7 @@ const ALONE: &[(&str, fn())] = &[
     ("processes::the_agents_bench_runs", processes::the_agents_bench_runs),
     ("processes::the_kills_bench_runs", processes::the_kills_bench_runs),
     ("processes::the_sessions_bench_runs", processes::the_sessions_bench_runs),
+    ("reports::the_faults_bench_runs", reports::the_faults_bench_runs),
 ];
 
 fn main() {

@@ -61,11 +61,17 @@ fn body_of(path: &str) -> Value {
         "resume" if path.contains("/customers/") => json!({"reason": "x"}),
         "recordings" => json!({"quota_bytes": 1_000_000_000}),
         "notes" => json!({"text": "x"}),
+        "activities" => json!({"kind": "phone"}),
+        "merge" => json!({"faults": ["F-JW-1"]}),
+        "presence" => json!({"doing": "looking"}),
+        "links" if path.contains("/faults/") => json!({"kind": "related", "to": "F-JW-1"}),
         "assign" => json!({"to": "engineer-b"}),
         "pending" => json!({"reason": "customer"}),
         "diagnosis" => json!({"cause": "x", "plan": "y"}),
         "resolution" => json!({"channel": "phone", "note": "x"}),
-        "reopening" | "rejection" | "cancellation" | "refusal" | "revocation" | "kill" | "stop" => json!({"reason": "x"}),
+        "unmerge" | "deletion" | "reopening" | "rejection" | "cancellation" | "refusal" | "revocation" | "kill" | "stop" => {
+            json!({"reason": "x"})
+        }
         "duplicate" => json!({"of": "F-JW-1"}),
         "approval" => json!({"consent": {"text": "x", "signature": "y"}}),
         "statement" | "{customer}" => json!({"text": "x", "signature": "y"}),

@@ -30,7 +30,9 @@ impl Hashing {
             let waiting = std::mem::take(&mut self.waiting);
             self.bytes = 0;
             self.away = Some(spawn_blocking(move || {
-                waiting.iter().for_each(|bytes| hash.update(bytes));
+                for bytes in waiting {
+                    hash.update(&bytes);
+                }
                 hash
             }));
         }
@@ -46,7 +48,9 @@ impl Hashing {
 
     pub async fn finish(mut self) -> [u8; 32] {
         let mut hash = self.back().await;
-        self.waiting.iter().for_each(|bytes| hash.update(bytes));
+        for bytes in &self.waiting {
+            hash.update(bytes);
+        }
         hash.finalize().into()
     }
 }

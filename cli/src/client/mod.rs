@@ -4,20 +4,31 @@
 //! centre makes its own at its first start. It follows no redirect, because a redirect would carry the token somewhere
 //! else. Errors that the server reports arrive as [`Problem`]s; everything else says what to check.
 
+mod alarms;
 mod carrier;
+mod coverage;
 mod events;
+mod faults;
 mod lines;
+mod notices;
+mod reports;
+mod offices;
 mod routes;
 mod sessions;
 mod sse;
 
+pub use alarms::AlarmFilter;
 pub use events::Events;
+pub use faults::{FaultFilter, Seen};
+pub use notices::NoticeFilter;
+pub use reports::ReportQuery;
 pub use routes::{Filter, Page};
 pub use sessions::{GrepQuery, Watched, Watching};
 
 use std::time::Duration;
 
 use lineman_common::error::Problem;
+use lineman_common::id::RequestKey;
 use lineman_common::printable::escape;
 use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderMap, HeaderValue};
 use reqwest::{Certificate, Method, Response, Url};
@@ -30,6 +41,11 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const READ_TIMEOUT: Duration = Duration::from_secs(75);
 /// How long an ordinary call may take. A challenge goes to the device and back, which is the slowest of them.
 const CALL_TIMEOUT: Duration = Duration::from_secs(60);
+/// For so long a request whose connection broke is sent again, under its key: as long as a server takes to start.
+const RETRY_FOR: Duration = Duration::from_secs(15);
+const RETRY_PAUSE: Duration = Duration::from_millis(250);
+/// With the same key, the server carries a request out once, however often it arrives.
+const KEY_HEADER: &str = "idempotency-key";
 
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
@@ -124,20 +140,57 @@ impl Client {
         Ok(serde_json::from_slice(if body.is_empty() { b"null" } else { &body })?)
     }
 
+    /// Sends a POST under a key of its own, and again when the connection broke: whether it was carried out is the server's to know.
+    async fn send_once<T: DeserializeOwned>(&self, request: reqwest::RequestBuilder) -> Result<T, ClientError> {
+        let body = self.bytes_once(request.timeout(CALL_TIMEOUT)).await?;
+        Ok(serde_json::from_slice(if body.is_empty() { b"null" } else { &body })?)
+    }
+
+    async fn bytes_once(&self, request: reqwest::RequestBuilder) -> Result<Vec<u8>, ClientError> {
+        let request = request.header(KEY_HEADER, RequestKey::new().to_string());
+        let begun = std::time::Instant::now();
+        let mut was_sent = false;
+        loop {
+            let Some(again) = request.try_clone() else { return Err(ClientError::Path("a request that can't be repeated".into())) };
+            let error = match again.send().await {
+                Ok(response) => {
+                    let response = Self::success(response).await.map_err(|error| error.unwrap_or_else(|e| self.unreachable(&e)))?;
+                    match response.bytes().await {
+                        Ok(body) => return Ok(body.to_vec()),
+                        Err(error) => error,
+                    }
+                }
+                Err(error) => error,
+            };
+            // Nobody was there: nothing was carried out, and waiting is the caller's choice. A server that answers nothing for a
+            // minute will not do so in the next one.
+            was_sent |= !error.is_connect();
+            if !was_sent || error.is_timeout() || error.is_builder() || begun.elapsed() > RETRY_FOR {
+                return Err(self.unreachable(&error));
+            }
+            tokio::time::sleep(RETRY_PAUSE).await;
+        }
+    }
+
     /// Sends, and turns everything but a success into an error.
     async fn reply(&self, request: reqwest::RequestBuilder) -> Result<Response, ClientError> {
         let response = request.send().await.map_err(|e| self.unreachable(&e))?;
+        Self::success(response).await.map_err(|error| error.unwrap_or_else(|e| self.unreachable(&e)))
+    }
+
+    /// The error is the server's own, or that of the connection.
+    async fn success(response: Response) -> Result<Response, Result<ClientError, reqwest::Error>> {
         if response.status().is_success() {
             return Ok(response);
         }
         let status = response.status().as_u16();
-        let body = response.bytes().await.map_err(|e| self.unreachable(&e))?;
-        Err(match serde_json::from_slice::<Problem>(&body) {
+        let body = response.bytes().await.map_err(Err)?;
+        Err(Ok(match serde_json::from_slice::<Problem>(&body) {
             Ok(problem) => ClientError::Problem(Box::new(problem)),
             Err(_) => {
                 ClientError::NotLineman { status, body: escape(&String::from_utf8_lossy(&body).chars().take(200).collect::<String>()) }
             }
-        })
+        }))
     }
 
     pub(crate) async fn get<T: DeserializeOwned>(&self, segments: &[&str], query: &[(&str, String)]) -> Result<T, ClientError> {
@@ -145,11 +198,11 @@ impl Client {
     }
 
     pub(crate) async fn post<B: Serialize + ?Sized, T: DeserializeOwned>(&self, segments: &[&str], body: &B) -> Result<T, ClientError> {
-        self.send(self.http.post(self.url(segments)).json(body)).await
+        self.send_once(self.http.post(self.url(segments)).json(body)).await
     }
 
     pub(crate) async fn post_empty<T: DeserializeOwned>(&self, segments: &[&str]) -> Result<T, ClientError> {
-        self.send(self.http.post(self.url(segments))).await
+        self.send_once(self.http.post(self.url(segments))).await
     }
 
     pub(crate) async fn put<B: Serialize + ?Sized, T: DeserializeOwned>(&self, segments: &[&str], body: &B) -> Result<T, ClientError> {
@@ -172,7 +225,11 @@ impl Client {
         if url.origin() != self.base.origin() {
             return Err(wrong());
         }
+        let is_post = method == Method::POST;
         let mut request = self.http.request(method, url).timeout(CALL_TIMEOUT);
+        if is_post {
+            request = request.header(KEY_HEADER, RequestKey::new().to_string());
+        }
         if !query.is_empty() {
             request = request.query(query);
         }

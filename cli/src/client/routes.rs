@@ -4,10 +4,10 @@
 
 use jiff::Timestamp;
 use lineman_common::api::{
-    Acknowledgement, Alarm, Approval, Assign, Case, CaseBody, CaseHit, ChainCheck, ChallengeReply, Clock, Close, Closed, ConsentView,
-    Customer, DeviceIdentity, Diagnosis, Duplicate, EnrolmentTokenReply, Equipment, Event, Fault, FaultPage, HealthHistory, Healthz, List,
-    Login, NewApiToken, NewChallenge, NewCustomer, NewEquipment, NewFault, NewLink, NewPerson, NewRequest, NewSite, Note, Pend, Person,
-    Reason, RecordingReply, Resolution, Restore, Session, Site, Tier, TokenReply, TrustBundle,
+    Approval, Assign, Case, CaseBody, CaseHit, ChainCheck, ChallengeReply, Clock, Close, Closed, ConsentView, Customer, DeviceIdentity,
+    Diagnosis, Duplicate, EnrolmentTokenReply, Equipment, Event, Fault, FaultPage, HealthHistory, Healthz, List, Login, NewApiToken,
+    NewChallenge, NewCustomer, NewEquipment, NewFault, NewLink, NewPerson, NewRequest, NewSite, Note, Pend, Person, Reason, RecordingReply,
+    Resolution, Restore, Session, Site, Tier, TokenReply, TrustBundle,
 };
 use lineman_common::statement::Signed;
 use serde_json::Value;
@@ -157,24 +157,8 @@ impl Client {
     }
 }
 
-/// Alarms and faults.
+/// Faults.
 impl Client {
-    pub async fn alarms(&self, filter: &Filter, page: &Page) -> Result<List<Alarm>> {
-        self.get(&["alarms"], &query(filter, page)).await
-    }
-
-    pub async fn alarm(&self, alarm: &str) -> Result<Alarm> {
-        self.get(&["alarms", alarm], &[]).await
-    }
-
-    pub async fn acknowledge(&self, alarm: &str, note: &Acknowledgement) -> Result<Alarm> {
-        self.post(&["alarms", alarm, "acknowledgement"], note).await
-    }
-
-    pub async fn faults(&self, filter: &Filter, page: &Page) -> Result<List<Fault>> {
-        self.get(&["faults"], &query(filter, page)).await
-    }
-
     pub async fn new_fault(&self, new: &NewFault) -> Result<Fault> {
         self.post(&["faults"], new).await
     }

@@ -240,7 +240,11 @@ impl Command {
             }
             Self::Tier(TierCommand::Set(set)) => {
                 let TierSet { name, accept, respond, restore, resolve } = set;
+                // What this command doesn't name stays as it is.
+                let known = client.tiers().await?.items.into_iter().find(|tier| tier.name == name).unwrap_or_default();
                 let tier = Tier {
+                    calendar: known.calendar,
+                    kinds: known.kinds,
                     name,
                     accept_s: accept,
                     respond_s: respond,

@@ -51,6 +51,8 @@ pub enum Command {
         equipment: String,
     },
     Vouch(Vouch),
+    #[command(subcommand)]
+    Topology(super::topology::Command),
 }
 
 /// Show what the agent measured
@@ -175,6 +177,7 @@ impl Command {
                 })?;
             }
             Self::Vouch(vouch) => vouch.run(app).await?,
+            Self::Topology(topology) => topology.run(app).await?,
         }
         Ok(Exit::Done)
     }

@@ -7,18 +7,28 @@ mod admin;
 mod alarm;
 mod api;
 mod approver;
+mod calendar;
 mod case;
 mod consent;
+mod contract;
 mod customer;
 mod equipment;
 mod events;
 mod fault;
 mod notices;
+mod problem;
+mod office;
+mod person;
+mod report;
 mod session;
+mod shift;
 mod sign_in;
 mod signers;
 mod ssh;
 mod standing;
+mod topology;
+mod tier;
+mod workload;
 
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -84,6 +94,8 @@ pub enum Command {
     #[command(subcommand)]
     Fault(fault::Command),
     #[command(subcommand)]
+    Problem(problem::Command),
+    #[command(subcommand)]
     Alarm(alarm::Command),
     #[command(subcommand)]
     Consent(consent::Command),
@@ -95,6 +107,12 @@ pub enum Command {
     #[command(subcommand)]
     Customer(customer::Command),
     #[command(subcommand)]
+    Contract(contract::Command),
+    #[command(subcommand)]
+    Tier(tier::Command),
+    #[command(subcommand)]
+    Calendar(calendar::Command),
+    #[command(subcommand)]
     Notices(notices::Command),
     Ssh(ssh::Ssh),
     SshConfig(ssh::SshConfig),
@@ -105,7 +123,16 @@ pub enum Command {
     #[command(subcommand)]
     Equipment(equipment::Command),
     #[command(subcommand)]
+    Office(office::Command),
+    #[command(subcommand)]
+    Shift(shift::Command),
+    #[command(subcommand)]
+    Duty(workload::Command),
+    #[command(subcommand)]
+    Person(person::Command),
+    #[command(subcommand)]
     Case(case::Command),
+    Report(Box<report::Report>),
     Events(events::Events),
     #[command(subcommand)]
     Admin(admin::Command),
@@ -190,19 +217,28 @@ async fn dispatch(app: App, command: Command) -> Outcome {
         Command::Whoami(whoami) => whoami.run(&app).await,
         Command::Context(command) => command.run(&app),
         Command::Fault(command) => command.run(&app).await,
+        Command::Problem(command) => command.run(&app).await,
         Command::Alarm(command) => command.run(&app).await,
         Command::Consent(command) => command.run(&app).await,
         Command::Approver(approver) => approver.run(&app).await,
         Command::Standing(command) => command.run(&app).await,
         Command::Signers(command) => command.run(&app).await,
         Command::Customer(command) => command.run(&app).await,
+        Command::Contract(command) => command.run(&app).await,
+        Command::Tier(command) => command.run(&app).await,
+        Command::Calendar(command) => command.run(&app).await,
         Command::Notices(command) => command.run(&app).await,
         Command::Ssh(ssh) => ssh.run(&app).await,
         Command::SshConfig(config) => config.run(&app).await,
         Command::Proxy(proxy) => proxy.run(&app).await,
         Command::Session(command) => command.run(&app).await,
         Command::Equipment(command) => command.run(&app).await,
+        Command::Office(command) => command.run(&app).await,
+        Command::Shift(command) => command.run(&app).await,
+        Command::Duty(command) => command.run(&app).await,
+        Command::Person(command) => command.run(&app).await,
         Command::Case(command) => command.run(&app).await,
+        Command::Report(report) => report.run(&app).await,
         Command::Events(events) => events.run(&app).await,
         Command::Admin(command) => command.run(&app).await,
         Command::Api(api) => api.run(&app).await,

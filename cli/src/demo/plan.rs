@@ -1,8 +1,11 @@
 //! What a demo consists of: who, where, which equipment. All of it is plainly demo data, and the same on every start.
 
-use lineman_common::api::Tier;
+use lineman_common::api::{Calendar, DayTime, DutyRank, Office, OfficeKind, Shift, Tier, WeekHours};
+use lineman_common::calendar::{CalendarKind, Weekday};
 use lineman_common::people::Role;
 use lineman_common::session::Grade;
+
+use super::Error;
 
 pub struct Customer {
     pub code: &'static str,
@@ -75,14 +78,95 @@ pub fn tiers() -> [Tier; 4] {
         respond_s: Some(respond_s),
         restore_s,
         resolve_s,
+        ..Tier::default()
     };
     let (h, d) = (|hours: u32| Some(hours * HOUR), |days: u32| Some(days * DAY));
     [
         tier("platinum", 5 * MINUTE, 10 * MINUTE, [h(2), h(4), h(24)], [d(3), d(7), d(14)]),
         tier("gold", 15 * MINUTE, 30 * MINUTE, [h(4), h(8), h(48)], [d(5), d(10), d(20)]),
         tier("silver", 30 * MINUTE, HOUR, [h(8), h(24), None], [d(10), d(20), None]),
-        tier("bronze", HOUR, 2 * HOUR, [h(24), None, None], [None, None, None]),
+        Tier { calendar: Some(OFFICE_HOURS.into()), ..tier("bronze", HOUR, 2 * HOUR, [h(24), None, None], [None, None, None]) },
     ]
+}
+
+/// The hours of the bronze tier: the clocks of the demo's own customers run around the clock.
+pub fn calendar() -> Result<Calendar, Error> {
+    let workdays = [Weekday::Monday, Weekday::Tuesday, Weekday::Wednesday, Weekday::Thursday, Weekday::Friday];
+    let hours = ["09:00-12:00", "13:30-18:00"].map(|span| span.parse().map_err(Error::trust)).into_iter().collect::<Result<_, _>>()?;
+    Ok(Calendar {
+        name: OFFICE_HOURS.into(),
+        kind: CalendarKind::Hours,
+        week: vec![WeekHours { days: workdays.into(), hours }],
+        holidays: Vec::new(),
+        extra_days: Vec::new(),
+    })
+}
+
+const OFFICE_HOURS: &str = "office-hours";
+
+/// The support tree with its shifts: two engineers on the hotline who take turns, the experts, the duty manager above them.
+pub fn offices() -> Result<Vec<(Office, Vec<Shift>)>, Error> {
+    let name = |text: &str| text.parse().map_err(Error::trust);
+    let person = |text: &str| text.parse().map_err(Error::trust);
+    let office = |of: &str, title: &str, kind, parent: Option<&str>, regions: &[&str], members: &[&str]| -> Result<Office, Error> {
+        Ok(Office {
+            name: name(of)?,
+            title: title.into(),
+            kind,
+            parent: parent.map(name).transpose()?,
+            zone: "Asia/Shanghai".into(),
+            customers: Vec::new(),
+            sites: Vec::new(),
+            regions: regions.iter().map(|region| (*region).to_owned()).collect(),
+            products: Vec::new(),
+            members: members.iter().map(|member| person(member)).collect::<Result<_, _>>()?,
+            staffed: Vec::new(),
+            escalation: None,
+        })
+    };
+    let midnight: DayTime = "00:00".parse().map_err(Error::trust)?;
+    let all_day = |rank, people: &[&str]| -> Result<Shift, Error> {
+        Ok(Shift {
+            name: rank_name(rank).parse().map_err(Error::trust)?,
+            rank,
+            days: Vec::new(),
+            from: midnight,
+            to: midnight,
+            turns: people.iter().map(|one| Ok(vec![person(one)?])).collect::<Result<_, Error>>()?,
+            turn_days: 7,
+            start: jiff::civil::date(2026, 1, 5),
+            end: None,
+        })
+    };
+    let (primary, secondary) = (DutyRank::Primary, DutyRank::Secondary);
+    Ok(vec![
+        (
+            office("hq", "总部值班室 / headquarters (demo)", OfficeKind::Hq, None, &[], &["manager-d"])?,
+            vec![all_day(primary, &["manager-d"])?],
+        ),
+        (
+            office("experts", "专家中心 / product experts (demo)", OfficeKind::Subcentre, Some("hq"), &[], &["engineer-b"])?,
+            vec![all_day(primary, &["engineer-b"])?],
+        ),
+        (
+            office(
+                "hotline",
+                "区域热线 / regional hotline (demo)",
+                OfficeKind::Local,
+                Some("experts"),
+                &["Asia", "Africa", "America"],
+                &["engineer-a", "engineer-b"],
+            )?,
+            vec![all_day(primary, &["engineer-a", "engineer-b"])?, all_day(secondary, &["engineer-b", "engineer-a"])?],
+        ),
+    ])
+}
+
+const fn rank_name(rank: DutyRank) -> &'static str {
+    match rank {
+        DutyRank::Primary => "first-call",
+        DutyRank::Secondary => "second-call",
+    }
 }
 
 pub struct Person {

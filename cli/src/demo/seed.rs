@@ -35,6 +35,8 @@ pub type Tokens = BTreeMap<&'static str, String>;
 
 /// Everything but equipment and cases.
 pub async fn organisation(admin: &Client, admin_token: &str) -> Result<(Tokens, Sites), Error> {
+    let calendar = plan::calendar()?;
+    admin.put_calendar(&calendar).await.map_err(Error::seed(format!("calendar {}", calendar.name)))?;
     for tier in plan::tiers() {
         admin.put_tier(&tier).await.map_err(Error::seed(format!("tier {}", tier.name)))?;
     }
@@ -56,7 +58,20 @@ pub async fn organisation(admin: &Client, admin_token: &str) -> Result<(Tokens, 
             sites.insert(site.name, made.id);
         }
     }
-    Ok((people(admin, admin_token).await?, sites))
+    let tokens = people(admin, admin_token).await?;
+    offices(admin).await?;
+    Ok((tokens, sites))
+}
+
+/// The support tree, and who is on duty in it around the clock.
+async fn offices(admin: &Client) -> Result<(), Error> {
+    for (office, shifts) in plan::offices()? {
+        admin.new_office(&office).await.map_err(Error::seed(format!("office {}", office.name)))?;
+        for shift in shifts {
+            admin.put_shift(office.name.as_str(), &shift).await.map_err(Error::seed(format!("shift {} of {}", shift.name, office.name)))?;
+        }
+    }
+    Ok(())
 }
 
 /// Sites by their names in the plan.

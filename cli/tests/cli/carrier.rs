@@ -350,15 +350,15 @@ fn notices_are_set_shown_and_tested() {
     let server = Server::start(move |route, asked| {
         let view = || NoticesView {
             settings: known.lock().unwrap().clone(),
-            recent: vec![lineman_common::api::NoticeView {
-                at: now(),
-                target: "noc@carrier.example".into(),
-                kind: "consent.requested".into(),
-                subject: "engineer-a asks\x1b[2J".into(),
-                attempts: 3,
-                delivered_at: None,
-                problem: Some("connection refused".into()),
-            }],
+            recent: vec![
+                serde_json::from_value(json!({
+                    "id": lineman_common::id::NoticeId::new(), "at": now(), "target": "noc@carrier.example",
+                    "target_id": lineman_common::id::TargetId::new(), "kind": "consent.requested", "severity": "major",
+                    "subject": "engineer-a asks\x1b[2J", "state": "waiting", "attempts": 3, "problem": "connection refused",
+                }))
+                .unwrap(),
+            ],
+            secrets: Vec::new(),
         };
         match route {
             "GET /api/v1/whoami" => answer(json!({

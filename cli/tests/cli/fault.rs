@@ -29,6 +29,12 @@ fn fault(serial: u32) -> Fault {
         cause: None,
         plan: None,
         resolution: None,
+        kind: lineman_common::fault::FaultKind::Fault,
+        version: 1,
+        customer_reference: None,
+        resolved_at: None,
+        problem: None,
+        warnings: Vec::new(),
         duplicate_of: None,
     }
 }
@@ -192,7 +198,11 @@ fn clock(breached: bool) -> Clock {
         breached,
         target_s: Some(3600),
         elapsed_s: 5400,
+        percent: Some(150),
         deadline_at: None,
+        coverage: "24x7".into(),
+        warnings: Vec::new(),
+        targets: Vec::new(),
         intervals: vec![
             Interval { from, to: Some(from + 1.hours()), counted: true, why: "running".into() },
             Interval { from: from + 1.hours(), to: None, counted: false, why: "pending: access".into() },
@@ -224,8 +234,16 @@ fn a_page_shows_the_evidence() {
         recorded_at: Timestamp::now(),
         text: "fan-2 speed 0 rpm".into(),
         data: serde_json::Value::Null,
+        internal: false,
     };
-    let page = FaultPage { fault: fault(1), alarms: Vec::new(), clocks: vec![clock(false)], timeline: vec![event], similar: vec![hit()] };
+    let page = FaultPage {
+        fault: fault(1),
+        alarms: Vec::new(),
+        clocks: vec![clock(false)],
+        timeline: vec![event],
+        similar: vec![hit()],
+        around: lineman_common::api::FaultAround::default(),
+    };
     let server = Server::start(move |route, _| match route {
         "GET /api/v1/faults/F-JW-1" => json(&page),
         _ => problem(ErrorCode::Forbidden, "not yours"),

@@ -44,7 +44,7 @@ pub fn json(value: impl Serialize) -> Answer {
 }
 
 pub fn problem(code: ErrorCode, title: &str) -> Answer {
-    let problem = Problem { status: code.status(), code, title: title.into(), request_id: Some("req-7".into()), hint: None };
+    let problem = Problem { status: code.status(), code, title: title.into(), request_id: Some("req-7".into()), hint: None, details: None };
     Answer(StatusCode::from_u16(code.status()).unwrap(), "application/problem+json", serde_json::to_string(&problem).unwrap())
 }
 
@@ -92,6 +92,7 @@ impl Server {
             recorded_at: jiff::Timestamp::now(),
             text: "something changed".into(),
             data: Value::Null,
+            internal: false,
         };
         let _ = self.told.send(format!("id: 1\nevent: {kind}\ndata: {}\n\n", serde_json::to_string(&event).unwrap()));
     }

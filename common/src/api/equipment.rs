@@ -3,6 +3,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::Printable;
+use crate::alarm::Relation;
 use crate::health::HealthReport;
 use crate::id::{EquipmentId, SiteId};
 use crate::name::{CustomerCode, Handle, NeName};
@@ -53,6 +54,49 @@ pub struct NewEquipment {
     pub software: Printable,
     #[serde(default)]
     pub parent: Option<Handle>,
+}
+
+/// How equipment hangs on other equipment: `GET, PUT /api/v1/equipment/{name}/topology`. A `PUT` takes the place of what was said
+/// before; there are no circles.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Topology {
+    /// What it is reached through.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub link: Option<TopologyEdge>,
+    /// What feeds it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub power: Vec<TopologyEdge>,
+    /// What it is a part of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub within: Option<TopologyEdge>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TopologyEdge {
+    /// Equipment of the same customer.
+    pub on: Handle,
+    /// The part of it, like `shelf-1/card-2/port-3`; all of it when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub via: Option<Printable>,
+}
+
+/// What `GET /api/v1/equipment/{name}/topology` answers.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct TopologyView {
+    pub equipment: NeName,
+    pub above: Topology,
+    /// What hangs on it directly, by relation.
+    pub below: Vec<TopologyBelow>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct TopologyBelow {
+    pub equipment: NeName,
+    pub relation: Relation,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub via: Option<Printable>,
 }
 
 /// `POST /api/v1/equipment/{name}/enrolment-token`.

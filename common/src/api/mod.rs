@@ -9,7 +9,10 @@ mod consents;
 mod customers;
 mod equipment;
 mod faults;
+mod offices;
+mod notices;
 mod people;
+mod reports;
 mod sessions;
 mod terminals;
 
@@ -19,7 +22,10 @@ pub use consents::*;
 pub use customers::*;
 pub use equipment::*;
 pub use faults::*;
+pub use notices::*;
+pub use offices::*;
 pub use people::*;
+pub use reports::*;
 pub use sessions::*;
 pub use terminals::*;
 
@@ -76,6 +82,9 @@ pub struct Event {
     /// The particulars; their shape depends on the kind.
     #[schema(value_type = Object)]
     pub data: serde_json::Value,
+    /// Among the support centre's people; a customer's people don't see it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub internal: bool,
 }
 
 /// `GET /api/v1/audit/chain`: does the log's hash chain hold?

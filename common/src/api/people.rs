@@ -2,6 +2,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::Printable;
 use crate::id::PersonId;
 use crate::name::{CustomerCode, PersonName};
 use crate::people::Role;
@@ -29,6 +30,48 @@ pub struct Person {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub customer: Option<CustomerCode>,
     pub created_at: Timestamp,
+    /// Free tags, like a product line or `optics`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub skills: Vec<String>,
+    /// 1 to 3; absent counts as 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub level: Option<u8>,
+    /// E-mail address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mail: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub disabled: Option<Disabled>,
+}
+
+/// Since when, by whom and why somebody has no tokens, can't sign in and takes no faults.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Disabled {
+    pub at: Timestamp,
+    pub by: PersonName,
+    pub reason: Printable,
+}
+
+/// `PUT /api/v1/people/{name}/profile`: takes the place of what was set before.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Profile {
+    #[serde(default)]
+    pub skills: Vec<String>,
+    #[serde(default)]
+    pub level: Option<u8>,
+    #[serde(default)]
+    pub mail: Option<String>,
+}
+
+/// `PUT /api/v1/people/{name}/password`.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewPassword {
+    /// The old one, when it is one's own that is changed.
+    #[serde(default)]
+    pub old: Option<String>,
+    /// At least 12 characters.
+    pub new: String,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]

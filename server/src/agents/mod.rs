@@ -97,6 +97,16 @@ pub fn last_seen(db: &Db<'_>, device: EquipmentId) -> Result<Option<jiff::Timest
     sql::last_seen(db, device)
 }
 
+/// Agents that have been away since before then and whose silence was not told, with when they were last seen.
+pub fn away(db: &Db<'_>, before: jiff::Timestamp, most: u32) -> Result<Vec<(EquipmentId, jiff::Timestamp)>, StoreError> {
+    sql::away(db, before, most)
+}
+
+/// The silence of this agent is told; until it is back it is not to be told again.
+pub fn silence_told(tx: &mut Tx<'_>, device: EquipmentId) -> Result<(), StoreError> {
+    sql::silence_told(tx, device)
+}
+
 pub fn seen(tx: &mut Tx<'_>, device: EquipmentId) -> Result<(), StoreError> {
     sql::seen(tx, device)
 }

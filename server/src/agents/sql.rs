@@ -14,7 +14,7 @@ pub fn put_online(db: &Db<'_>, device: EquipmentId, hello: &Hello) -> Result<boo
     let was_online: Option<bool> = statement.query_row([Text(device)], |row| row.get(0)).optional()?;
     let sql = "INSERT INTO agent(equipment, epoch, software, boot_id, online, last_seen_at) VALUES (?1, ?2, ?3, ?4, 1, ?5)
                ON CONFLICT(equipment) DO UPDATE SET epoch = excluded.epoch, software = excluded.software, boot_id = excluded.boot_id,
-               online = 1, last_seen_at = excluded.last_seen_at";
+               online = 1, last_seen_at = excluded.last_seen_at, silent_at = NULL";
     db.sql().prepare_cached(sql)?.execute(params![Text(device), Text(hello.epoch), hello.software, hello.boot_id, At(db.now())])?;
     Ok(was_online == Some(true))
 }
@@ -26,6 +26,19 @@ pub fn put_offline(db: &Db<'_>, device: EquipmentId) -> Result<bool, StoreError>
 
 pub fn all_offline(db: &Db<'_>) -> Result<(), StoreError> {
     db.sql().execute("UPDATE agent SET online = 0", [])?;
+    Ok(())
+}
+
+/// Agents that have been away since before then and whose silence was not told, the longest away first, with when they were last seen.
+pub fn away(db: &Db<'_>, before: Timestamp, most: u32) -> Result<Vec<(EquipmentId, Timestamp)>, StoreError> {
+    let sql = "SELECT equipment, last_seen_at FROM agent WHERE online = 0 AND silent_at IS NULL AND last_seen_at < ?1 ORDER BY last_seen_at LIMIT ?2";
+    let mut statement = db.sql().prepare_cached(sql)?;
+    let rows = statement.query_map(params![At(before), most], |row| Ok((row.get::<_, Text<_>>(0)?.0, row.get::<_, At>(1)?.0)))?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+pub fn silence_told(db: &Db<'_>, device: EquipmentId) -> Result<(), StoreError> {
+    db.sql().prepare_cached("UPDATE agent SET silent_at = ?2 WHERE equipment = ?1")?.execute(params![Text(device), At(db.now())])?;
     Ok(())
 }
 

@@ -1,27 +1,71 @@
 //! The alarm list: RFC 8632's model in X.733's terms.
 //!
 //! One entry per equipment, type and qualifier, for life; three axes that don't touch each other: the resource's state (raised or
-//! cleared, with a severity), the operator's state, and (later) shelving. Clearing is an event of the resource, never an edit.
+//! cleared, with a severity), the operator's state, and shelving. Clearing is an event of the resource, never an edit. Each entry has a
+//! ring of its last 32 status changes.
+//!
+//! [`report`] takes what equipment says: facts, and nothing else. [`settle`] draws the conclusions a moment later: shelves, maintenance
+//! windows, root causes ([`rules`]), the log, and which alarms are due to be looked at for faults, which `faults` does. [`silence`] is
+//! the centre's own alarm about agents that are away. ADR 16 says why it is cut in two.
 
 pub mod http;
+mod list;
+mod operator;
+pub mod profiles;
+mod report;
+pub mod rules;
+mod settle;
+pub mod shelves;
+mod silence;
 mod sql;
+pub mod windows;
 
+use jiff::Timestamp;
 use lineman_common::Printable;
-use lineman_common::alarm::{AlarmKey, AlarmReport, OperatorState, ProbableCause, ResourceState, Severity};
-use lineman_common::api::Alarm;
-use lineman_common::id::{AlarmId, EquipmentId, FaultId};
+#[cfg(test)]
+use lineman_common::alarm::AlarmReport;
+use lineman_common::alarm::{ProbableCause, Severity, WindowState};
+use lineman_common::api::{Alarm, AlarmPage, AlarmSummary};
+use lineman_common::id::{AlarmId, CustomerId, EquipmentId, FaultId};
+use lineman_common::name::CustomerCode;
 
+use crate::customers;
+use crate::equipment;
+#[cfg(test)]
 use crate::equipment::Known;
-use crate::events::{self, Kind, New};
+use crate::events;
 use crate::store::{Db, StoreError, Tx};
-use crate::web::{Actor, ApiError, Scope};
+use crate::web::{ApiError, Scope};
 
-pub use sql::Filter;
+pub use list::list;
+pub use operator::{compress, mark, purge};
+pub use report::Intake;
+pub use settle::{Due, run as settle, take_due};
+pub use silence::{hear, look as look_for_silence};
+pub use sql::{Cursor, Filter};
 
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     #[error("no such alarm")]
     NotFound,
+    #[error("no such shelf")]
+    NoShelf,
+    #[error("no such maintenance window")]
+    NoWindow,
+    #[error("no such alarm profile")]
+    NoProfile,
+    #[error("no such rule")]
+    NoRule,
+    #[error("say why, in 1 to 2000 characters")]
+    NoReason,
+    #[error("there is no customer {0}")]
+    NoCustomer(CustomerCode),
+    #[error("{0}")]
+    Invalid(String),
+    #[error("the maintenance window is over: it is {0}")]
+    WindowOver(WindowState),
+    #[error(transparent)]
+    Equipment(#[from] equipment::Error),
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error(transparent)]
@@ -32,77 +76,119 @@ impl From<Error> for ApiError {
     fn from(error: Error) -> Self {
         match error {
             Error::NotFound => Self::not_found("alarm"),
+            Error::NoShelf => Self::not_found("shelf"),
+            Error::NoWindow => Self::not_found("maintenance window"),
+            Error::NoProfile => Self::not_found("alarm profile"),
+            Error::NoRule => Self::not_found("rule"),
+            Error::NoReason | Error::NoCustomer(_) | Error::Invalid(_) => Self::invalid(error.to_string()),
+            Error::WindowOver(_) => Self::conflict(error.to_string()),
+            Error::Equipment(error) => error.into(),
             Error::Store(error) => error.into(),
             Error::Events(error) => error.into(),
         }
     }
 }
 
-/// Texts from devices are cut here: enough for people, too little for an attack.
-const LONGEST_TEXT: usize = 500;
-/// An alarm's type and qualifier are names.
-const LONGEST_KEY: usize = 128;
-/// Entries that one device may have in the list; a device that has more has one fault, and it is itself.
-const MOST_LISTED: u32 = 1000;
+/// Alarms from this severity on open faults.
+pub const FAULT_FROM: Severity = Severity::Major;
+/// Alarms of one fault that are shown with it.
+const MOST_OF_FAULT: u32 = 500;
+const LONGEST_PATTERN: usize = 200;
 
-/// What equipment says about one of its alarms. Said twice, it changes nothing the second time; said late, an older state
-/// does not overwrite a newer one.
-pub fn report(tx: &mut Tx<'_>, device: &Known, report: &AlarmReport) -> Result<(), Error> {
-    let cut = |text: &str, most: usize| -> String { text.chars().take(most).collect() };
-    let report = AlarmReport {
-        key: AlarmKey { alarm_type: cut(&report.key.alarm_type, LONGEST_KEY), qualifier: cut(&report.key.qualifier, LONGEST_KEY) },
-        text: cut(&report.text, LONGEST_TEXT),
-        value: report.value.as_deref().map(|value| cut(value, LONGEST_KEY)),
-        threshold: report.threshold.as_deref().map(|threshold| cut(threshold, LONGEST_KEY)),
-        ..report.clone()
+/// Causes of which one brings the other with it.
+const COMPANIONS: &[(ProbableCause, ProbableCause)] =
+    &[(ProbableCause::FanFailure, ProbableCause::TemperatureUnacceptable), (ProbableCause::LossOfSignal, ProbableCause::DegradedSignal)];
+
+/// The causes that go together with this one.
+pub fn companions(cause: ProbableCause) -> Vec<ProbableCause> {
+    let other = |&(one, other): &(ProbableCause, ProbableCause)| match cause {
+        cause if cause == one => Some(other),
+        cause if cause == other => Some(one),
+        _ => None,
     };
-    let known = sql::by_key(tx, device.id, &report.key)?;
-    if known.is_none() && sql::count_of(tx, device.id)? >= MOST_LISTED {
-        tracing::warn!(agent.id = %device.name, "the device has more alarms than any device has; further ones are not listed");
-        return Ok(());
-    }
-    let kind = match (&known, report.state) {
-        (Some(known), _) if report.at < known.changed_at => return Ok(()),
-        (None, ResourceState::Raised) => Kind::AlarmRaised,
-        (Some(known), ResourceState::Raised) if known.state == ResourceState::Cleared => Kind::AlarmRaised,
-        (Some(known), ResourceState::Raised) if known.severity != report.severity => Kind::AlarmChanged,
-        (Some(known), ResourceState::Cleared) if known.state == ResourceState::Raised => Kind::AlarmCleared,
-        (Some(_), ResourceState::Raised) | (_, ResourceState::Cleared) => return Ok(()),
-    };
-    let id = known.map_or_else(AlarmId::new, |known| known.id);
-    sql::put(tx, id, device, &report, kind == Kind::AlarmRaised)?;
-    let event = New::of(kind, format!("agent:{}", device.name), report.text.clone());
-    let data = serde_json::json!({"alarm": id, "type": report.key.alarm_type, "qualifier": report.key.qualifier, "severity": report.severity, "value": report.value});
-    events::append(tx, event.customer(device.customer).equipment(device.id).at(report.at).data(data))?;
-    Ok(())
+    COMPANIONS.iter().filter_map(other).collect()
 }
 
-/// The whole list of what is raised: anything else that we hold as raised has cleared.
-pub fn resynchronise(tx: &mut Tx<'_>, device: &Known, at: jiff::Timestamp, active: &[AlarmReport]) -> Result<(), Error> {
-    for known in sql::raised_on(tx, device.id)? {
-        if !active.iter().any(|report| report.key == known.key) {
-            report(tx, device, &AlarmReport { state: ResourceState::Cleared, at: at.max(known.at), ..known })?;
+fn has_companions(cause: ProbableCause) -> bool {
+    COMPANIONS.iter().any(|(one, other)| cause == *one || cause == *other)
+}
+
+// ---- What is said by people, checked --------------------------------------------------------------------------------
+
+/// Who does something to alarms says why.
+fn checked_why(why: &Printable) -> Result<(), Error> {
+    let visible = |c: char| !c.is_whitespace() && !c.is_control() && !lineman_common::printable::is_invisible(c);
+    if why.raw().contains(visible) && why.raw().chars().count() <= 2000 { Ok(()) } else { Err(Error::NoReason) }
+}
+
+fn checked_pattern(what: &str, pattern: &Printable) -> Result<(), Error> {
+    if (1..=LONGEST_PATTERN).contains(&pattern.raw().chars().count()) {
+        Ok(())
+    } else {
+        Err(Error::Invalid(format!("`{what}` are patterns of 1 to {LONGEST_PATTERN} characters, in which `*` stands for anything")))
+    }
+}
+
+fn between(what: &str, value: u32, least: u32, most: u32) -> Result<(), Error> {
+    if (least..=most).contains(&value) { Ok(()) } else { Err(Error::Invalid(format!("`{what}` is {least} to {most}, not {value}"))) }
+}
+
+/// The customer that is named, or whose people ask.
+fn customer_for(db: &Db<'_>, scope: &Scope, code: Option<&CustomerCode>) -> Result<(CustomerId, Option<CustomerCode>), Error> {
+    match (scope, code) {
+        (_, Some(code)) => {
+            let found = customers::find(db, scope, code)?.ok_or_else(|| Error::NoCustomer(code.clone()))?;
+            Ok((found.id, Some(found.code)))
         }
+        (Scope::Customer(own), None) => Ok((*own, None)),
+        (Scope::All, None) => Err(Error::Invalid("name the customer, or equipment of it".into())),
     }
-    active.iter().try_for_each(|active| report(tx, device, active))
 }
 
-pub fn list(db: &Db<'_>, scope: &Scope, filter: &Filter) -> Result<Vec<Alarm>, StoreError> {
-    sql::list(db, scope, filter)
-}
+// ---- Reading --------------------------------------------------------------------------------------------------------
 
 pub fn get(db: &Db<'_>, scope: &Scope, id: AlarmId) -> Result<Alarm, Error> {
-    sql::get(db, scope, id)?.ok_or(Error::NotFound)
+    Ok(sql::get(db, scope, id)?.ok_or(Error::NotFound)?.1)
 }
 
-/// Alarms that belong to a fault. No scope: the caller has found the fault under one.
+/// An entry with its history.
+pub fn page(db: &Db<'_>, scope: &Scope, id: AlarmId) -> Result<AlarmPage, Error> {
+    let (place, alarm) = sql::get(db, scope, id)?.ok_or(Error::NotFound)?;
+    let root = settle::last_root(db, place)?.map(|root| sql::at_place(db, root)).transpose()?.flatten();
+    Ok(AlarmPage {
+        changes: sql::ring(db, place)?,
+        operator_changes: sql::operator_changes(db, place)?,
+        suppresses: sql::suppresses(db, place)?,
+        root: root.map(|root| root.id),
+        alarm,
+    })
+}
+
+pub fn summary(db: &Db<'_>, scope: &Scope) -> Result<AlarmSummary, StoreError> {
+    use lineman_common::alarm::ResourceState;
+    let rows = sql::summary(db, scope)?;
+    let sum = |which: &dyn Fn(&lineman_common::api::SummaryRow) -> bool| rows.iter().filter(|row| which(row)).map(|row| row.alarms).sum();
+    Ok(AlarmSummary {
+        raised: sum(&|row| row.state == ResourceState::Raised),
+        cleared: sum(&|row| row.state == ResourceState::Cleared),
+        shelved: sum(&|row| row.shelved),
+        rows,
+    })
+}
+
+/// Alarms that belong to a fault, raised ones first, and of very many not all. No scope: the caller has found the fault under one.
 pub fn of_fault(db: &Db<'_>, fault: FaultId) -> Result<Vec<Alarm>, StoreError> {
-    sql::of_fault(db, fault)
+    sql::of_fault(db, fault, MOST_OF_FAULT)
 }
 
-/// Raised alarms of a device that belong to no fault, of at least this severity.
-pub fn unattached(db: &Db<'_>, device: EquipmentId) -> Result<Vec<Alarm>, StoreError> {
-    sql::unattached(db, device)
+/// Is any alarm of a fault raised?
+pub fn has_raised(db: &Db<'_>, fault: FaultId) -> Result<bool, StoreError> {
+    sql::has_raised(db, fault)
+}
+
+/// Raised alarms of a device that belong to no open fault and have one of these causes.
+pub fn unattached(db: &Db<'_>, device: EquipmentId, causes: &[ProbableCause]) -> Result<Vec<Alarm>, StoreError> {
+    sql::unattached(db, device, causes)
 }
 
 /// The newest open fault of a device that has an alarm of one of these causes.
@@ -110,20 +196,30 @@ pub fn open_fault_with(db: &Db<'_>, device: EquipmentId, causes: &[ProbableCause
     sql::open_fault_with(db, device, causes)
 }
 
+/// An open fault on this equipment with so many alarms of this cause that further ones are more of the same.
+pub fn storm_on(db: &Db<'_>, equipment: EquipmentId, cause: ProbableCause, least: u32) -> Result<Option<FaultId>, StoreError> {
+    sql::storm_on(db, equipment, cause, least)
+}
+
+// ---- Writing --------------------------------------------------------------------------------------------------------
+
+/// What equipment says about one of its alarms.
+#[cfg(test)]
+pub fn report(tx: &mut Tx<'_>, device: &Known, report: &AlarmReport) -> Result<(), Error> {
+    Intake::of(device).take(tx, report)
+}
+
 /// Makes an alarm part of a fault.
 pub fn attach(tx: &mut Tx<'_>, id: AlarmId, fault: FaultId) -> Result<(), StoreError> {
     sql::attach(tx, id, fault)
 }
 
-/// Seen by whom, when, why: the operator's axis.
-pub fn acknowledge(tx: &mut Tx<'_>, actor: &Actor, id: AlarmId, note: &Printable) -> Result<Alarm, Error> {
-    let alarm = get(tx, &actor.scope(), id)?;
-    sql::set_operator(tx, id, OperatorState::Acknowledged, actor.name.as_str(), note.raw())?;
-    let (customer, equipment) = sql::owner(tx, id)?;
-    let event = New::of(Kind::AlarmAcknowledged, actor, format!("acknowledged {}: {}", alarm.alarm_type, alarm.text));
-    events::append(tx, event.customer(customer).equipment(equipment).data(serde_json::json!({"alarm": id, "note": note.raw()})))?;
-    get(tx, &actor.scope(), id)
+/// All alarms of a fault are part of another from now on.
+pub fn move_to_fault(tx: &mut Tx<'_>, from: FaultId, to: FaultId) -> Result<usize, StoreError> {
+    sql::move_to_fault(tx, from, to)
 }
 
-/// Alarms from this severity on open faults.
-pub const FAULT_FROM: Severity = Severity::Major;
+/// Is there anything to conclude, to look at for faults, or an agent that has been away for too long?
+pub fn has_work(db: &Db<'_>, up_since: Timestamp) -> Result<bool, StoreError> {
+    Ok(settle::has_work(db)? || silence::has_work(db, up_since)?)
+}

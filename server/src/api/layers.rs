@@ -5,13 +5,14 @@ use std::time::{Duration, Instant};
 
 use axum::Json;
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::{HeaderValue, header};
+use axum::http::{HeaderValue, Method, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use futures_util::StreamExt;
 use lineman_common::error::{ErrorCode, Problem};
 use tracing::Instrument;
 
+use crate::faults;
 use crate::people;
 use crate::store::Store;
 use crate::web::ApiError;
@@ -58,11 +59,21 @@ pub async fn authenticate(State(store): State<Store>, mut request: Request, next
     Ok(next.run(request).await)
 }
 
+/// The largest body that a route takes.
+pub fn most_bytes(method: &Method, route: &str) -> usize {
+    if method == Method::POST && route == faults::attachments::http::UPLOAD {
+        return usize::try_from(faults::attachments::LARGEST_BYTES).unwrap_or(super::MAX_BODY_BYTES);
+    }
+    super::MAX_BODY_BYTES
+}
+
 /// Answers a body that announces itself as too large, after taking it in: a client that is still sending would see a broken
 /// connection instead of the reason.
 pub async fn refuse_large(request: Request, next: Next) -> Result<Response, ApiError> {
     let announced = request.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
-    if announced.is_none_or(|length| length <= super::MAX_BODY_BYTES) {
+    let route = request.extensions().get::<MatchedPath>().map_or("-", MatchedPath::as_str);
+    let most = most_bytes(request.method(), route);
+    if announced.is_none_or(|length| length <= most) {
         return Ok(next.run(request).await);
     }
     let mut body = request.into_body().into_data_stream();
@@ -72,7 +83,7 @@ pub async fn refuse_large(request: Request, next: Next) -> Result<Response, ApiE
     {
         taken += part.len();
     }
-    Err(ApiError::new(ErrorCode::TooLarge, format!("the body is too large: {} MiB at most", super::MAX_BODY_BYTES >> 20)))
+    Err(ApiError::new(ErrorCode::TooLarge, format!("the body is too large: {} MiB at most", most >> 20)))
 }
 
 pub async fn no_such_path(request: Request) -> ApiError {

@@ -2,6 +2,7 @@
 
 mod door;
 mod layers;
+mod once;
 mod pages;
 
 use std::sync::Arc;
@@ -16,7 +17,8 @@ use utoipa::openapi::{ContentBuilder, PathItem, Ref, ResponseBuilder};
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::{
-    agents, alarms, cases, consents, customers, equipment, events, faults, gateway, health, notices, people, sessions, terminals, trust,
+    agents, alarms, cases, consents, customers, duty, equipment, events, faults, gateway, health, notices, offices, people, reports,
+    sessions, terminals, trust,
 };
 
 pub use door::{Door, serve};
@@ -56,6 +58,7 @@ fn described(handles: &Handles) -> OpenApiRouter {
     OpenApiRouter::with_openapi(Description::openapi())
         .merge(people::http::routes().with_state(people::http::Handles { store: store.clone(), throttle }))
         .merge(customers::http::routes().with_state(store.clone()))
+        .merge(offices::http::routes().with_state(store.clone()))
         .merge(equipment::http::routes().with_state(store.clone()))
         .merge(health::http::routes().with_state(health::http::Handles { store: store.clone(), samples }))
         .merge(agents::http::routes().with_state(agents::http::Handles { store: store.clone(), links: links.clone() }))
@@ -66,12 +69,14 @@ fn described(handles: &Handles) -> OpenApiRouter {
             addresses,
         }))
         .merge(alarms::http::routes().with_state(store.clone()))
-        .merge(faults::http::routes().with_state(store.clone()))
+        .merge(faults::http::routes().with_state(faults::http::Handles::new(store.clone())))
         .merge(consents::standing::http::routes().with_state(store.clone()))
         .merge(consents::http::routes().with_state(consents::http::Handles { store: store.clone(), links: links.clone(), vendor_root }))
         .merge(sessions::http::routes().with_state(sessions::http::Handles { store: store.clone(), stop: stop.clone() }))
+        .merge(duty::http::routes().with_state(store.clone()))
         .merge(terminals::http::routes().with_state(terminals::http::Handles { store: store.clone(), terminals }))
         .merge(cases::http::routes().with_state(store.clone()))
+        .merge(reports::http::routes().with_state(store.clone()))
         .merge(notices::http::routes().with_state(notices::http::Handles { store: store.clone(), has_mail }))
         .merge(events::http::routes().with_state(events::http::Handles { store: store.clone(), stop }))
         .merge(gateway::http::routes().with_state(lines))
@@ -87,6 +92,7 @@ pub fn router(handles: &Handles) -> Router {
         .merge(pages::openapi(openapi))
         .fallback(layers::no_such_path)
         .method_not_allowed_fallback(layers::no_such_method)
+        .layer(middleware::from_fn_with_state(once::Once::new(store.clone()), once::once))
         .layer(middleware::from_fn_with_state(store, layers::authenticate))
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
         .layer(middleware::from_fn(layers::refuse_large))
@@ -101,6 +107,7 @@ pub fn description() -> String {
     let rooms = vec![
         people::http::routes().into_openapi(),
         customers::http::routes().into_openapi(),
+        offices::http::routes().into_openapi(),
         equipment::http::routes().into_openapi(),
         health::http::routes().into_openapi(),
         agents::http::routes().into_openapi(),
@@ -110,9 +117,11 @@ pub fn description() -> String {
         consents::http::routes().into_openapi(),
         consents::standing::http::routes().into_openapi(),
         sessions::http::routes().into_openapi(),
+        duty::http::routes().into_openapi(),
         terminals::http::routes().into_openapi(),
         cases::http::routes().into_openapi(),
         notices::http::routes().into_openapi(),
+        reports::http::routes().into_openapi(),
         events::http::routes().into_openapi(),
         gateway::http::routes().into_openapi(),
         pages::routes().into_openapi(),

@@ -15,7 +15,7 @@ use utoipa_axum::routes;
 use crate::agents::Links;
 use crate::faults::{self, Reference};
 use crate::store::{Db, Store};
-use crate::web::{Actor, ApiError, Path, Scope};
+use crate::web::{Actor, ApiError, Path, Scope, Tagged};
 use crate::{alarms, cases, events};
 
 #[derive(Clone, FromRef)]
@@ -35,12 +35,13 @@ pub fn openapi(document: Arc<String>) -> Router {
 
 /// A fault with its evidence: alarms, clocks, timeline, similar cases.
 #[utoipa::path(get, path = "/api/v1/faults/{fault}", tag = "faults", params(("fault" = String, Path)), responses((status = 200, body = FaultPage)))]
-async fn fault(actor: Actor, State(store): State<Store>, Path(fault): Path<String>) -> Result<Json<FaultPage>, ApiError> {
+async fn fault(actor: Actor, State(store): State<Store>, Path(fault): Path<String>) -> Result<Tagged<FaultPage>, ApiError> {
     let reference: Reference = fault.parse()?;
     let read = move |db: &Db<'_>| -> Result<_, ApiError> {
         let scope = actor.scope();
         let fault = faults::get(db, &scope, &reference)?;
-        Ok(Json(FaultPage {
+        Ok(Tagged(FaultPage {
+            around: faults::around(db, &scope, &fault)?,
             alarms: alarms::of_fault(db, fault.id)?,
             clocks: faults::clocks_of(db, &fault)?,
             timeline: events::of_fault(db, &scope, fault.id)?,

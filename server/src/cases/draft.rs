@@ -224,6 +224,7 @@ mod tests {
             operator: None,
             operator_note: None,
             fault: None,
+            marks: lineman_common::api::AlarmMarks::default(),
         }
     }
 
@@ -248,6 +249,12 @@ mod tests {
             cause: Some("fan-2 seized, password=x".into()),
             plan: Some("重新插拔风扇框".into()),
             resolution: Some(Resolution { channel: Channel::Remote, cause: None, note: "reset on ne-1.jw.ne".into() }),
+            kind: lineman_common::fault::FaultKind::Fault,
+            version: 1,
+            customer_reference: None,
+            resolved_at: None,
+            problem: None,
+            warnings: Vec::new(),
             duplicate_of: None,
         }
     }

@@ -10,7 +10,7 @@ use super::{Error, Reference};
 use crate::equipment;
 use crate::faults;
 use crate::store::{Db, Store, Tx};
-use crate::web::{Actor, ApiError, Body, Params, Path};
+use crate::web::{Actor, ApiError, Body, Params, Path, Precondition, Tagged};
 
 const HITS: u32 = 20;
 const MOST_HITS: u32 = 100;
@@ -161,14 +161,19 @@ async fn close(
     actor: Actor,
     State(store): State<Store>,
     Path(fault): Path<String>,
+    precondition: Precondition,
     Body(body): Body<Close>,
-) -> Result<Json<Closed>, ApiError> {
+) -> Result<Tagged<Closed>, ApiError> {
     actor.must_be(faults::CLOSERS, "close faults")?;
     if body.publish_case {
         actor.must_work_faults("draft cases")?;
     }
     let reference: faults::Reference = fault.parse()?;
-    store.write(move |tx| -> Result<_, ApiError> { Ok(Json(super::close_fault(tx, &actor, &reference, body.publish_case)?)) }).await
+    let job = move |tx: &mut Tx<'_>| -> Result<_, ApiError> {
+        faults::http::check(tx, &actor, &reference, &precondition, &body)?;
+        Ok(super::close_fault(tx, &actor, &reference, body.publish_case)?)
+    };
+    Ok(Tagged(store.answer(job).await?))
 }
 
 /// Cases that fit a fault, by its words, its alarms and its equipment.

@@ -111,7 +111,7 @@ impl Library {
     /// A customer with a site and one `OLT C320` named `ne-1`.
     fn customer(&mut self, code: &str) -> CustomerId {
         let admin = actor("admin-z", Role::Admin, None);
-        let tier = Tier { name: "gold".into(), accept_s: Some(300), respond_s: Some(600), restore_s: [None; 3], resolve_s: [None; 3] };
+        let tier = Tier { name: "gold".into(), accept_s: Some(300), respond_s: Some(600), ..Tier::default() };
         let (code, name) = (code.parse().unwrap(), format!("{code} Telecom"));
         self.store.write(|tx| {
             customers::set_tier(tx, &admin, &tier).unwrap();
@@ -155,6 +155,12 @@ impl Library {
         self.store.write(|tx| {
             let device = equipment::find(tx, &Scope::All, &"ne-1.jw.ne".parse().unwrap()).unwrap();
             alarms::report(tx, &device, &report).unwrap();
+            faults::from_alarms::settle(tx).unwrap();
+        });
+        // The hold, in which a root cause may come.
+        self.store.now += jiff::SignedDuration::from_secs(5);
+        self.store.write(|tx| {
+            faults::from_alarms::settle(tx).unwrap();
             faults::get(tx, &Scope::All, &"F-JW-1".parse().unwrap()).unwrap()
         })
     }
@@ -267,6 +273,8 @@ fn solved_links_raise_and_wrong_links_lower() {
         description: "".into(),
         impact: Impact::Partial,
         started_at: None,
+        kind: lineman_common::fault::FaultKind::Fault,
+        customer_reference: None,
     };
     for (case, verdict) in [(numbers[0], LinkVerdict::Solved), (numbers[2], LinkVerdict::Wrong)] {
         library.store.write(|tx| {

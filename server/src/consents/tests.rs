@@ -34,6 +34,8 @@ pub fn report_fault(tx: &mut Tx<'_>, world: &World) -> Fault {
         description: Printable::default(),
         impact: Impact::Partial,
         started_at: None,
+        kind: lineman_common::fault::FaultKind::Fault,
+        customer_reference: None,
     };
     faults::report(tx, &world.noc(), new).unwrap()
 }

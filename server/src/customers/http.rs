@@ -12,11 +12,13 @@ use crate::web::{Actor, ApiError, Body, Path};
 pub fn routes() -> OpenApiRouter<Store> {
     OpenApiRouter::new()
         .routes(routes!(list_tiers))
-        .routes(routes!(put_tier))
+        .routes(routes!(show_tier, put_tier, delete_tier))
         .routes(routes!(list, add))
         .routes(routes!(stop))
         .routes(routes!(resume))
         .routes(routes!(list_sites, add_site))
+        .merge(super::calendars::http::routes())
+        .merge(super::contracts::http::routes())
 }
 
 /// Service tiers.
@@ -24,6 +26,19 @@ pub fn routes() -> OpenApiRouter<Store> {
 async fn list_tiers(_actor: Actor, State(store): State<Store>) -> Result<Json<List<Tier>>, ApiError> {
     let tiers = store.read(super::tiers).await?;
     Ok(Json(tiers.into()))
+}
+
+/// One tier.
+#[utoipa::path(get, path = "/api/v1/tiers/{name}", tag = "customers", params(("name" = String, Path)), responses((status = 200, body = Tier)))]
+async fn show_tier(_actor: Actor, State(store): State<Store>, Path(name): Path<String>) -> Result<Json<Tier>, ApiError> {
+    store.read(move |db| -> Result<_, ApiError> { Ok(Json(super::tier(db, &name)?)) }).await
+}
+
+/// Deletes a tier that no customer has and no contract names (admin).
+#[utoipa::path(delete, path = "/api/v1/tiers/{name}", tag = "customers", params(("name" = String, Path)), responses((status = 200, body = Tier)))]
+async fn delete_tier(actor: Actor, State(store): State<Store>, Path(name): Path<String>) -> Result<Json<Tier>, ApiError> {
+    actor.must_be(&[Role::Admin], "delete tiers")?;
+    store.write(move |tx| -> Result<_, ApiError> { Ok(Json(super::delete_tier(tx, &actor, &name)?)) }).await
 }
 
 /// Sets a service tier (admin).

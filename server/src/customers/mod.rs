@@ -1,17 +1,23 @@
-//! Customers (carriers), their sites, and the service tiers that set the clocks' targets.
+//! Customers (carriers), their sites, contracts, the service tiers that set the clocks' targets, and the coverage calendars of those.
+//!
+//! A customer has a tier of its own; while a contract is in force, the contract's tier takes its place ([`contracts`]).
 //!
 //! A customer has one switch that stops everything: [`stop`]. While it is thrown, no consent of the customer is live and none is
 //! taken; the rooms above hear of it as an event and ask [`check_running`]. Many may throw it, and only the customer's own people take
 //! it back.
 
+pub mod calendars;
+pub mod contracts;
 pub mod http;
 mod sql;
 #[cfg(test)]
 mod tests;
 
+use jiff::Timestamp;
 use lineman_common::Printable;
 use lineman_common::api::{Customer, NewCustomer, NewSite, Site, Stopped, Tier};
-use lineman_common::id::{CustomerId, SiteId};
+use lineman_common::fault::FaultKind;
+use lineman_common::id::{ContractId, CustomerId, SiteId};
 use lineman_common::name::CustomerCode;
 use lineman_common::people::Role;
 use serde_json::json;
@@ -44,6 +50,28 @@ pub enum Error {
     StoppedAlready { code: CustomerCode, stopped: Stopped },
     #[error("nothing of {0} is stopped")]
     NotStopped(CustomerCode),
+    #[error("no such {0}")]
+    NotFoundHere(&'static str),
+    #[error("this is no calendar: {0}")]
+    BadCalendar(String),
+    #[error("there is no calendar `{0}`: set it first, or leave it out for 24x7")]
+    NoCalendar(String),
+    #[error("the calendar {name} is in use: by the tier{} {}", if .users.len() == 1 { "" } else { "s" }, .users.join(", "))]
+    CalendarUsed { name: String, users: Vec<String> },
+    #[error("the tier {name} is in use: by {}", .users.join(", "))]
+    TierUsed { name: String, users: Vec<String> },
+    #[error("a target is at least a second long; leave it out, or write null, where there is none")]
+    NoLength,
+    #[error("`fault` is no kind of its own: its targets are the tier's")]
+    KindIsFault,
+    #[error("a contract ends on the day it begins, or later")]
+    EndsBeforeItBegins,
+    #[error("a contract needs a contact: a name of 1 to 200 characters, phone and mail of 200 at most")]
+    BadContact,
+    #[error("{customer} has the contract {other} in that time: end that one first")]
+    Overlaps { customer: CustomerCode, other: ContractId },
+    #[error("the contract has begun: only its last day and its contact can change, and the last day not to one that has passed")]
+    HasBegun,
     #[error(transparent)]
     Halted(#[from] Halted),
     #[error(transparent)]
@@ -66,21 +94,53 @@ pub struct Halted {
 impl From<Error> for ApiError {
     fn from(error: Error) -> Self {
         match error {
-            Error::CodeTaken(_) | Error::SiteTaken(_) | Error::StoppedAlready { .. } | Error::NotStopped(_) | Error::Halted(_) => {
-                Self::conflict(error.to_string())
-            }
-            Error::NoTier(_) | Error::NoCustomer(_) | Error::BadZone(_) | Error::BadPosition | Error::BadName(_) | Error::NoReason => {
-                Self::invalid(error.to_string())
-            }
+            Error::CodeTaken(_)
+            | Error::SiteTaken(_)
+            | Error::StoppedAlready { .. }
+            | Error::NotStopped(_)
+            | Error::Halted(_)
+            | Error::CalendarUsed { .. }
+            | Error::TierUsed { .. }
+            | Error::Overlaps { .. }
+            | Error::HasBegun => Self::conflict(error.to_string()),
+            Error::NoTier(_)
+            | Error::NoCustomer(_)
+            | Error::BadZone(_)
+            | Error::BadPosition
+            | Error::BadName(_)
+            | Error::NoReason
+            | Error::BadCalendar(_)
+            | Error::NoCalendar(_)
+            | Error::NoLength
+            | Error::KindIsFault
+            | Error::EndsBeforeItBegins
+            | Error::BadContact => Self::invalid(error.to_string()),
             Error::NotFound => Self::not_found("customer"),
+            Error::NotFoundHere(what) => Self::not_found(what),
             Error::Store(error) => error.into(),
             Error::Events(error) => error.into(),
         }
     }
 }
 
+// ---- Tiers ----------------------------------------------------------------------------------------------------------
+
+/// Sets a tier. Clocks that follow it go on to the new targets from now on; what they have counted stays.
 pub fn set_tier(tx: &mut Tx<'_>, actor: &Actor, tier: &Tier) -> Result<(), Error> {
     checked_name("tier", &tier.name)?;
+    let kinds = tier.kinds.values().flat_map(|kind| [kind.accept_s, kind.respond_s, kind.resolve_s]);
+    let mut targets = [tier.accept_s, tier.respond_s].into_iter().chain(tier.restore_s).chain(tier.resolve_s).chain(kinds);
+    if targets.any(|target| target == Some(0)) {
+        return Err(Error::NoLength);
+    }
+    if tier.kinds.contains_key(&FaultKind::Fault) {
+        return Err(Error::KindIsFault);
+    }
+    if let Some(calendar) = &tier.calendar
+        && calendars::newest(tx, calendar)?.is_none()
+    {
+        return Err(Error::NoCalendar(lineman_common::printable::escape(calendar)));
+    }
     sql::put_tier(tx, tier)?;
     events::append(tx, New::of(Kind::TierSet, actor, format!("tier {} set", tier.name)).data(serde_json::json!(tier)))?;
     Ok(())
@@ -90,10 +150,47 @@ pub fn tiers(db: &Db<'_>) -> Result<Vec<Tier>, StoreError> {
     sql::tiers(db)
 }
 
-/// The tier of a customer: what its clocks aim at.
-pub fn tier_of(db: &Db<'_>, customer: CustomerId) -> Result<Tier, StoreError> {
-    sql::tier_of(db, customer)
+pub fn tier(db: &Db<'_>, name: &str) -> Result<Tier, Error> {
+    sql::tier(db, name)?.ok_or(Error::NotFoundHere("tier"))
 }
+
+/// Deletes a tier that no customer has and no contract names.
+pub fn delete_tier(tx: &mut Tx<'_>, actor: &Actor, name: &str) -> Result<Tier, Error> {
+    let found = tier(tx, name)?;
+    let users = sql::tier_users(tx, name)?;
+    if !users.is_empty() {
+        return Err(Error::TierUsed { name: found.name, users });
+    }
+    sql::delete_tier(tx, name)?;
+    events::append(tx, New::of(Kind::TierDeleted, actor, format!("tier {name} deleted")).data(json!({"name": name})))?;
+    Ok(found)
+}
+
+/// A tier, and since when it is as it is and holds for whom it was asked.
+pub struct InForce {
+    pub tier: Tier,
+    pub since: Timestamp,
+}
+
+/// What a customer's clocks aim at now: the tier of the contract that is in force, or else the customer's own.
+pub fn tier_of(db: &Db<'_>, customer: CustomerId) -> Result<InForce, StoreError> {
+    let (name, held_since) = contracts::tier_in_force(db, customer)?;
+    let (tier, set_at) = match name {
+        Some(name) => sql::tier_and_since(db, &name)?,
+        None => sql::own_tier(db, customer)?,
+    };
+    Ok(InForce { tier, since: set_at.into_iter().chain(held_since).max().unwrap_or(Timestamp::MIN) })
+}
+
+/// The zone of a customer that has no site yet is UTC.
+pub const NO_ZONE: &str = "UTC";
+
+/// The zone of the customer's first site.
+pub fn zone_of(db: &Db<'_>, customer: CustomerId) -> Result<String, StoreError> {
+    Ok(sql::first_zone(db, customer)?.unwrap_or_else(|| NO_ZONE.to_owned()))
+}
+
+// ---- Customers and sites --------------------------------------------------------------------------------------------
 
 pub fn add(tx: &mut Tx<'_>, actor: &Actor, new: NewCustomer) -> Result<Customer, Error> {
     checked_name("customer", new.name.raw())?;

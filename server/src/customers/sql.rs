@@ -1,3 +1,4 @@
+use jiff::Timestamp;
 use lineman_common::Printable;
 use lineman_common::api::{Customer, Site, Stopped, Tier};
 use lineman_common::id::CustomerId;
@@ -9,8 +10,10 @@ use crate::store::{Db, StoreError};
 use crate::web::Scope;
 
 pub fn put_tier(db: &Db<'_>, tier: &Tier) -> Result<(), StoreError> {
-    let sql = "INSERT INTO tier VALUES (?1, ?2) ON CONFLICT(name) DO UPDATE SET body = excluded.body";
+    let sql = "INSERT INTO tier(name, body) VALUES (?1, ?2) ON CONFLICT(name) DO UPDATE SET body = excluded.body";
     db.sql().prepare_cached(sql)?.execute(params![tier.name, Json(tier)])?;
+    let sql = "INSERT INTO tier_set VALUES (?1, ?2) ON CONFLICT(name) DO UPDATE SET set_at = excluded.set_at";
+    db.sql().prepare_cached(sql)?.execute(params![tier.name, At(db.now())])?;
     Ok(())
 }
 
@@ -19,9 +22,46 @@ pub fn tiers(db: &Db<'_>) -> Result<Vec<Tier>, StoreError> {
     Ok(statement.query_map([], |row| Ok(row.get::<_, Json<Tier>>(0)?.0))?.collect::<Result<_, _>>()?)
 }
 
-pub fn tier_of(db: &Db<'_>, customer: CustomerId) -> Result<Tier, StoreError> {
-    let mut statement = db.sql().prepare_cached("SELECT t.body FROM customer c JOIN tier t ON t.name = c.tier WHERE c.id = ?1")?;
-    Ok(statement.query_row([Text(customer)], |row| Ok(row.get::<_, Json<Tier>>(0)?.0))?)
+pub fn tier(db: &Db<'_>, name: &str) -> Result<Option<Tier>, StoreError> {
+    let mut statement = db.sql().prepare_cached("SELECT body FROM tier WHERE name = ?1")?;
+    Ok(statement.query_row([name], |row| Ok(row.get::<_, Json<Tier>>(0)?.0)).optional()?)
+}
+
+/// Customers by their codes, and contracts.
+pub fn tier_users(db: &Db<'_>, name: &str) -> Result<Vec<String>, StoreError> {
+    let sql = "SELECT 'customer ' || code FROM customer WHERE tier = ?1
+               UNION ALL SELECT 'contract ' || id FROM contract WHERE tier = ?1 LIMIT 10";
+    let mut statement = db.sql().prepare_cached(sql)?;
+    Ok(statement.query_map([name], |row| row.get(0))?.collect::<Result<_, _>>()?)
+}
+
+pub fn delete_tier(db: &Db<'_>, name: &str) -> Result<(), StoreError> {
+    db.sql().prepare_cached("DELETE FROM tier_set WHERE name = ?1")?.execute([name])?;
+    db.sql().prepare_cached("DELETE FROM tier WHERE name = ?1")?.execute([name])?;
+    Ok(())
+}
+
+fn tier_with_since(row: &Row<'_>) -> rusqlite::Result<(Tier, Option<Timestamp>)> {
+    Ok((row.get::<_, Json<Tier>>(0)?.0, row.get::<_, Option<At>>(1)?.map(|at| at.0)))
+}
+
+/// A tier, and when it was set; a tier of an earlier server has no such moment.
+pub fn tier_and_since(db: &Db<'_>, name: &str) -> Result<(Tier, Option<Timestamp>), StoreError> {
+    let sql = "SELECT t.body, s.set_at FROM tier t LEFT JOIN tier_set s ON s.name = t.name WHERE t.name = ?1";
+    Ok(db.sql().prepare_cached(sql)?.query_row([name], tier_with_since)?)
+}
+
+/// The tier that a customer has without a contract.
+pub fn own_tier(db: &Db<'_>, customer: CustomerId) -> Result<(Tier, Option<Timestamp>), StoreError> {
+    let sql =
+        "SELECT t.body, s.set_at FROM customer c JOIN tier t ON t.name = c.tier LEFT JOIN tier_set s ON s.name = t.name WHERE c.id = ?1";
+    Ok(db.sql().prepare_cached(sql)?.query_row([Text(customer)], tier_with_since)?)
+}
+
+/// Ids sort by the time they were made.
+pub fn first_zone(db: &Db<'_>, customer: CustomerId) -> Result<Option<String>, StoreError> {
+    let mut statement = db.sql().prepare_cached("SELECT zone FROM site WHERE customer = ?1 ORDER BY id LIMIT 1")?;
+    Ok(statement.query_row([Text(customer)], |row| row.get(0)).optional()?)
 }
 
 const CUSTOMER: &str = "SELECT id, code, name, tier, created_at, stopped_at, stopped_by, stopped_reason FROM customer";

@@ -13,7 +13,7 @@ fn actor(name: &str, role: Role, customer: Option<&Customer>) -> Actor {
 fn with_customers() -> (TestStore, Customer, Customer) {
     let mut store = TestStore::new();
     let admin = actor("admin-z", Role::Admin, None);
-    let tier = Tier { name: "gold".into(), accept_s: None, respond_s: None, restore_s: [None; 3], resolve_s: [None; 3] };
+    let tier = Tier { name: "gold".into(), ..Tier::default() };
     let (jw, yw) = store.write(|tx| {
         set_tier(tx, &admin, &tier).unwrap();
         let mut add = |code: &str| {

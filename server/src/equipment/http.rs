@@ -11,7 +11,7 @@ use crate::store::Store;
 use crate::web::{Actor, ApiError, Body, Params, Path};
 
 pub fn routes() -> OpenApiRouter<Store> {
-    OpenApiRouter::new().routes(routes!(list, add)).routes(routes!(get))
+    OpenApiRouter::new().routes(routes!(list, add)).routes(routes!(get)).merge(super::topology::http::routes())
 }
 
 #[derive(Debug, Deserialize, utoipa::IntoParams)]

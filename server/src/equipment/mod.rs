@@ -2,9 +2,11 @@
 
 pub mod http;
 mod sql;
+pub mod topology;
 
 use std::str::FromStr;
 
+use lineman_common::alarm::Relation;
 use lineman_common::api::{Equipment, NewEquipment};
 use lineman_common::id::{CustomerId, EquipmentId};
 use lineman_common::name::{Handle, NeName};
@@ -30,6 +32,10 @@ pub enum Error {
     Taken(NeName),
     #[error("`{0}` is longer than 200 characters")]
     TooLong(&'static str),
+    #[error("{equipment} can't hang on {on} by {relation}: {on} hangs on it already, and that would be a circle")]
+    Circle { relation: Relation, equipment: NeName, on: NeName },
+    #[error("equipment has {0} power feeds at most")]
+    TooManyFeeds(usize),
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error(transparent)]
@@ -43,8 +49,10 @@ impl From<Error> for ApiError {
             Error::NotAName => {
                 Self::not_found("equipment").hint("equipment is named HANDLE.CUSTOMER.ne, like ne-17.jw.ne, or by its id, eqp_...")
             }
-            Error::NoCustomer(_) | Error::NoSite | Error::NoParent(_) | Error::TooLong(_) => Self::invalid(error.to_string()),
-            Error::Taken(_) => Self::conflict(error.to_string()),
+            Error::NoCustomer(_) | Error::NoSite | Error::NoParent(_) | Error::TooLong(_) | Error::TooManyFeeds(_) => {
+                Self::invalid(error.to_string())
+            }
+            Error::Taken(_) | Error::Circle { .. } => Self::conflict(error.to_string()),
             Error::Store(error) => error.into(),
             Error::Events(error) => error.into(),
         }

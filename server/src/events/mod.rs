@@ -47,7 +47,26 @@ lineman_common::words! {
         CustomerResumed = "customer.resumed",
         SiteAdded = "site.added",
         TierSet = "tier.set",
+        TierDeleted = "tier.deleted",
+        CalendarSet = "calendar.set",
+        CalendarDeleted = "calendar.deleted",
+        ContractSet = "contract.set",
+        ContractDeleted = "contract.deleted",
         PersonAdded = "person.added",
+        /// Skills, level, address.
+        PersonChanged = "person.changed",
+        PersonDisabled = "person.disabled",
+        PersonEnabled = "person.enabled",
+        PasswordChanged = "person.password_changed",
+        OfficeSet = "office.set",
+        OfficeDeleted = "office.deleted",
+        ShiftSet = "shift.set",
+        ShiftDeleted = "shift.deleted",
+        ShiftOverridden = "shift.overridden",
+        ShiftOverrideCancelled = "shift.override_cancelled",
+        ShiftHandedOver = "shift.handed_over",
+        ShiftTakenOver = "shift.taken_over",
+        RoutingSet = "routing.set",
         TokenIssued = "token.issued",
         SignedIn = "person.signed_in",
         EquipmentAdded = "equipment.added",
@@ -68,7 +87,29 @@ lineman_common::words! {
         AlarmChanged = "alarm.changed",
         AlarmCleared = "alarm.cleared",
         AlarmAcknowledged = "alarm.acknowledged",
+        AlarmClosed = "alarm.closed",
+        /// The operator's mark is taken off.
+        AlarmUnmarked = "alarm.unmarked",
+        /// Many at once: who changed, and how, is in the particulars.
+        AlarmBatch = "alarm.batch",
+        AlarmsPurged = "alarm.purged",
+        AlarmsCompressed = "alarm.compressed",
+        ShelfSet = "alarm.shelf_set",
+        ShelfRemoved = "alarm.shelf_removed",
+        ShelvesOrdered = "alarm.shelves_ordered",
+        ProfileSet = "alarm.profile_set",
+        ProfileRemoved = "alarm.profile_removed",
+        WindowPlanned = "alarm.window_planned",
+        WindowBegan = "alarm.window_began",
+        WindowEnded = "alarm.window_ended",
+        RuleSet = "alarm.rule_set",
+        RuleRemoved = "alarm.rule_removed",
+        TopologySet = "equipment.topology_set",
         FaultReported = "fault.reported",
+        /// It is with an office now, with a person proposed.
+        FaultRouted = "fault.routed",
+        FaultEscalated = "fault.escalated",
+        FaultDeescalated = "fault.deescalated",
         FaultAccepted = "fault.accepted",
         FaultAssigned = "fault.assigned",
         FaultNote = "fault.note",
@@ -84,6 +125,30 @@ lineman_common::words! {
         FaultRejected = "fault.rejected",
         FaultCancelled = "fault.cancelled",
         FaultDuplicate = "fault.duplicate",
+        /// Others became its duplicates, and their alarms moved here.
+        FaultMerged = "fault.merged",
+        /// The way back: told on both faults.
+        FaultUnmerged = "fault.unmerged",
+        FaultEdited = "fault.edited",
+        FaultLinked = "fault.linked",
+        FaultUnlinked = "fault.unlinked",
+        /// A phone call, guidance or visit was planned, began or ended.
+        FaultActivity = "fault.activity",
+        FaultAttachmentAdded = "fault.attachment_added",
+        FaultAttachmentDeleted = "fault.attachment_deleted",
+        FaultClosingSet = "fault.closing_set",
+        ProblemOpened = "problem.opened",
+        ProblemEdited = "problem.edited",
+        ProblemAttached = "problem.attached",
+        ProblemDetached = "problem.detached",
+        ProblemResolved = "problem.resolved",
+        ProblemReopened = "problem.reopened",
+        /// A clock has used half, three quarters, nine tenths of its target.
+        ClockWarned = "clock.warned",
+        /// Once and for ever, for each clock and target.
+        ClockBreached = "clock.breached",
+        /// Targets, calendar or zone are others from now on; what was counted stays.
+        ClockRetargeted = "clock.retargeted",
         StandingGranted = "standing.granted",
         StandingRevoked = "standing.revoked",
         ConsentRequested = "consent.requested",
@@ -109,6 +174,9 @@ lineman_common::words! {
         QuotaReached = "session.quota_reached",
         QuotaSet = "customer.recording_quota_set",
         NoticesSet = "customer.notices_set",
+        NoticesReplayed = "customer.notices_replayed",
+        /// Somebody said why a critical fault need not be told again.
+        RepeatAcknowledged = "fault.repeat_acknowledged",
         CaseCreated = "case.created",
         CaseEdited = "case.edited",
         CaseSubmitted = "case.submitted",
@@ -205,9 +273,9 @@ pub fn append(tx: &mut Tx<'_>, new: New) -> Result<Appended, Error> {
         data: new.data,
     };
     let payload = payload_sha256(&event.text, &event.data.to_string());
-    let (head, links) = sql::chain_head(tx, event.customer)?;
-    let chain = link(&head, event.kind, event.occurred_at, event.recorded_at, &event.actor, &payload);
-    let seq = sql::insert(tx, &event, &payload, &chain, links + 1)?;
+    let end = sql::chain_end(tx, event.customer)?;
+    let chain = link(&end.head, event.kind, event.occurred_at, event.recorded_at, &event.actor, &payload);
+    let seq = sql::insert(tx, &event, &payload, &chain, &end)?;
     let event = Appended { seq, ..event };
     tx.nudge(Nudge::Events);
     for listener in tx.listeners() {
@@ -253,7 +321,7 @@ pub fn newest(db: &Db<'_>, scope: &Scope) -> Result<u64, StoreError> {
 pub fn check_chains(db: &Db<'_>, scope: &Scope) -> Result<Vec<ChainCheck>, StoreError> {
     sql::chains(db, scope)?
         .into_iter()
-        .map(|(customer, code, head)| {
+        .map(|(customer, code, head, shown)| {
             let mut check = Chain { events: 0, head: String::new(), broken_at: None };
             sql::walk_chain(db, customer, |seq, kind, occurred_at, recorded_at, actor, payload, stored| {
                 check.events += 1;
@@ -265,7 +333,9 @@ pub fn check_chains(db: &Db<'_>, scope: &Scope) -> Result<Vec<ChainCheck>, Store
             if check.head != head && check.broken_at.is_none() {
                 check.broken_at = Some(0);
             }
-            Ok(ChainCheck { customer: code, events: check.events, head, broken_at: check.broken_at })
+            // What is internal is in the chain, and not for a customer to count.
+            let events = if scope.sees_internal() { check.events } else { shown };
+            Ok(ChainCheck { customer: code, events, head, broken_at: check.broken_at })
         })
         .collect()
 }
@@ -288,10 +358,12 @@ fn view(event: Appended, fault: Option<lineman_common::name::FaultNumber>, equip
         recorded_at: event.recorded_at,
         text: Printable::new(event.text),
         data: event.data,
+        internal: event.internal,
     }
 }
 
-type ChainRow = (Option<CustomerId>, Option<CustomerCode>, String);
+/// Whose chain it is, its newest hash, and how many events of it the customer may see.
+type ChainRow = (Option<CustomerId>, Option<CustomerCode>, String, u64);
 
 #[cfg(test)]
 mod tests {

@@ -12,7 +12,7 @@ const COLUMNS: &str = "e.seq, e.kind, e.customer, e.equipment, e.fault, e.intern
 
 /// With the names that a reader wants to see.
 const VIEW: &str = "e.seq, e.kind, e.customer, e.equipment, e.fault, e.internal, e.actor, e.occurred_at, e.recorded_at, e.text, e.data,
-    fc.code, f.serial, qc.code, q.handle, e.link
+    fc.code, f.serial, qc.code, q.handle, e.shown
     FROM event e
     LEFT JOIN fault f ON f.id = e.fault LEFT JOIN customer fc ON fc.id = f.customer
     LEFT JOIN equipment q ON q.id = e.equipment LEFT JOIN customer qc ON qc.id = q.customer";
@@ -21,16 +21,25 @@ fn key(customer: Option<CustomerId>) -> String {
     customer.map(|customer| customer.to_string()).unwrap_or_default()
 }
 
-/// The newest link's hash, and how many links there are.
-pub fn chain_head(db: &Db<'_>, customer: Option<CustomerId>) -> Result<(String, i64), StoreError> {
-    let mut statement = db.sql().prepare_cached("SELECT head, links FROM event_chain WHERE customer = ?1")?;
-    Ok(statement.query_row([key(customer)], |row| Ok((row.get(0)?, row.get(1)?))).optional()?.unwrap_or_default())
+/// Where a chain ends: the newest link's hash, how many links there are, and how many of them the customer may see.
+#[derive(Default)]
+pub struct ChainEnd {
+    pub head: String,
+    links: i64,
+    shown: i64,
 }
 
-pub fn insert(db: &Db<'_>, event: &Appended, payload: &str, chain: &str, link: i64) -> Result<u64, StoreError> {
+pub fn chain_end(db: &Db<'_>, customer: Option<CustomerId>) -> Result<ChainEnd, StoreError> {
+    let mut statement = db.sql().prepare_cached("SELECT head, links, shown FROM event_chain WHERE customer = ?1")?;
+    let end = statement.query_row([key(customer)], |row| Ok(ChainEnd { head: row.get(0)?, links: row.get(1)?, shown: row.get(2)? }));
+    Ok(end.optional()?.unwrap_or_default())
+}
+
+pub fn insert(db: &Db<'_>, event: &Appended, payload: &str, chain: &str, end: &ChainEnd) -> Result<u64, StoreError> {
+    let shown = end.shown + i64::from(!event.internal);
     let mut statement = db.sql().prepare_cached(
-        "INSERT INTO event(kind, customer, equipment, fault, internal, actor, occurred_at, recorded_at, text, data, payload_sha256, chain_sha256, link)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
+        "INSERT INTO event(kind, customer, equipment, fault, internal, actor, occurred_at, recorded_at, text, data, payload_sha256, chain_sha256, link, shown)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
     )?;
     let seq = statement.insert(params![
         Text(event.kind),
@@ -45,13 +54,15 @@ pub fn insert(db: &Db<'_>, event: &Appended, payload: &str, chain: &str, link: i
         Json(&event.data),
         payload,
         chain,
-        link
+        end.links + 1,
+        (!event.internal).then_some(shown)
     ])?;
     db.sql()
         .prepare_cached(
-            "INSERT INTO event_chain VALUES (?1, ?2, ?3) ON CONFLICT(customer) DO UPDATE SET head = excluded.head, links = excluded.links",
+            "INSERT INTO event_chain(customer, head, links, shown) VALUES (?1, ?2, ?3, ?4)
+             ON CONFLICT(customer) DO UPDATE SET head = excluded.head, links = excluded.links, shown = excluded.shown",
         )?
-        .execute(params![key(event.customer), chain, link])?;
+        .execute(params![key(event.customer), chain, end.links + 1, shown])?;
     Ok(seq.unsigned_abs())
 }
 
@@ -72,11 +83,11 @@ fn stored(row: &Row<'_>) -> rusqlite::Result<Appended> {
     })
 }
 
-/// As the scope may see it: a customer's people count their own events only.
+/// As the scope may see it: a customer's people count what they may see of their own events only.
 fn shown(row: &Row<'_>, scope: &Scope) -> rusqlite::Result<EventView> {
     let event = match scope {
         Scope::All => stored(row)?,
-        Scope::Customer(_) => Appended { seq: row.get::<_, i64>(15)?.unsigned_abs(), ..stored(row)? },
+        Scope::Customer(_) => Appended { seq: row.get::<_, Option<i64>>(15)?.unwrap_or_default().unsigned_abs(), ..stored(row)? },
     };
     let fault = match (row.get::<_, Option<Text<_>>>(11)?, row.get(12)?) {
         (Some(Text(customer)), Some(serial)) => Some(FaultNumber { customer, serial }),
@@ -123,7 +134,7 @@ pub fn after(db: &Db<'_>, scope: &Scope, seq: u64, limit: u32) -> Result<Vec<Eve
 fn place(scope: &Scope) -> &'static str {
     match scope {
         Scope::All => "e.seq",
-        Scope::Customer(_) => "e.link",
+        Scope::Customer(_) => "e.shown",
     }
 }
 
@@ -135,12 +146,12 @@ pub fn newest(db: &Db<'_>, scope: &Scope) -> Result<u64, StoreError> {
 
 pub fn chains(db: &Db<'_>, scope: &Scope) -> Result<Vec<ChainRow>, StoreError> {
     let mut statement = db.sql().prepare_cached(
-        "SELECT h.customer, c.code, h.head FROM event_chain h LEFT JOIN customer c ON c.id = h.customer
+        "SELECT h.customer, c.code, h.head, h.shown FROM event_chain h LEFT JOIN customer c ON c.id = h.customer
          WHERE ?1 IS NULL OR h.customer = ?1 ORDER BY c.code",
     )?;
     let rows = statement.query_map([scope.customer()], |row| {
         let customer: String = row.get(0)?;
-        Ok((customer.parse().ok(), row.get::<_, Option<Text<_>>>(1)?.map(|t| t.0), row.get(2)?))
+        Ok((customer.parse().ok(), row.get::<_, Option<Text<_>>>(1)?.map(|t| t.0), row.get(2)?, row.get::<_, i64>(3)?.unsigned_abs()))
     })?;
     Ok(rows.collect::<Result<_, _>>()?)
 }

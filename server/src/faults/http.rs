@@ -1,20 +1,42 @@
 use axum::Json;
-use axum::extract::State;
-use lineman_common::api::{Assign, Clock, Diagnosis, Duplicate, Event, Fault, List, NewFault, Note, Pend, Reason, Resolution, Restore};
-use lineman_common::fault::FaultStatus;
-use serde::Deserialize;
+use axum::extract::{FromRef, State};
+use jiff::Timestamp;
+use lineman_common::alarm::Severity;
+use lineman_common::api::{
+    Assign, Clock, Closed, Diagnosis, Duplicate, EditFault, Event, Fault, FaultPage, List, Merge, NewFault, Note, Pend, Reason, Resolution,
+    Restore,
+};
+use lineman_common::fault::{FaultKind, FaultStatus};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::{Error, Filter, Reference};
+use super::attachments::Files;
+use super::presence::Presence;
+use super::{Error, Filter, Reference, activities, attachments, closing, links, presence, problems};
 use crate::equipment;
 use crate::events;
-use crate::store::{Db, Store, Tx};
-use crate::web::{Actor, ApiError, Body, Params, Path};
+use crate::store::{Answer, Db, Store, Tx};
+use crate::web::{Actor, ApiError, Body, Params, Path, Precondition, Tagged, etag};
 
-pub fn routes() -> OpenApiRouter<Store> {
+#[derive(Clone, FromRef)]
+pub struct Handles {
+    pub store: Store,
+    pub files: Files,
+    pub presence: Presence,
+}
+
+impl Handles {
+    pub fn new(store: Store) -> Self {
+        Self { files: Files::of(&store), store, presence: Presence::default() }
+    }
+}
+
+pub fn routes() -> OpenApiRouter<Handles> {
     OpenApiRouter::new()
         .routes(routes!(list, report))
+        .routes(routes!(edit))
         .routes(routes!(accept))
         .routes(routes!(assign))
         .routes(routes!(note))
@@ -27,11 +49,37 @@ pub fn routes() -> OpenApiRouter<Store> {
         .routes(routes!(reject))
         .routes(routes!(cancel))
         .routes(routes!(mark_duplicate))
+        .routes(routes!(merge))
+        .routes(routes!(unmerge))
         .routes(routes!(clocks))
         .routes(routes!(timeline))
+        .merge(activities::http::routes())
+        .merge(attachments::http::routes())
+        .merge(closing::http::routes())
+        .merge(links::http::routes())
+        .merge(presence::routes())
+        .merge(problems::http::routes())
 }
 
-type Reply = Result<Json<Fault>, ApiError>;
+type Reply = Result<Tagged<Fault>, ApiError>;
+
+impl Answer for Fault {
+    fn etag(&self) -> Option<String> {
+        Some(etag(self.version))
+    }
+}
+
+impl Answer for FaultPage {
+    fn etag(&self) -> Option<String> {
+        self.fault.etag()
+    }
+}
+
+impl Answer for Closed {
+    fn etag(&self) -> Option<String> {
+        self.fault.etag()
+    }
+}
 
 #[derive(Debug, Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
@@ -42,18 +90,49 @@ struct ListParams {
     customer: Option<String>,
     /// A name (`ne-1.jw.ne`) or id.
     equipment: Option<String>,
+    /// A person's name, or `me`.
+    owner: Option<String>,
+    /// `fault`, `consulting`, `upgrade` or `maintenance`.
+    kind: Option<String>,
+    severity: Option<String>,
+    /// Somewhere in title, description, number or the customer's reference.
+    text: Option<String>,
+    /// The customer's own ticket number, exactly.
+    customer_reference: Option<String>,
+    /// Reported then or later.
+    since: Option<Timestamp>,
+    /// For the support centre's people: attached to this problem (`P-7`).
+    problem: Option<String>,
     /// `next` of the page before.
     after: Option<String>,
     /// At most 1000; 200 when absent.
     limit: Option<u32>,
 }
 
+fn word<T: std::str::FromStr>(text: Option<String>) -> Result<Option<T>, ApiError>
+where
+    T::Err: std::fmt::Display,
+{
+    text.map(|text| text.parse().map_err(|e: T::Err| ApiError::invalid(e.to_string()))).transpose()
+}
+
 /// Faults, newest first.
 #[utoipa::path(get, path = "/api/v1/faults", tag = "faults", params(ListParams), responses((status = 200, body = List<Fault>)))]
 async fn list(actor: Actor, State(store): State<Store>, Params(params): Params<ListParams>) -> Result<Json<List<Fault>>, ApiError> {
-    let status = params.status.as_deref().unwrap_or("open");
-    let mut filter = Filter { limit: params.limit.unwrap_or(200).clamp(1, 1000), customer: params.customer, ..Filter::default() };
-    match status {
+    let owner = params.owner.map(|owner| if owner == "me" { actor.name.to_string() } else { owner });
+    let mut filter = Filter {
+        limit: params.limit.unwrap_or(200).clamp(1, 1000),
+        customer: params.customer,
+        owner: word(owner)?,
+        kind: word::<FaultKind>(params.kind)?,
+        severity: word::<Severity>(params.severity)?,
+        text: params.text.filter(|text| !text.trim().is_empty()),
+        customer_reference: params.customer_reference,
+        since: params.since,
+        problem: word(params.problem)?,
+        ..Filter::default()
+    };
+    match params.status.as_deref().unwrap_or("open") {
         "open" => filter.open = true,
         "all" => {}
         word => filter.status = Some(word.parse::<FaultStatus>().map_err(|e| ApiError::invalid(format!("{e}; or open, all")))?),
@@ -75,20 +154,84 @@ async fn list(actor: Actor, State(store): State<Store>, Params(params): Params<L
 #[utoipa::path(post, path = "/api/v1/faults", tag = "faults", request_body = NewFault, responses((status = 200, body = Fault)))]
 async fn report(actor: Actor, State(store): State<Store>, Body(new): Body<NewFault>) -> Reply {
     actor.must_write("file faults")?;
-    store.write(move |tx| Ok(Json(super::report(tx, &actor, new)?))).await
+    Ok(Tagged(store.answer(move |tx| -> Result<_, ApiError> { Ok(super::report(tx, &actor, new)?) }).await?))
 }
 
-/// What every step's route does: find the fault, check who asks, take the step.
-async fn step<F>(store: Store, actor: Actor, reference: String, what: Who, job: F) -> Reply
+/// Refuses a change that is meant for another version than the one that is there; with both texts.
+pub fn check(
+    db: &Db<'_>,
+    actor: &Actor,
+    reference: &Reference,
+    precondition: &Precondition,
+    yours: &impl Serialize,
+) -> Result<(), ApiError> {
+    if *precondition == Precondition::None {
+        return Ok(());
+    }
+    let current = super::get(db, &actor.scope(), reference)?;
+    precondition.check(current.version, &json!(yours), &json!(current))
+}
+
+/// Changes what the fault says of itself; `If-Match` is needed. A conflict answers 412 with both texts.
+#[utoipa::path(patch, path = "/api/v1/faults/{fault}", tag = "faults", params(("fault" = String, Path), ("If-Match" = String, Header)), request_body = EditFault, responses((status = 200, body = Fault), (status = 412, description = "changed since: both texts are in `details`")))]
+async fn edit(
+    actor: Actor,
+    State(store): State<Store>,
+    Path(fault): Path<String>,
+    precondition: Precondition,
+    Body(body): Body<EditFault>,
+) -> Reply {
+    actor.must_write("edit faults")?;
+    let reference: Reference = fault.parse()?;
+    let job = move |tx: &mut Tx<'_>| -> Result<_, ApiError> {
+        super::get(tx, &actor.scope(), &reference)?;
+        precondition.must_be_there()?;
+        check(tx, &actor, &reference, &precondition, &body)?;
+        Ok(super::edit(tx, &actor, &reference, &body)?)
+    };
+    Ok(Tagged(store.answer(job).await?))
+}
+
+/// Who asks for a step of which fault, and on what condition.
+struct Asked {
+    store: Store,
+    actor: Actor,
+    fault: String,
+    precondition: Precondition,
+}
+
+/// What every step's route does: check who asks, find the fault, see that it is the version that was meant, take the step.
+async fn step<B, F>(asked: Asked, what: Who, body: B, job: F) -> Reply
 where
-    F: FnOnce(&mut Tx<'_>, &Actor, &Reference) -> Result<Fault, Error> + Send + 'static,
+    B: Serialize + Send + 'static,
+    F: FnOnce(&mut Tx<'_>, &Actor, &Reference, B) -> Result<Fault, Error> + Send + 'static,
 {
+    let Asked { store, actor, fault, precondition } = asked;
     match what {
         Who::Support(what) => actor.must_work_faults(what)?,
         Who::Anyone(what) => actor.must_write(what)?,
     }
-    let reference: Reference = reference.parse()?;
-    store.write(move |tx| Ok(Json(job(tx, &actor, &reference)?))).await
+    let reference: Reference = fault.parse()?;
+    let job = move |tx: &mut Tx<'_>| -> Result<_, ApiError> {
+        check(tx, &actor, &reference, &precondition, &body)?;
+        Ok(job(tx, &actor, &reference, body)?)
+    };
+    Ok(Tagged(store.answer(job).await?))
+}
+
+impl<S> axum::extract::FromRequestParts<S> for Asked
+where
+    S: Send + Sync,
+    Store: FromRef<S>,
+{
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut axum::http::request::Parts, state: &S) -> Result<Self, ApiError> {
+        let actor = Actor::from_request_parts(parts, state).await?;
+        let Path(fault) = Path::from_request_parts(parts, state).await?;
+        let precondition = Precondition::from_request_parts(parts, state).await?;
+        Ok(Self { store: Store::from_ref(state), actor, fault, precondition })
+    }
 }
 
 enum Who {
@@ -99,76 +242,89 @@ enum Who {
 
 /// Accepts a fault: the caller becomes the first responsible person.
 #[utoipa::path(post, path = "/api/v1/faults/{fault}/accept", tag = "faults", params(("fault" = String, Path)), responses((status = 200, body = Fault)))]
-async fn accept(actor: Actor, State(store): State<Store>, Path(fault): Path<String>) -> Reply {
-    step(store, actor, fault, Who::Support("accept faults"), super::accept).await
+async fn accept(asked: Asked) -> Reply {
+    step(asked, Who::Support("accept faults"), (), |tx, actor, fault, ()| super::accept(tx, actor, fault)).await
 }
 
-/// Hands a fault over.
+/// Hands a fault over, with what the next person should know.
 #[utoipa::path(post, path = "/api/v1/faults/{fault}/assign", tag = "faults", params(("fault" = String, Path)), request_body = Assign, responses((status = 200, body = Fault)))]
-async fn assign(actor: Actor, State(store): State<Store>, Path(fault): Path<String>, Body(body): Body<Assign>) -> Reply {
-    step(store, actor, fault, Who::Support("hand faults over"), move |tx, actor, fault| super::assign(tx, actor, fault, &body.to)).await
+async fn assign(asked: Asked, Body(body): Body<Assign>) -> Reply {
+    step(asked, Who::Support("hand faults over"), body, |tx, actor, fault, body| super::assign(tx, actor, fault, &body)).await
 }
 
 /// Adds a note: a reply that the customer sees, or an internal one.
 #[utoipa::path(post, path = "/api/v1/faults/{fault}/notes", tag = "faults", params(("fault" = String, Path)), request_body = Note, responses((status = 200, body = Fault)))]
-async fn note(actor: Actor, State(store): State<Store>, Path(fault): Path<String>, Body(body): Body<Note>) -> Reply {
-    step(store, actor, fault, Who::Anyone("write notes"), move |tx, actor, fault| super::note(tx, actor, fault, &body)).await
+async fn note(asked: Asked, Body(body): Body<Note>) -> Reply {
+    step(asked, Who::Anyone("write notes"), body, |tx, actor, fault, body| super::note(tx, actor, fault, &body)).await
 }
 
 /// The fault waits, and for what.
 #[utoipa::path(post, path = "/api/v1/faults/{fault}/pending", tag = "faults", params(("fault" = String, Path)), request_body = Pend, responses((status = 200, body = Fault)))]
-async fn pend(actor: Actor, State(store): State<Store>, Path(fault): Path<String>, Body(body): Body<Pend>) -> Reply {
-    step(store, actor, fault, Who::Support("let faults wait"), move |tx, actor, fault| super::pend(tx, actor, fault, &body)).await
+async fn pend(asked: Asked, Body(body): Body<Pend>) -> Reply {
+    step(asked, Who::Support("let faults wait"), body, |tx, actor, fault, body| super::pend(tx, actor, fault, &body)).await
 }
 
 /// Work goes on.
 #[utoipa::path(post, path = "/api/v1/faults/{fault}/resume", tag = "faults", params(("fault" = String, Path)), responses((status = 200, body = Fault)))]
-async fn resume(actor: Actor, State(store): State<Store>, Path(fault): Path<String>) -> Reply {
-    step(store, actor, fault, Who::Support("resume faults"), super::resume).await
+async fn resume(asked: Asked) -> Reply {
+    step(asked, Who::Support("resume faults"), (), |tx, actor, fault, ()| super::resume(tx, actor, fault)).await
 }
 
 /// Records cause and plan: stops clock K5.
 #[utoipa::path(post, path = "/api/v1/faults/{fault}/diagnosis", tag = "faults", params(("fault" = String, Path)), request_body = Diagnosis, responses((status = 200, body = Fault)))]
-async fn diagnose(actor: Actor, State(store): State<Store>, Path(fault): Path<String>, Body(body): Body<Diagnosis>) -> Reply {
-    step(store, actor, fault, Who::Support("diagnose faults"), move |tx, actor, fault| super::diagnose(tx, actor, fault, &body)).await
+async fn diagnose(asked: Asked, Body(body): Body<Diagnosis>) -> Reply {
+    step(asked, Who::Support("record diagnoses"), body, |tx, actor, fault, body| super::diagnose(tx, actor, fault, &body)).await
 }
 
-/// Service is restored: alarms cleared, or a waiver.
+/// Service is back: alarms cleared, or a waiver.
 #[utoipa::path(post, path = "/api/v1/faults/{fault}/restoration", tag = "faults", params(("fault" = String, Path)), request_body = Restore, responses((status = 200, body = Fault)))]
-async fn restore(actor: Actor, State(store): State<Store>, Path(fault): Path<String>, Body(body): Body<Restore>) -> Reply {
-    let job = move |tx: &mut Tx<'_>, actor: &Actor, fault: &Reference| super::restore(tx, actor, fault, body.waiver.as_ref());
-    step(store, actor, fault, Who::Support("declare service restored"), job).await
+async fn restore(asked: Asked, Body(body): Body<Restore>) -> Reply {
+    step(asked, Who::Support("declare service restored"), body, |tx, actor, fault, body| {
+        super::restore(tx, actor, fault, body.waiver.as_ref())
+    })
+    .await
 }
 
-/// Resolves: cause, channel, note.
+/// Resolves: cause, channel, note. Nothing may be under way, and nothing that blocks it open.
 #[utoipa::path(post, path = "/api/v1/faults/{fault}/resolution", tag = "faults", params(("fault" = String, Path)), request_body = Resolution, responses((status = 200, body = Fault)))]
-async fn resolve(actor: Actor, State(store): State<Store>, Path(fault): Path<String>, Body(body): Body<Resolution>) -> Reply {
-    step(store, actor, fault, Who::Support("resolve faults"), move |tx, actor, fault| super::resolve(tx, actor, fault, body)).await
+async fn resolve(asked: Asked, Body(body): Body<Resolution>) -> Reply {
+    step(asked, Who::Support("resolve faults"), body, super::resolve).await
 }
 
 /// Reopens under the same number.
 #[utoipa::path(post, path = "/api/v1/faults/{fault}/reopening", tag = "faults", params(("fault" = String, Path)), request_body = Reason, responses((status = 200, body = Fault)))]
-async fn reopen(actor: Actor, State(store): State<Store>, Path(fault): Path<String>, Body(body): Body<Reason>) -> Reply {
-    step(store, actor, fault, Who::Anyone("reopen faults"), move |tx, actor, fault| super::reopen(tx, actor, fault, &body.reason)).await
+async fn reopen(asked: Asked, Body(body): Body<Reason>) -> Reply {
+    step(asked, Who::Anyone("reopen faults"), body, |tx, actor, fault, body| super::reopen(tx, actor, fault, &body.reason)).await
 }
 
 /// Rejects what is no fault of the vendor's equipment, with a reason.
 #[utoipa::path(post, path = "/api/v1/faults/{fault}/rejection", tag = "faults", params(("fault" = String, Path)), request_body = Reason, responses((status = 200, body = Fault)))]
-async fn reject(actor: Actor, State(store): State<Store>, Path(fault): Path<String>, Body(body): Body<Reason>) -> Reply {
-    step(store, actor, fault, Who::Support("reject faults"), move |tx, actor, fault| super::reject(tx, actor, fault, &body.reason)).await
+async fn reject(asked: Asked, Body(body): Body<Reason>) -> Reply {
+    step(asked, Who::Support("reject faults"), body, |tx, actor, fault, body| super::reject(tx, actor, fault, &body.reason)).await
 }
 
 /// Takes a report back.
 #[utoipa::path(post, path = "/api/v1/faults/{fault}/cancellation", tag = "faults", params(("fault" = String, Path)), request_body = Reason, responses((status = 200, body = Fault)))]
-async fn cancel(actor: Actor, State(store): State<Store>, Path(fault): Path<String>, Body(body): Body<Reason>) -> Reply {
-    step(store, actor, fault, Who::Anyone("cancel faults"), move |tx, actor, fault| super::cancel(tx, actor, fault, &body.reason)).await
+async fn cancel(asked: Asked, Body(body): Body<Reason>) -> Reply {
+    step(asked, Who::Anyone("cancel faults"), body, |tx, actor, fault, body| super::cancel(tx, actor, fault, &body.reason)).await
 }
 
 /// The fault is another's duplicate.
 #[utoipa::path(post, path = "/api/v1/faults/{fault}/duplicate", tag = "faults", params(("fault" = String, Path)), request_body = Duplicate, responses((status = 200, body = Fault)))]
-async fn mark_duplicate(actor: Actor, State(store): State<Store>, Path(fault): Path<String>, Body(body): Body<Duplicate>) -> Reply {
-    step(store, actor, fault, Who::Support("mark duplicates"), move |tx, actor, fault| super::mark_duplicate(tx, actor, fault, &body.of))
-        .await
+async fn mark_duplicate(asked: Asked, Body(body): Body<Duplicate>) -> Reply {
+    step(asked, Who::Support("mark duplicates"), body, |tx, actor, fault, body| super::mark_duplicate(tx, actor, fault, &body.of)).await
+}
+
+/// Merges others into this fault: they become its duplicates, and their alarms move here.
+#[utoipa::path(post, path = "/api/v1/faults/{fault}/merge", tag = "faults", params(("fault" = String, Path)), request_body = Merge, responses((status = 200, body = Fault)))]
+async fn merge(asked: Asked, Body(body): Body<Merge>) -> Reply {
+    step(asked, Who::Support("merge faults"), body, |tx, actor, fault, body| super::merge(tx, actor, fault, &body)).await
+}
+
+/// The way back from a merge: the fault goes on where it stood.
+#[utoipa::path(post, path = "/api/v1/faults/{fault}/unmerge", tag = "faults", params(("fault" = String, Path)), request_body = Reason, responses((status = 200, body = Fault)))]
+async fn unmerge(asked: Asked, Body(body): Body<Reason>) -> Reply {
+    step(asked, Who::Support("merge faults"), body, |tx, actor, fault, body| super::unmerge(tx, actor, fault, &body.reason)).await
 }
 
 /// The clocks K1 to K7, every interval explained.

@@ -3,21 +3,37 @@
 //! The row of a fault is its newest picture; what happened is in the log, and the clocks ([`clocks`]) are computed from it. Every
 //! step goes through [`FaultStatus::next`], so a fault can't take a step that its status doesn't have.
 //!
+//! Meanwhile things happen around a fault, each with a life of its own: [`activities`], [`links`] and merges ([`merging`]),
+//! [`attachments`], [`presence`]; many faults with one root are a problem ([`problems`]). A resolved fault closes by itself
+//! ([`closing`]).
+//!
+//! Every event of a fault raises its version (a trigger does, so that no room can forget it), and there is a second counter of what
+//! the customer may see: neither version, times nor numbers tell a customer that something internal happened.
+//!
 //! Alarms become faults in [`from_alarms`]: an alarm of severity major or worse opens one, the same alarm raised again joins the
 //! fault that is open, and an alarm whose cause is a known companion of the fault's (a fan stops, a board gets hot) joins it as evidence.
 
+pub mod activities;
+pub mod attachments;
 pub mod clocks;
-mod from_alarms;
+pub mod closing;
+pub mod from_alarms;
 pub mod http;
+pub mod links;
+mod merging;
+pub mod presence;
+pub mod problems;
 mod sql;
+#[cfg(test)]
+mod tests;
 
 use std::str::FromStr;
 
 use jiff::Timestamp;
 use lineman_common::Printable;
 use lineman_common::alarm::{ResourceState, Severity};
-use lineman_common::api::{Diagnosis, Fault, NewFault, Note, Pend, Resolution};
-use lineman_common::fault::{FaultStatus, Illegal, Impact, Step};
+use lineman_common::api::{Assign, Diagnosis, EditFault, Fault, FaultAround, NewFault, Note, Pend, Resolution};
+use lineman_common::fault::{FaultKind, FaultStatus, Illegal, Impact, Step};
 use lineman_common::id::{CustomerId, EquipmentId, FaultId};
 use lineman_common::name::{FaultNumber, PersonName};
 use lineman_common::people::Role;
@@ -31,6 +47,7 @@ use crate::people;
 use crate::store::{Db, StoreError, Tx};
 use crate::web::{Actor, ApiError, Scope};
 
+pub use clocks::clocks_of;
 pub use from_alarms::hear;
 pub use sql::Filter;
 
@@ -62,6 +79,20 @@ pub enum Error {
     NoCause,
     #[error("a fault can't be a duplicate of itself, or of another customer's")]
     NotADuplicate,
+    #[error("{fault} is a duplicate itself: name {of}")]
+    DuplicateItself { fault: FaultNumber, of: FaultNumber },
+    #[error("{0} is over: name one that is open")]
+    IsOver(FaultNumber),
+    #[error("name 1 to {0} faults")]
+    HowMany(usize),
+    #[error("end or call off first what is under way: {}", .0.join("; "))]
+    UnderWay(Vec<String>),
+    #[error("blocked by {}: resolve that first, or take the link away", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "))]
+    Blocked(Vec<FaultNumber>),
+    #[error("nothing is changed: name a field that shall be another")]
+    NothingChanged,
+    #[error("{0} is set by the support centre's people")]
+    NotYours(&'static str),
     #[error(transparent)]
     Equipment(#[from] equipment::Error),
     #[error(transparent)]
@@ -77,7 +108,14 @@ impl From<Error> for ApiError {
         match error {
             Error::NotFound => Self::not_found("fault"),
             Error::NotAName => Self::not_found("fault").hint("a fault is named by its number, like F-JW-42, or by its id, flt_..."),
-            Error::Illegal(_) | Error::StillRaised(_) | Error::NoOwnerYet(_) => Self::conflict(error.to_string()),
+            Error::Illegal(_)
+            | Error::StillRaised(_)
+            | Error::NoOwnerYet(_)
+            | Error::DuplicateItself { .. }
+            | Error::IsOver(_)
+            | Error::UnderWay(_)
+            | Error::Blocked(_) => Self::conflict(error.to_string()),
+            Error::NotYours(_) => Self::forbidden(error.to_string()),
             Error::NoSubject
             | Error::NoCustomer(_)
             | Error::Empty(_)
@@ -85,6 +123,8 @@ impl From<Error> for ApiError {
             | Error::Future(_)
             | Error::NotAnOwner(_)
             | Error::NoCause
+            | Error::HowMany(_)
+            | Error::NothingChanged
             | Error::NotADuplicate => Self::invalid(error.to_string()),
             Error::Equipment(error) => error.into(),
             Error::Alarms(error) => error.into(),
@@ -110,6 +150,7 @@ impl FromStr for Reference {
 
 const LONGEST_TITLE: usize = 300;
 const LONGEST_TEXT: usize = 20_000;
+const LONGEST_REFERENCE: usize = 100;
 
 fn text_of(what: &'static str, text: &Printable, most: usize) -> Result<(), Error> {
     let visible = |c: char| !c.is_whitespace() && !c.is_control() && !lineman_common::printable::is_invisible(c);
@@ -133,6 +174,17 @@ pub fn list(db: &Db<'_>, scope: &Scope, filter: &Filter) -> Result<Vec<Fault>, S
     sql::list(db, scope, filter)
 }
 
+/// What belongs to a fault besides its evidence.
+pub fn around(db: &Db<'_>, scope: &Scope, fault: &Fault) -> Result<FaultAround, Error> {
+    Ok(FaultAround {
+        activities: activities::of_fault(db, scope, fault)?,
+        attachments: attachments::of_fault(db, scope, fault.id)?,
+        links: links::of_fault(db, fault.id)?,
+        merged: merging::merged_into(db, fault.id)?,
+        closes_at: closing::closes_at(db, fault)?,
+    })
+}
+
 /// The equipment a fault is about, if any.
 pub fn equipment_of(db: &Db<'_>, fault: &Fault) -> Result<Option<Known>, Error> {
     match &fault.equipment {
@@ -143,18 +195,6 @@ pub fn equipment_of(db: &Db<'_>, fault: &Fault) -> Result<Option<Known>, Error> 
 
 pub fn customer_of(db: &Db<'_>, fault: FaultId) -> Result<CustomerId, Error> {
     sql::customer_of(db, fault)?.ok_or(Error::NotFound)
-}
-
-/// The fault's clocks at this moment, explained.
-pub fn clocks_of(db: &Db<'_>, fault: &Fault) -> Result<Vec<lineman_common::api::Clock>, Error> {
-    let tier = customers::tier_of(db, customer_of(db, fault.id)?)?;
-    let log = events::stored_of_fault(db, fault.id)?;
-    let presence = match equipment_of(db, fault)? {
-        Some(device) => events::presence_of(db, device.id)?,
-        None => Vec::new(),
-    };
-    let targets = clocks::Targets::of(&tier, fault.severity);
-    Ok(clocks::compute(&log, &presence, &targets, &clocks::Calendar::Always, db.now()))
 }
 
 // ---- Filing ---------------------------------------------------------------------------------------------------------
@@ -189,7 +229,31 @@ pub fn report(tx: &mut Tx<'_>, actor: &Actor, new: NewFault) -> Result<Fault, Er
         by: actor.to_string(),
         occurred_at: new.started_at,
     };
-    open(tx, filed)
+    let customer_reference = reference_of(new.customer_reference.as_ref())?;
+    let fault = open_as(tx, filed, new.kind, customer_reference.as_ref())?;
+    with_warnings(tx, &scope, fault)
+}
+
+/// A reference as it is kept: without space around it, and none when it is empty.
+fn reference_of(reference: Option<&Printable>) -> Result<Option<Printable>, Error> {
+    let Some(reference) = reference else { return Ok(None) };
+    at_most("customer reference", reference, LONGEST_REFERENCE)?;
+    let trimmed = reference.raw().trim();
+    Ok((!trimmed.is_empty()).then(|| Printable::new(trimmed)))
+}
+
+/// The fault as the scope sees it, and what should be looked at: one ticket of the customer's on two open faults may be right, and
+/// is most often a fault that was filed twice.
+fn with_warnings(db: &Db<'_>, scope: &Scope, fault: Fault) -> Result<Fault, Error> {
+    let mut fault = get(db, scope, &Reference::Id(fault.id))?;
+    if let Some(reference) = &fault.customer_reference {
+        let same = sql::open_with_reference(db, fault.id, reference)?;
+        if !same.is_empty() {
+            let numbers: Vec<_> = same.iter().map(ToString::to_string).collect();
+            fault.warnings.push(Printable::new(format!("{reference} is also the reference of {}: the same fault?", numbers.join(", "))));
+        }
+    }
+    Ok(fault)
 }
 
 struct Filed {
@@ -204,11 +268,16 @@ struct Filed {
 }
 
 fn open(tx: &mut Tx<'_>, filed: Filed) -> Result<Fault, Error> {
+    open_as(tx, filed, FaultKind::Fault, None)
+}
+
+fn open_as(tx: &mut Tx<'_>, filed: Filed, kind: FaultKind, customer_reference: Option<&Printable>) -> Result<Fault, Error> {
     let id = FaultId::new();
-    sql::insert(tx, id, &filed)?;
+    sql::insert(tx, id, &filed, kind, customer_reference)?;
     let fault = get(tx, &Scope::All, &Reference::Id(id))?;
     let mut event = New::of(Kind::FaultReported, &filed.by, format!("{} reported: {}", fault.number, fault.title))
-        .data(json!({"severity": fault.severity, "impact": fault.impact, "title": fault.title.raw()}));
+        .data(json!({"severity": fault.severity, "impact": fault.impact, "title": fault.title.raw(), "kind": kind,
+            "terms": clocks::terms_at_report(tx, filed.customer, filed.device, filed.severity, kind)?}));
     event.occurred_at = filed.occurred_at;
     events::append(tx, event.customer(filed.customer).equipment(filed.device).fault(id))?;
     Ok(fault)
@@ -220,13 +289,19 @@ fn open(tx: &mut Tx<'_>, filed: Filed) -> Result<Fault, Error> {
 fn step(tx: &mut Tx<'_>, actor: &Actor, reference: &Reference, step: Step, change: sql::Change, event: New) -> Result<Fault, Error> {
     let fault = get(tx, &actor.scope(), reference)?;
     let status = fault.status.next(step)?;
-    record(tx, &fault, status, change, event)
+    let fault = record(tx, &fault, status, change, event)?;
+    seen(tx, actor, fault)
 }
 
 fn record(tx: &mut Tx<'_>, fault: &Fault, status: FaultStatus, change: sql::Change, event: New) -> Result<Fault, Error> {
     sql::update(tx, fault.id, status, &change)?;
     append(tx, fault, event)?;
     get(tx, &Scope::All, &Reference::Id(fault.id))
+}
+
+/// The fault as the actor may see it, after a change of the actor's.
+fn seen(db: &Db<'_>, actor: &Actor, fault: Fault) -> Result<Fault, Error> {
+    if actor.scope().sees_internal() { Ok(fault) } else { get(db, &actor.scope(), &Reference::Id(fault.id)) }
 }
 
 fn append(tx: &mut Tx<'_>, fault: &Fault, event: New) -> Result<Appended, Error> {
@@ -242,9 +317,12 @@ pub fn accept(tx: &mut Tx<'_>, actor: &Actor, reference: &Reference) -> Result<F
     step(tx, actor, reference, Step::Accept, change, event)
 }
 
-/// Hands over to another person.
-pub fn assign(tx: &mut Tx<'_>, actor: &Actor, reference: &Reference, to: &PersonName) -> Result<Fault, Error> {
-    let person = people::find(tx, &Scope::All, to)?.filter(|person| person.role.works_faults());
+/// Hands over to another person, with what that person should know.
+pub fn assign(tx: &mut Tx<'_>, actor: &Actor, reference: &Reference, assign: &Assign) -> Result<Fault, Error> {
+    let Assign { to, why, open } = assign;
+    at_most("why", why, LONGEST_TEXT)?;
+    at_most("what is open", open, LONGEST_TEXT)?;
+    let person = people::worker(tx, to)?;
     let person = person.ok_or_else(|| Error::NotAnOwner(to.clone()))?;
     let fault = get(tx, &actor.scope(), reference)?;
     if fault.owner.is_none() || fault.status.is_over() {
@@ -252,7 +330,12 @@ pub fn assign(tx: &mut Tx<'_>, actor: &Actor, reference: &Reference, to: &Person
     }
     let change = sql::Change { owner: Some(person.name), ..Default::default() };
     let from = fault.owner.as_ref().map_or("nobody", |owner| owner.as_str());
-    let event = New::of(Kind::FaultAssigned, actor, format!("handed over from {from} to {to}")).data(json!({"from": from, "to": to}));
+    let mut text = format!("handed over from {from} to {to}");
+    for (what, said) in [("why", why), ("open", open)].into_iter().filter(|(_, said)| !said.raw().trim().is_empty()) {
+        text.push_str(&format!("; {what}: {said}"));
+    }
+    let data = json!({"from": from, "to": to, "why": why, "open": open});
+    let event = New::of(Kind::FaultAssigned, actor, text).data(data);
     record(tx, &fault, fault.status, change, event)
 }
 
@@ -263,7 +346,8 @@ pub fn note(tx: &mut Tx<'_>, actor: &Actor, reference: &Reference, note: &Note) 
     let internal = note.internal && actor.scope().sees_internal();
     let event =
         New::of(Kind::FaultNote, actor, note.text.raw()).internal(internal).data(json!({"from_support": actor.role.works_faults()}));
-    record(tx, &fault, fault.status, sql::Change::default(), event)
+    let fault = record(tx, &fault, fault.status, sql::Change::default(), event)?;
+    seen(tx, actor, fault)
 }
 
 pub fn pend(tx: &mut Tx<'_>, actor: &Actor, reference: &Reference, pend: &Pend) -> Result<Fault, Error> {
@@ -303,6 +387,12 @@ pub fn restore(tx: &mut Tx<'_>, actor: &Actor, reference: &Reference, waiver: Op
 pub fn resolve(tx: &mut Tx<'_>, actor: &Actor, reference: &Reference, resolution: Resolution) -> Result<Fault, Error> {
     text_of("note", &resolution.note, LONGEST_TEXT)?;
     let fault = get(tx, &actor.scope(), reference)?;
+    fault.status.next(Step::Resolve)?;
+    activities::must_be_over(tx, fault.id)?;
+    let blocked = links::open_blockers(tx, fault.id)?;
+    if !blocked.is_empty() {
+        return Err(Error::Blocked(blocked));
+    }
     let cause = resolution.cause.filter(|cause| !cause.raw().trim().is_empty()).or(fault.cause).ok_or(Error::NoCause)?;
     let resolution = Resolution { cause: Some(cause), ..resolution };
     let text = format!("resolved ({}): {}", resolution.channel, resolution.note);
@@ -311,6 +401,9 @@ pub fn resolve(tx: &mut Tx<'_>, actor: &Actor, reference: &Reference, resolution
 }
 
 pub fn close(tx: &mut Tx<'_>, actor: &Actor, reference: &Reference) -> Result<Fault, Error> {
+    let fault = get(tx, &actor.scope(), reference)?;
+    fault.status.next(Step::Close)?;
+    activities::must_be_over(tx, fault.id)?;
     step(tx, actor, reference, Step::Close, sql::Change::default(), New::of(Kind::FaultClosed, actor, format!("closed by {actor}")))
 }
 
@@ -321,23 +414,90 @@ pub fn reopen(tx: &mut Tx<'_>, actor: &Actor, reference: &Reference, reason: &Pr
 
 pub fn reject(tx: &mut Tx<'_>, actor: &Actor, reference: &Reference, reason: &Printable) -> Result<Fault, Error> {
     text_of("reason", reason, LONGEST_TEXT)?;
+    call_off(tx, actor, reference, Step::Reject)?;
     step(tx, actor, reference, Step::Reject, sql::Change::default(), New::of(Kind::FaultRejected, actor, format!("rejected: {reason}")))
 }
 
 pub fn cancel(tx: &mut Tx<'_>, actor: &Actor, reference: &Reference, reason: &Printable) -> Result<Fault, Error> {
     text_of("reason", reason, LONGEST_TEXT)?;
+    call_off(tx, actor, reference, Step::Cancel)?;
     step(tx, actor, reference, Step::Cancel, sql::Change::default(), New::of(Kind::FaultCancelled, actor, format!("cancelled: {reason}")))
 }
 
-pub fn mark_duplicate(tx: &mut Tx<'_>, actor: &Actor, reference: &Reference, of: &FaultNumber) -> Result<Fault, Error> {
+/// Nobody drives to a fault that is none.
+fn call_off(tx: &mut Tx<'_>, actor: &Actor, reference: &Reference, step: Step) -> Result<(), Error> {
     let fault = get(tx, &actor.scope(), reference)?;
-    let original = get(tx, &actor.scope(), &Reference::Number(of.clone()))?;
-    if original.id == fault.id || original.customer != fault.customer {
-        return Err(Error::NotADuplicate);
+    fault.status.next(step)?;
+    activities::call_off(tx, &fault, actor)
+}
+
+pub use merging::{mark_duplicate, merge, unmerge};
+
+/// Changes what the fault says of itself. Who saw it in which version was checked by the caller.
+pub fn edit(tx: &mut Tx<'_>, actor: &Actor, reference: &Reference, edit: &EditFault) -> Result<Fault, Error> {
+    let fault = get(tx, &actor.scope(), reference)?;
+    if fault.status.is_over() {
+        return Err(Error::IsOver(fault.number));
     }
-    let change = sql::Change { duplicate_of: Some(original.id), ..Default::default() };
-    let event = New::of(Kind::FaultDuplicate, actor, format!("duplicate of {of}")).data(json!({"of": of}));
-    step(tx, actor, reference, Step::MarkDuplicate, change, event)
+    if !actor.role.works_faults() {
+        for (what, there) in [("the severity", edit.severity.is_some()), ("the kind", edit.kind.is_some())] {
+            if there {
+                return Err(Error::NotYours(what));
+            }
+        }
+    }
+    if let Some(title) = &edit.title {
+        text_of("title", title, LONGEST_TITLE)?;
+    }
+    edit.description.as_ref().map_or(Ok(()), |description| at_most("description", description, LONGEST_TEXT))?;
+    let reference_now = match &edit.customer_reference {
+        Some(reference) => reference_of(Some(reference))?,
+        None => fault.customer_reference.clone(),
+    };
+    let after = Fault {
+        title: edit.title.clone().unwrap_or_else(|| fault.title.clone()),
+        description: edit.description.clone().unwrap_or_else(|| fault.description.clone()),
+        customer_reference: reference_now,
+        impact: edit.impact.unwrap_or(fault.impact),
+        severity: edit.severity.unwrap_or(fault.severity),
+        kind: edit.kind.unwrap_or(fault.kind),
+        ..fault.clone()
+    };
+    let (texts, data) = differences(&fault, &after);
+    if texts.is_empty() {
+        return Err(Error::NothingChanged);
+    }
+    sql::edit(tx, &after)?;
+    append(tx, &after, New::of(Kind::FaultEdited, actor, texts.join("; ")).data(data))?;
+    with_warnings(tx, &actor.scope(), after)
+}
+
+/// What is another now, for people and for programs. What clocks depend on lies at the top, as it is now.
+fn differences(before: &Fault, after: &Fault) -> (Vec<String>, serde_json::Value) {
+    let picture = |fault: &Fault| {
+        [
+            ("title", json!(fault.title)),
+            ("description", json!(fault.description)),
+            ("customer_reference", json!(fault.customer_reference)),
+            ("impact", json!(fault.impact)),
+            ("severity", json!(fault.severity)),
+            ("kind", json!(fault.kind)),
+        ]
+    };
+    let (mut texts, mut old, mut new) = (Vec::new(), serde_json::Map::new(), serde_json::Map::new());
+    for ((what, was), (_, is)) in picture(before).into_iter().zip(picture(after)) {
+        if was != is {
+            let shown = |value: &serde_json::Value| value.as_str().unwrap_or("none").to_owned();
+            texts.push(if what == "description" {
+                "description rewritten".to_owned()
+            } else {
+                format!("{what}: {} -> {}", shown(&was), shown(&is))
+            });
+            old.insert(what.to_owned(), was);
+            new.insert(what.to_owned(), is);
+        }
+    }
+    (texts, json!({"before": old, "after": new, "severity": after.severity, "kind": after.kind}))
 }
 
 /// Who may close: the customer, whose fault it is, and those who work on it.

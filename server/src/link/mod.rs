@@ -19,7 +19,8 @@ use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
 use axum::response::Response;
 use axum::routing::get;
 use axum::{Extension, Router};
-use lineman_common::link::{FromAgent, Hello, MAX_FRAME_BYTES, Outcome, PROTOCOL, RecordingFrame, SILENCE_S, Stream, ToAgent};
+use futures_util::FutureExt;
+use lineman_common::link::{FromAgent, Hello, MAX_FRAME_BYTES, Outcome, PROTOCOL, RecordingFrame, Report, SILENCE_S, Stream, ToAgent};
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, interval, sleep_until, timeout};
@@ -36,6 +37,8 @@ use crate::web::{ApiError, Scope};
 
 /// An agent that has said nothing for so long, or taken nothing, is gone.
 const SILENCE: Duration = Duration::from_secs(SILENCE_S);
+/// Reports of the events stream that are stored as one job: a few milliseconds of the writer, which others wait for.
+const MOST_TOGETHER: usize = 128;
 /// For the last word to an agent that is perhaps not there any more.
 const GOODBYE_PATIENCE: Duration = Duration::from_secs(1);
 
@@ -89,6 +92,7 @@ async fn serve(door: Arc<Door>, device: Known, key: String, mut socket: WebSocke
                 next_order: 1 << 48,
                 sent: 0,
                 no_room: false,
+                beyond: None,
             };
             let why = match link.welcome(&mut socket).await {
                 Ok(()) => link.run(&mut socket, &mut registration).await,
@@ -189,7 +193,12 @@ struct Link {
     sent: u64,
     /// There was no room for a chunk of a recording: none is taken on this link any more.
     no_room: bool,
+    /// Read while events were gathered, and not one of them: the next that is heard.
+    beyond: Option<Heard>,
 }
+
+/// What a link's reading gives; nothing when it has ended.
+type Heard = Option<Result<Message, axum::Error>>;
 
 impl Link {
     async fn welcome(&self, socket: &mut WebSocket) -> Result<(), Gone> {
@@ -230,6 +239,10 @@ impl Link {
                     Err(RecvError::Closed) => Err(Gone::Stopping),
                 },
                 _ = ping.tick() => self.ping(socket).await,
+                () = std::future::ready(()), if self.beyond.is_some() => {
+                    let message = self.beyond.take().flatten();
+                    self.hear(socket, message).await
+                }
                 message = socket.recv() => {
                     heard = Instant::now();
                     self.hear(socket, message).await
@@ -278,7 +291,7 @@ impl Link {
         Ok(())
     }
 
-    async fn hear(&mut self, socket: &mut WebSocket, message: Option<Result<Message, axum::Error>>) -> Result<(), Gone> {
+    async fn hear(&mut self, socket: &mut WebSocket, message: Heard) -> Result<(), Gone> {
         match message.ok_or(Gone::Closed)?? {
             Message::Text(text) => match serde_json::from_str(&text).map_err(|e| Gone::Unreadable(e.to_string()))? {
                 FromAgent::Report { stream, seq, body } => self.report(socket, stream, seq, body.get()).await,
@@ -301,14 +314,32 @@ impl Link {
         }
     }
 
-    async fn report(&self, socket: &mut WebSocket, stream: Stream, seq: u64, body: &str) -> Result<(), Gone> {
+    async fn report(&mut self, socket: &mut WebSocket, stream: Stream, seq: u64, body: &str) -> Result<(), Gone> {
         let report = serde_json::from_str(body).map_err(|e| Gone::Unreadable(format!("report {seq} of {stream}: {e}")))?;
         match stream {
             Stream::Health => reports::health(&self.door, &self.device, self.hello.epoch, seq, report).await?,
-            Stream::Events => reports::event(&self.door.store, &self.device, self.hello.epoch, seq, report).await?,
+            Stream::Events => return self.events(socket, (seq, report)).await,
             Stream::Recording => return Err(Gone::Unreadable("a recording chunk as text".into())),
         }
         self.say(socket, &ToAgent::Ack { stream, seq }).await
+    }
+
+    /// Takes the events that have come already along with the first one.
+    async fn events(&mut self, socket: &mut WebSocket, first: (u64, Report)) -> Result<(), Gone> {
+        let mut seq = first.0;
+        let mut together = vec![first];
+        while together.len() < MOST_TOGETHER && self.beyond.is_none() {
+            let Some(message) = socket.recv().now_or_never() else { break };
+            match event_of(&message) {
+                Some(event) => {
+                    seq = seq.max(event.0);
+                    together.push(event);
+                }
+                None => self.beyond = Some(message),
+            }
+        }
+        reports::events(&self.door.store, &self.device, self.hello.epoch, together).await?;
+        self.say(socket, &ToAgent::Ack { stream: Stream::Events, seq }).await
     }
 
     async fn answer(&mut self, id: u64, outcome: Outcome) -> Result<(), Gone> {
@@ -320,5 +351,14 @@ impl Link {
         let device = self.device.clone();
         let job = move |tx: &mut crate::store::Tx<'_>| answers::take(tx, &device, id, &outcome);
         Ok(self.door.store.write(job).await?)
+    }
+}
+
+/// A report of the events stream that can be read. What can't be is left for [`Link::hear`], which says so after what came before is stored.
+fn event_of(message: &Heard) -> Option<(u64, Report)> {
+    let Some(Ok(Message::Text(text))) = message else { return None };
+    match serde_json::from_str(text).ok()? {
+        FromAgent::Report { stream: Stream::Events, seq, body } => Some((seq, serde_json::from_str(body.get()).ok()?)),
+        FromAgent::Report { .. } | FromAgent::Answer { .. } | FromAgent::Hello(_) => None,
     }
 }

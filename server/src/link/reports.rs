@@ -9,7 +9,7 @@ use crate::agents;
 use crate::alarms;
 use crate::consents;
 use crate::equipment::Known;
-use crate::events::{self, Kind, New};
+use crate::events::{self as log, Kind, New};
 use crate::health::Sample;
 use crate::sessions;
 use crate::store::{Store, Tx};
@@ -50,18 +50,31 @@ pub async fn recording(store: &Store, device: &Known, epoch: SpoolEpoch, seq: u6
     }
 }
 
-pub async fn event(store: &Store, device: &Known, epoch: SpoolEpoch, seq: u64, report: Report) -> Result<(), ApiError> {
+/// Reports of one agent's events stream, in their order, as one job: what was stored before is passed over, and the others stand and
+/// fall together.
+pub async fn events(store: &Store, device: &Known, epoch: SpoolEpoch, reports: Vec<(u64, Report)>) -> Result<(), ApiError> {
     let device = device.clone();
     let job = move |tx: &mut Tx<'_>| -> Result<(), ApiError> {
-        if agents::advance(tx, device.id, epoch, Stream::Events, seq)? { take(tx, &device, report) } else { Ok(()) }
+        let stored = agents::stored(tx, device.id, epoch)?.get(&Stream::Events).copied().unwrap_or(0);
+        let Some(last) = reports.iter().map(|(seq, _)| *seq).max().filter(|last| *last > stored) else { return Ok(()) };
+        let mut intake = alarms::Intake::of(&device);
+        let mut newest = stored;
+        for (seq, report) in reports {
+            if seq > newest {
+                newest = seq;
+                take(tx, &device, &mut intake, report)?;
+            }
+        }
+        agents::advance(tx, device.id, epoch, Stream::Events, last)?;
+        Ok(())
     };
     store.write(job).await
 }
 
-fn take(tx: &mut Tx<'_>, device: &Known, report: Report) -> Result<(), ApiError> {
+fn take(tx: &mut Tx<'_>, device: &Known, intake: &mut alarms::Intake<'_>, report: Report) -> Result<(), ApiError> {
     match report {
-        Report::Alarm(report) => alarms::report(tx, device, &report)?,
-        Report::ActiveAlarms { at, alarms } => alarms::resynchronise(tx, device, at, &alarms)?,
+        Report::Alarm(report) => intake.take(tx, &report)?,
+        Report::ActiveAlarms { at, alarms } => intake.resynchronise(tx, at, &alarms)?,
         Report::ConsentEnded { at, consent, reason } => consents::device_ended(tx, device, at, consent, reason)?,
         Report::SessionOpened(opened) => sessions::opened(tx, device, &opened)?,
         Report::SessionFirstByte { at, session } => sessions::first_byte(tx, device, session, at)?,
@@ -69,7 +82,7 @@ fn take(tx: &mut Tx<'_>, device: &Known, report: Report) -> Result<(), ApiError>
         Report::Dropped { at, stream, count } => {
             let text = format!("the spool of {} was full: {count} {stream} reports were dropped, the oldest first", device.name);
             let event = New::of(Kind::AgentDropped, format!("agent:{}", device.name), Printable::new(text).to_string()).at(at);
-            events::append(tx, event.customer(device.customer).equipment(device.id))?;
+            log::append(tx, event.customer(device.customer).equipment(device.id))?;
         }
         Report::Receipt { signed } => agents::receipt(tx, device, &signed)?,
         Report::Local { signed, live } => consents::local(tx, device, &signed, live.as_ref())?,

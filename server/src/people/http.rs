@@ -4,7 +4,7 @@ use std::time::Instant;
 use axum::Json;
 use axum::extract::{FromRef, State};
 use axum::http::{HeaderMap, StatusCode, header};
-use lineman_common::api::{List, Login, NewApiToken, NewPerson, Person, TokenReply};
+use lineman_common::api::{List, Login, NewApiToken, NewPassword, NewPerson, Person, Profile, Reason, TokenReply};
 use lineman_common::error::ErrorCode;
 use lineman_common::name::PersonName;
 use lineman_common::people::Role;
@@ -28,6 +28,11 @@ pub fn routes() -> OpenApiRouter<Handles> {
         .routes(routes!(whoami))
         .routes(routes!(list, add))
         .routes(routes!(issue_token))
+        .routes(routes!(get))
+        .routes(routes!(set_profile))
+        .routes(routes!(disable))
+        .routes(routes!(enable))
+        .routes(routes!(set_password))
 }
 
 /// Signs in with name and password; the answer is a bearer token for a day.
@@ -54,11 +59,15 @@ async fn login(
     store.write(move |tx| Ok(Json(super::sign_in(tx, &name)?))).await
 }
 
+/// The token that a request carries.
+fn bearer(headers: &HeaderMap) -> Option<String> {
+    headers.get(header::AUTHORIZATION).and_then(|v| v.to_str().ok()).and_then(|v| v.strip_prefix("Bearer ")).map(str::to_owned)
+}
+
 /// Ends the token that the request carries.
 #[utoipa::path(post, path = "/api/v1/logout", tag = "people", responses((status = 204)))]
 async fn logout(_actor: Actor, State(store): State<Store>, headers: HeaderMap) -> Result<StatusCode, ApiError> {
-    let token = headers.get(header::AUTHORIZATION).and_then(|v| v.to_str().ok()).and_then(|v| v.strip_prefix("Bearer ")).map(str::to_owned);
-    let token = token.ok_or_else(ApiError::unauthenticated)?;
+    let token = bearer(&headers).ok_or_else(ApiError::unauthenticated)?;
     store.write(move |tx| super::end_token(tx, &token).map_err(ApiError::from)).await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -101,4 +110,79 @@ async fn issue_token(
         actor.must_be(&[Role::Admin], "issue tokens for others")?;
     }
     store.write(move |tx| Ok(Json(super::issue_token(tx, actor.name.as_str(), &name, &new)?))).await
+}
+
+/// One person.
+#[utoipa::path(get, path = "/api/v1/people/{name}", tag = "people", params(("name" = String, Path)), responses((status = 200, body = Person)))]
+async fn get(actor: Actor, State(store): State<Store>, Path(name): Path<PersonName>) -> Result<Json<Person>, ApiError> {
+    let person = store.read(move |db| super::find(db, &actor.scope(), &name)).await?;
+    person.map(Json).ok_or_else(|| ApiError::not_found("person"))
+}
+
+/// Sets skills, level and e-mail address (admin, duty manager). It takes the place of what was set before.
+#[utoipa::path(put, path = "/api/v1/people/{name}/profile", tag = "people", params(("name" = String, Path)), request_body = Profile, responses((status = 200, body = Person)))]
+async fn set_profile(
+    actor: Actor,
+    State(store): State<Store>,
+    Path(name): Path<PersonName>,
+    Body(profile): Body<Profile>,
+) -> Result<Json<Person>, ApiError> {
+    actor.must_be(&[Role::DutyManager, Role::Admin], "set what people can do")?;
+    store.write(move |tx| Ok(Json(super::set_profile(tx, &actor, &name, profile)?))).await
+}
+
+/// Disables a person (admin): all tokens end, and none is issued until the person is enabled again.
+#[utoipa::path(post, path = "/api/v1/people/{name}/disable", tag = "people", params(("name" = String, Path)), request_body = Reason, responses((status = 200, body = Person)))]
+async fn disable(
+    actor: Actor,
+    State(store): State<Store>,
+    Path(name): Path<PersonName>,
+    Body(body): Body<Reason>,
+) -> Result<Json<Person>, ApiError> {
+    actor.must_be(&[Role::Admin], "disable people")?;
+    store.write(move |tx| Ok(Json(super::disable(tx, &actor, &name, &body.reason)?))).await
+}
+
+/// Enables a person again (admin).
+#[utoipa::path(post, path = "/api/v1/people/{name}/enable", tag = "people", params(("name" = String, Path)), request_body = Reason, responses((status = 200, body = Person)))]
+async fn enable(
+    actor: Actor,
+    State(store): State<Store>,
+    Path(name): Path<PersonName>,
+    Body(body): Body<Reason>,
+) -> Result<Json<Person>, ApiError> {
+    actor.must_be(&[Role::Admin], "enable people")?;
+    store.write(move |tx| Ok(Json(super::enable(tx, &actor, &name, &body.reason)?))).await
+}
+
+/// Changes one's own password, with the old one; or sets another's (admin). The person's other tokens end.
+#[utoipa::path(put, path = "/api/v1/people/{name}/password", tag = "people", params(("name" = String, Path)), request_body = NewPassword, responses((status = 204)))]
+async fn set_password(
+    actor: Actor,
+    State(store): State<Store>,
+    State(throttle): State<Arc<Throttle>>,
+    Path(name): Path<PersonName>,
+    headers: HeaderMap,
+    Body(body): Body<NewPassword>,
+) -> Result<StatusCode, ApiError> {
+    let own = actor.name == name;
+    if !own {
+        actor.must_be(&[Role::Admin], "set others' passwords")?;
+    }
+    throttle.try_now(actor.name.as_str(), Instant::now()).map_err(|seconds| {
+        ApiError::new(ErrorCode::RateLimited, format!("too many tries: wait {seconds} seconds")).retry_after_s(seconds)
+    })?;
+    let asked = name.clone();
+    let stored = if own { store.read(move |db| super::password_of(db, &asked)).await? } else { None };
+    let _slow = throttle.one_of_few().await;
+    let NewPassword { old, new } = body;
+    let hashed = move || {
+        // Who has had none so far is known by the token alone.
+        let knows_old = !own || stored.is_none() || old.is_some_and(|old| super::password_fits(&old, stored.as_deref()));
+        if knows_old { super::hash_password(&new) } else { Err(Error::WrongOld) }
+    };
+    let hash = tokio::task::spawn_blocking(hashed).await.map_err(ApiError::internal)??;
+    let kept = bearer(&headers).filter(|_| own);
+    store.write(move |tx| super::set_password(tx, &actor, &name, &hash, kept.as_deref()).map_err(ApiError::from)).await?;
+    Ok(StatusCode::NO_CONTENT)
 }

@@ -2,17 +2,24 @@
 //!
 //! Passwords are argon2id hashes; API tokens are random, shown once and stored as SHA-256. A person of a carrier's role belongs to one
 //! customer for good.
+//!
+//! Nobody is deleted: names stand in events for ever. Who leaves is disabled: no tokens, no sign-in, no new faults, not on duty; what they
+//! still own is listed for hand-over in the room `duty`.
 
 pub mod http;
 mod sql;
+#[cfg(test)]
+mod tests;
 mod throttle;
 
 use argon2::password_hash::{PasswordHash, PasswordHasher, PasswordVerifier, SaltString};
 use jiff::ToSpan;
-use lineman_common::api::{NewApiToken, NewPerson, Person, TokenReply};
+use lineman_common::Printable;
+use lineman_common::api::{Disabled, NewApiToken, NewPerson, Person, Profile, TokenReply};
 use lineman_common::id::PersonId;
 use lineman_common::name::{CustomerCode, PersonName};
 use lineman_common::statement::sha256_hex;
+use serde_json::json;
 
 use crate::customers;
 use crate::events::{self, Kind, New};
@@ -26,6 +33,8 @@ const SIGN_IN_DAYS: u32 = 1;
 const LONGEST_TOKEN_DAYS: u32 = 366;
 const SHORTEST_PASSWORD: usize = 12;
 const LONGEST_PASSWORD: usize = 256;
+const MOST_SKILLS: usize = 30;
+const LONGEST_REASON: usize = 2000;
 
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -45,6 +54,24 @@ pub enum Error {
     WrongPassword,
     #[error("no such person")]
     NoPerson,
+    #[error("a skill is a tag of 1 to 40 characters, and {MOST_SKILLS} are the most: {0:?} is not one")]
+    BadSkill(String),
+    #[error("a level is 1, 2 or 3")]
+    BadLevel,
+    #[error("{} is not an e-mail address", lineman_common::printable::escape(.0))]
+    BadMail(String),
+    #[error("a reason is needed, of 1 to {LONGEST_REASON} characters")]
+    NoReason,
+    #[error("nobody disables themselves: another admin does")]
+    Oneself,
+    #[error("{} is disabled already, by {} since {}: {}", .0, .1.by, .1.at, .1.reason)]
+    DisabledAlready(PersonName, Disabled),
+    #[error("{0} is not disabled")]
+    NotDisabled(PersonName),
+    #[error("{0} is disabled, and gets no token")]
+    IsDisabled(PersonName),
+    #[error("the old password is wrong, or missing")]
+    WrongOld,
     #[error("the password could not be hashed: {0}")]
     Hash(argon2::password_hash::Error),
     #[error(transparent)]
@@ -56,10 +83,19 @@ pub enum Error {
 impl From<Error> for ApiError {
     fn from(error: Error) -> Self {
         match error {
-            Error::NameTaken(_) => Self::conflict(error.to_string()),
-            Error::NoCustomer(_) | Error::NeedsCustomer(_) | Error::NoCustomerWanted(_) | Error::BadPassword | Error::BadToken => {
-                Self::invalid(error.to_string())
+            Error::NameTaken(_) | Error::Oneself | Error::DisabledAlready(..) | Error::NotDisabled(_) | Error::IsDisabled(_) => {
+                Self::conflict(error.to_string())
             }
+            Error::NoCustomer(_)
+            | Error::NeedsCustomer(_)
+            | Error::NoCustomerWanted(_)
+            | Error::BadPassword
+            | Error::BadToken
+            | Error::BadSkill(_)
+            | Error::BadLevel
+            | Error::BadMail(_)
+            | Error::NoReason => Self::invalid(error.to_string()),
+            Error::WrongOld => Self::forbidden(error.to_string()),
             Error::WrongPassword => Self::new(lineman_common::error::ErrorCode::Unauthenticated, error.to_string()),
             Error::NoPerson => Self::not_found("person"),
             Error::Hash(error) => Self::internal(error),
@@ -107,7 +143,17 @@ pub fn add(tx: &mut Tx<'_>, actor: &str, new: NewPerson, password_hash: Option<S
     if sql::by_name(tx, &new.name)?.is_some() {
         return Err(Error::NameTaken(new.name));
     }
-    let person = Person { id: PersonId::new(), name: new.name, role: new.role, customer: new.customer, created_at: tx.now() };
+    let person = Person {
+        id: PersonId::new(),
+        name: new.name,
+        role: new.role,
+        customer: new.customer,
+        created_at: tx.now(),
+        skills: Vec::new(),
+        level: None,
+        mail: None,
+        disabled: None,
+    };
     sql::insert(tx, &person, customer.as_ref().map(|c| c.id), password_hash.as_deref())?;
     let event = New::of(Kind::PersonAdded, actor, format!("{} added as {}", person.name, person.role));
     events::append(tx, New { customer: customer.map(|c| c.id), ..event })?;
@@ -119,7 +165,109 @@ pub fn list(db: &Db<'_>, scope: &Scope) -> Result<Vec<Person>, StoreError> {
 }
 
 pub fn find(db: &Db<'_>, scope: &Scope, name: &PersonName) -> Result<Option<Person>, StoreError> {
-    Ok(sql::list(db, scope)?.into_iter().find(|person| person.name == *name))
+    sql::get(db, scope, name)
+}
+
+/// Those who are disabled now.
+pub fn disabled(db: &Db<'_>) -> Result<Vec<PersonName>, StoreError> {
+    sql::disabled(db)
+}
+
+/// Somebody who may own a fault now.
+pub fn worker(db: &Db<'_>, name: &PersonName) -> Result<Option<Person>, StoreError> {
+    Ok(find(db, &Scope::All, name)?.filter(|person| person.role.works_faults() && person.disabled.is_none()))
+}
+
+// ---- What changes about a person ------------------------------------------------------------------------------------
+
+fn known(tx: &Tx<'_>, name: &PersonName) -> Result<Person, Error> {
+    sql::get(tx, &Scope::All, name)?.ok_or(Error::NoPerson)
+}
+
+/// Tells of a change, in the chain of the customer that the person belongs to.
+fn tell(tx: &mut Tx<'_>, person: &Person, event: New) -> Result<(), Error> {
+    let customer = match &person.customer {
+        Some(code) => customers::find(tx, &Scope::All, code)?.map(|customer| customer.id),
+        None => None,
+    };
+    events::append(tx, New { customer, ..event })?;
+    Ok(())
+}
+
+pub fn set_profile(tx: &mut Tx<'_>, actor: &Actor, name: &PersonName, profile: Profile) -> Result<Person, Error> {
+    let person = known(tx, name)?;
+    let profile = checked(profile)?;
+    sql::set_profile(tx, person.id, &profile)?;
+    let level = profile.level.map_or_else(|| "no level".to_owned(), |level| format!("level {level}"));
+    let skills = if profile.skills.is_empty() { "no skills".to_owned() } else { profile.skills.join(", ") };
+    let event = New::of(Kind::PersonChanged, actor, format!("{name}: {level}; {skills}"));
+    tell(tx, &person, event.data(json!({"person": name, "skills": profile.skills, "level": profile.level})))?;
+    known(tx, name)
+}
+
+/// Skills are compared in small letters, each once.
+fn checked(profile: Profile) -> Result<Profile, Error> {
+    let mut skills = std::collections::BTreeSet::new();
+    for skill in profile.skills {
+        let tag = skill.trim().to_lowercase();
+        let visible = |c: char| !c.is_control() && !lineman_common::printable::is_invisible(c) && c != ',';
+        if !(1..=40).contains(&tag.chars().count()) || !tag.chars().all(visible) || skills.len() >= MOST_SKILLS {
+            return Err(Error::BadSkill(skill));
+        }
+        skills.insert(tag);
+    }
+    if profile.level.is_some_and(|level| !(1..=3).contains(&level)) {
+        return Err(Error::BadLevel);
+    }
+    match profile.mail {
+        Some(mail) if mail.chars().count() > 254 || mail.parse::<lettre::Address>().is_err() => Err(Error::BadMail(mail)),
+        mail => Ok(Profile { skills: skills.into_iter().collect(), level: profile.level, mail }),
+    }
+}
+
+fn checked_reason(reason: &Printable) -> Result<(), Error> {
+    if (1..=LONGEST_REASON).contains(&reason.raw().trim().chars().count()) { Ok(()) } else { Err(Error::NoReason) }
+}
+
+/// From now on the person has no tokens, can't sign in, is on no duty and can own no further faults.
+pub fn disable(tx: &mut Tx<'_>, actor: &Actor, name: &PersonName, reason: &Printable) -> Result<Person, Error> {
+    checked_reason(reason)?;
+    let person = known(tx, name)?;
+    if person.id == actor.id || person.name == actor.name {
+        return Err(Error::Oneself);
+    }
+    if let Some(disabled) = person.disabled {
+        return Err(Error::DisabledAlready(person.name, disabled));
+    }
+    let disabled = Disabled { at: tx.now(), by: actor.name.clone(), reason: reason.clone() };
+    sql::set_disabled(tx, person.id, Some(&disabled))?;
+    let tokens = sql::delete_tokens(tx, person.id, None)?;
+    let event = New::of(Kind::PersonDisabled, actor, format!("{name} disabled, with {tokens} tokens: {reason}"));
+    tell(tx, &person, event.data(json!({"person": name, "reason": reason})))?;
+    known(tx, name)
+}
+
+/// May work again; tokens stay ended.
+pub fn enable(tx: &mut Tx<'_>, actor: &Actor, name: &PersonName, reason: &Printable) -> Result<Person, Error> {
+    checked_reason(reason)?;
+    let person = known(tx, name)?;
+    if person.disabled.is_none() {
+        return Err(Error::NotDisabled(person.name));
+    }
+    sql::set_disabled(tx, person.id, None)?;
+    let event = New::of(Kind::PersonEnabled, actor, format!("{name} enabled: {reason}"));
+    tell(tx, &person, event.data(json!({"person": name, "reason": reason})))?;
+    known(tx, name)
+}
+
+/// A new password, whose hash was made before. All other tokens of the person end: whoever knew the old one is out.
+pub fn set_password(tx: &mut Tx<'_>, actor: &Actor, name: &PersonName, hash: &str, kept_token: Option<&str>) -> Result<(), Error> {
+    let person = known(tx, name)?;
+    sql::set_password(tx, person.id, hash)?;
+    let kept = kept_token.map(sha256_hex);
+    let tokens = sql::delete_tokens(tx, person.id, kept.as_deref())?;
+    let text = format!("password of {name} changed by {actor}; {tokens} tokens ended");
+    tell(tx, &person, New::of(Kind::PasswordChanged, actor, text).data(json!({"person": name})))
 }
 
 pub fn password_of(db: &Db<'_>, name: &PersonName) -> Result<Option<String>, StoreError> {
@@ -129,6 +277,10 @@ pub fn password_of(db: &Db<'_>, name: &PersonName) -> Result<Option<String>, Sto
 /// A token after the password was found right.
 pub fn sign_in(tx: &mut Tx<'_>, name: &PersonName) -> Result<TokenReply, Error> {
     let person = sql::by_name(tx, name)?.ok_or(Error::WrongPassword)?;
+    // It may have happened while the password was being checked.
+    if find(tx, &Scope::All, name)?.is_none_or(|person| person.disabled.is_some()) {
+        return Err(Error::WrongPassword);
+    }
     issue(tx, &person, "sign-in", SIGN_IN_DAYS, Kind::SignedIn, name.as_str())
 }
 
@@ -138,6 +290,9 @@ pub fn issue_token(tx: &mut Tx<'_>, actor: &str, name: &PersonName, new: &NewApi
         return Err(Error::BadToken);
     }
     let person = sql::by_name(tx, name)?.ok_or(Error::NoPerson)?;
+    if find(tx, &Scope::All, name)?.is_some_and(|person| person.disabled.is_some()) {
+        return Err(Error::IsDisabled(name.clone()));
+    }
     issue(tx, &person, &new.label, new.days, Kind::TokenIssued, actor)
 }
 
@@ -162,18 +317,4 @@ pub fn by_token(db: &Db<'_>, token: &str) -> Result<Option<Actor>, StoreError> {
 /// Ends a token.
 pub fn end_token(tx: &mut Tx<'_>, token: &str) -> Result<(), StoreError> {
     sql::delete_token(tx, &sha256_hex(token))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_password_fits_its_own_hash_only() {
-        let hash = hash_password("correct horse battery").unwrap();
-        assert!(password_fits("correct horse battery", Some(&hash)));
-        assert!(!password_fits("correct horse battery!", Some(&hash)));
-        assert!(!password_fits("anything at all", None));
-        assert!(matches!(hash_password("short"), Err(Error::BadPassword)));
-    }
 }

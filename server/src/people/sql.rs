@@ -1,14 +1,19 @@
 use jiff::Timestamp;
-use lineman_common::api::Person;
+use lineman_common::Printable;
+use lineman_common::api::{Disabled, Person, Profile};
 use lineman_common::id::{CustomerId, PersonId};
 use lineman_common::name::PersonName;
 use rusqlite::{OptionalExtension, Row, params};
 
-use crate::store::value::{At, Text};
+use crate::store::value::{At, Json, Text};
 use crate::store::{Db, StoreError};
 use crate::web::{Actor, Scope};
 
 const ACTOR: &str = "p.id, p.name, p.role, p.customer, c.code FROM person p LEFT JOIN customer c ON c.id = p.customer";
+
+const PERSON: &str =
+    "SELECT p.id, p.name, p.role, c.code, p.created_at, p.skills, p.level, p.mail, p.disabled_at, p.disabled_by, p.disabled_reason
+    FROM person p LEFT JOIN customer c ON c.id = p.customer";
 
 fn actor(row: &Row<'_>) -> rusqlite::Result<Actor> {
     let customer = match (row.get::<_, Option<Text<_>>>(3)?, row.get::<_, Option<Text<_>>>(4)?) {
@@ -18,8 +23,27 @@ fn actor(row: &Row<'_>) -> rusqlite::Result<Actor> {
     Ok(Actor { id: row.get::<_, Text<_>>(0)?.0, name: row.get::<_, Text<_>>(1)?.0, role: row.get::<_, Text<_>>(2)?.0, customer })
 }
 
+fn person(row: &Row<'_>) -> rusqlite::Result<Person> {
+    let disabled = match (row.get::<_, Option<At>>(8)?, row.get::<_, Option<Text<_>>>(9)?, row.get::<_, Option<String>>(10)?) {
+        (Some(At(at)), Some(Text(by)), Some(reason)) => Some(Disabled { at, by, reason: Printable::new(reason) }),
+        _ => None,
+    };
+    Ok(Person {
+        id: row.get::<_, Text<_>>(0)?.0,
+        name: row.get::<_, Text<_>>(1)?.0,
+        role: row.get::<_, Text<_>>(2)?.0,
+        customer: row.get::<_, Option<Text<_>>>(3)?.map(|t| t.0),
+        created_at: row.get::<_, At>(4)?.0,
+        skills: row.get::<_, Json<_>>(5)?.0,
+        level: row.get(6)?,
+        mail: row.get(7)?,
+        disabled,
+    })
+}
+
 pub fn insert(db: &Db<'_>, person: &Person, customer: Option<CustomerId>, password: Option<&str>) -> Result<(), StoreError> {
-    db.sql().prepare_cached("INSERT INTO person VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?.execute(params![
+    let sql = "INSERT INTO person(id, name, role, customer, password, created_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+    db.sql().prepare_cached(sql)?.execute(params![
         Text(person.id),
         Text(&person.name),
         Text(person.role),
@@ -34,31 +58,49 @@ pub fn by_name(db: &Db<'_>, name: &PersonName) -> Result<Option<Actor>, StoreErr
     Ok(db.sql().prepare_cached(&format!("SELECT {ACTOR} WHERE p.name = ?1"))?.query_row([Text(name)], actor).optional()?)
 }
 
+/// Nobody who is disabled.
 pub fn by_token(db: &Db<'_>, sha256: &str, now: Timestamp) -> Result<Option<Actor>, StoreError> {
-    let sql = format!("SELECT {ACTOR} JOIN api_token t ON t.person = p.id WHERE t.sha256 = ?1 AND t.expires_at > ?2");
+    let sql =
+        format!("SELECT {ACTOR} JOIN api_token t ON t.person = p.id WHERE t.sha256 = ?1 AND t.expires_at > ?2 AND p.disabled_at IS NULL");
     Ok(db.sql().prepare_cached(&sql)?.query_row(params![sha256, At(now)], actor).optional()?)
 }
 
 pub fn password_of(db: &Db<'_>, name: &PersonName) -> Result<Option<String>, StoreError> {
-    let mut statement = db.sql().prepare_cached("SELECT password FROM person WHERE name = ?1")?;
+    let mut statement = db.sql().prepare_cached("SELECT password FROM person WHERE name = ?1 AND disabled_at IS NULL")?;
     Ok(statement.query_row([Text(name)], |row| row.get(0)).optional()?.flatten())
 }
 
+pub fn get(db: &Db<'_>, scope: &Scope, name: &PersonName) -> Result<Option<Person>, StoreError> {
+    let mut statement = db.sql().prepare_cached(&format!("{PERSON} WHERE p.name = ?1 AND (?2 IS NULL OR p.customer = ?2)"))?;
+    Ok(statement.query_row(params![Text(name), scope.customer()], person).optional()?)
+}
+
 pub fn list(db: &Db<'_>, scope: &Scope) -> Result<Vec<Person>, StoreError> {
-    let mut statement = db.sql().prepare_cached(
-        "SELECT p.id, p.name, p.role, c.code, p.created_at FROM person p LEFT JOIN customer c ON c.id = p.customer
-         WHERE ?1 IS NULL OR p.customer = ?1 ORDER BY p.name",
-    )?;
-    let rows = statement.query_map([scope.customer()], |row| {
-        Ok(Person {
-            id: row.get::<_, Text<_>>(0)?.0,
-            name: row.get::<_, Text<_>>(1)?.0,
-            role: row.get::<_, Text<_>>(2)?.0,
-            customer: row.get::<_, Option<Text<_>>>(3)?.map(|t| t.0),
-            created_at: row.get::<_, At>(4)?.0,
-        })
-    })?;
-    Ok(rows.collect::<Result<_, _>>()?)
+    let mut statement = db.sql().prepare_cached(&format!("{PERSON} WHERE ?1 IS NULL OR p.customer = ?1 ORDER BY p.name"))?;
+    Ok(statement.query_map([scope.customer()], person)?.collect::<Result<_, _>>()?)
+}
+
+pub fn disabled(db: &Db<'_>) -> Result<Vec<PersonName>, StoreError> {
+    let mut statement = db.sql().prepare_cached("SELECT name FROM person WHERE disabled_at IS NOT NULL ORDER BY name")?;
+    Ok(statement.query_map([], |row| Ok(row.get::<_, Text<_>>(0)?.0))?.collect::<Result<_, _>>()?)
+}
+
+pub fn set_profile(db: &Db<'_>, id: PersonId, profile: &Profile) -> Result<(), StoreError> {
+    let mut statement = db.sql().prepare_cached("UPDATE person SET skills = ?2, level = ?3, mail = ?4 WHERE id = ?1")?;
+    statement.execute(params![Text(id), Json(&profile.skills), profile.level, profile.mail])?;
+    Ok(())
+}
+
+pub fn set_disabled(db: &Db<'_>, id: PersonId, disabled: Option<&Disabled>) -> Result<(), StoreError> {
+    let mut statement =
+        db.sql().prepare_cached("UPDATE person SET disabled_at = ?2, disabled_by = ?3, disabled_reason = ?4 WHERE id = ?1")?;
+    statement.execute(params![Text(id), disabled.map(|d| At(d.at)), disabled.map(|d| Text(&d.by)), disabled.map(|d| d.reason.raw())])?;
+    Ok(())
+}
+
+pub fn set_password(db: &Db<'_>, id: PersonId, hash: &str) -> Result<(), StoreError> {
+    db.sql().prepare_cached("UPDATE person SET password = ?2 WHERE id = ?1")?.execute(params![Text(id), hash])?;
+    Ok(())
 }
 
 pub fn insert_token(db: &Db<'_>, sha256: &str, person: PersonId, label: &str, expires_at: Timestamp) -> Result<(), StoreError> {
@@ -75,4 +117,10 @@ pub fn insert_token(db: &Db<'_>, sha256: &str, person: PersonId, label: &str, ex
 pub fn delete_token(db: &Db<'_>, sha256: &str) -> Result<(), StoreError> {
     db.sql().prepare_cached("DELETE FROM api_token WHERE sha256 = ?1")?.execute([sha256])?;
     Ok(())
+}
+
+/// All tokens of a person but this one.
+pub fn delete_tokens(db: &Db<'_>, person: PersonId, but: Option<&str>) -> Result<usize, StoreError> {
+    let mut statement = db.sql().prepare_cached("DELETE FROM api_token WHERE person = ?1 AND (?2 IS NULL OR sha256 <> ?2)")?;
+    Ok(statement.execute(params![Text(person), but])?)
 }

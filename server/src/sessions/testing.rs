@@ -35,6 +35,8 @@ fn open(tx: &mut Tx<'_>, device: &Known) -> Inside {
         description: "".into(),
         impact: Impact::Partial,
         started_at: None,
+        kind: lineman_common::fault::FaultKind::Fault,
+        customer_reference: None,
     };
     let fault = faults::report(tx, &noc, new).unwrap();
     let (id, consent) = (SessionId::new(), ConsentId::new());

@@ -1,6 +1,12 @@
-//! Online backup and restore.
+//! Online backup and restore: the database, and the attachments that lie beside it.
+//!
+//! Attachments are named by their content and never change, so they are copied after the database: whatever the copy names and is
+//! still there. One that was deleted meanwhile is gone from both, as its row in the copy is of a moment before. Beside `backup.db` they
+//! lie in `backup.db.attachments`.
 
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs;
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -8,32 +14,95 @@ use rusqlite::{Connection, OpenFlags, backup::Backup};
 
 use super::{StoreError, connect};
 
-/// Copies a database, also while a server writes to it, into a new file that only its owner may read: hashes of passwords and tokens are in it.
+/// The folder of attachments beside the live database.
+pub const ATTACHMENTS: &str = "attachments";
+
+/// Where a content lies in a folder of attachments: folders by the first two letters, so that none has too many entries.
+pub fn attachment_place(dir: &Path, sha256: &str) -> PathBuf {
+    dir.join(sha256.get(..2).unwrap_or_default()).join(sha256)
+}
+
+/// Of a copy, the folder has the copy's name.
+fn attachments_of_copy(copy: &Path) -> PathBuf {
+    let mut name = copy.as_os_str().to_owned();
+    name.push(".attachments");
+    name.into()
+}
+
+/// Copies a database, also while a server writes to it, into a new file that only its owner may read (hashes of passwords and tokens
+/// are in it), and its attachments into a folder beside that.
 pub fn backup(from: &Path, to: &Path) -> Result<(), StoreError> {
+    copy_database(from, to)?;
+    copy_attachments(to, &from.with_file_name(ATTACHMENTS), &attachments_of_copy(to)).map(drop)
+}
+
+fn copy_database(from: &Path, to: &Path) -> Result<(), StoreError> {
     let source = connect(from, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
-    std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(to)?;
+    fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(to)?;
     let mut target = Connection::open(to)?;
     Backup::new(&source, &mut target)?.run_to_completion(256, Duration::from_millis(5), None)?;
     let whole: String = target.query_row("PRAGMA integrity_check", [], |row| row.get(0))?;
     if whole == "ok" { Ok(()) } else { Err(StoreError::Corrupt(whole)) }
 }
 
+/// Copies the attachments that a database names, where they are not yet; answers those that were not to be found.
+fn copy_attachments(database: &Path, from: &Path, to: &Path) -> Result<Vec<String>, StoreError> {
+    let mut missing = Vec::new();
+    for sha256 in named(database)? {
+        let (source, target) = (attachment_place(from, &sha256), attachment_place(to, &sha256));
+        if target.exists() {
+            continue;
+        }
+        if let Some(folder) = target.parent() {
+            fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+        }
+        // Under its name it is whole: what a broken copy leaves is not taken for it.
+        let part = target.with_extension("part");
+        match fs::copy(&source, &part) {
+            Ok(_) => {
+                fs::File::open(&part)?.sync_all()?;
+                fs::rename(&part, &target)?;
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => missing.push(sha256),
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(missing)
+}
+
+fn named(database: &Path) -> Result<Vec<String>, StoreError> {
+    let connection = connect(database, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    // A database of an earlier schema has none.
+    let known: bool =
+        connection.query_row("SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = 'attachment')", [], |row| row.get(0))?;
+    if !known {
+        return Ok(Vec::new());
+    }
+    let mut statement = connection.prepare("SELECT DISTINCT sha256 FROM attachment WHERE deleted_at IS NULL")?;
+    Ok(statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?)
+}
+
 /// Puts a backup where the database belongs. The server must not run. A database that is there is first copied aside, with what
-/// still lies in its write-ahead log; answers where.
+/// still lies in its write-ahead log and with its attachments; answers where.
 pub fn restore(from: &Path, to: &Path) -> Result<Option<PathBuf>, StoreError> {
     let fresh = to.with_extension("restoring");
-    let _ = std::fs::remove_file(&fresh);
-    backup(from, &fresh)?;
+    let _ = fs::remove_file(&fresh);
+    copy_database(from, &fresh)?;
     let aside = to.exists().then(|| to.with_extension(format!("before-{}", jiff::Timestamp::now().strftime("%Y%m%dT%H%M%S.%6fZ"))));
     if let Some(aside) = &aside {
         backup(to, aside)?;
     }
+    // Before the database: a row must not be there without its file.
+    let missing = copy_attachments(&fresh, &attachments_of_copy(from), &to.with_file_name(ATTACHMENTS))?;
+    if !missing.is_empty() {
+        tracing::warn!(files = missing.len(), "attachments that the backup names are not beside it: copy its `.attachments` folder too");
+    }
     for leftover in ["-wal", "-shm"] {
         let mut name = to.as_os_str().to_owned();
         name.push(leftover);
-        let _ = std::fs::remove_file(name);
+        let _ = fs::remove_file(name);
     }
-    std::fs::rename(fresh, to)?;
+    fs::rename(fresh, to)?;
     Ok(aside)
 }
 
@@ -60,5 +129,35 @@ mod tests {
         assert_eq!(names(&live), ["old"]);
         assert_eq!(names(&aside), ["new", "old"]);
         assert!(backup(&live, &copy).is_err(), "an existing file is not overwritten");
+    }
+
+    #[test]
+    fn attachments_go_with_their_database() {
+        let dir = tempfile::tempdir().unwrap();
+        let (old, new) = (dir.path().join("old"), dir.path().join("new"));
+        for folder in [&old, &new] {
+            fs::create_dir(folder).unwrap();
+        }
+        let (live, copy) = (old.join("lineman.db"), dir.path().join("copy.db"));
+        let rows = "CREATE TABLE attachment(sha256 TEXT, deleted_at INTEGER);
+                    INSERT INTO attachment VALUES ('aa11', NULL), ('bb22', NULL), ('cc33', 1)";
+        Connection::open(&live).unwrap().execute_batch(rows).unwrap();
+        let put = |sha256: &str| {
+            let place = attachment_place(&old.join(ATTACHMENTS), sha256);
+            fs::create_dir_all(place.parent().unwrap()).unwrap();
+            fs::write(place, sha256).unwrap();
+        };
+        // One was deleted while the copy was made; one belongs to nothing.
+        put("aa11");
+        put("cc33");
+        backup(&live, &copy).unwrap();
+        let there = |dir: &Path, sha256: &str| fs::read_to_string(attachment_place(dir, sha256)).ok();
+        assert_eq!(there(&dir.path().join("copy.db.attachments"), "aa11").as_deref(), Some("aa11"));
+        assert_eq!(there(&dir.path().join("copy.db.attachments"), "cc33"), None);
+        restore(&copy, &new.join("lineman.db")).unwrap();
+        assert_eq!(there(&new.join(ATTACHMENTS), "aa11").as_deref(), Some("aa11"));
+        // What was there is kept aside, with its files.
+        let aside = restore(&copy, &live).unwrap().unwrap();
+        assert_eq!(there(&attachments_of_copy(&aside), "aa11").as_deref(), Some("aa11"));
     }
 }

@@ -10,6 +10,7 @@
 mod backup;
 pub mod files;
 mod migrate;
+mod once;
 mod readers;
 pub mod value;
 mod writer;
@@ -23,7 +24,8 @@ use lineman_common::id::{EquipmentId, SessionId};
 use rusqlite::{Connection, OpenFlags};
 use tokio::sync::broadcast;
 
-pub use backup::{backup, restore};
+pub use backup::{ATTACHMENTS, attachment_place, backup, restore};
+pub use once::{Answer, Arrival, Kept, Reply};
 
 /// Nudges wait here for slow listeners; one that falls behind looks at everything again.
 const NUDGE_QUEUE: usize = 1024;
@@ -36,6 +38,8 @@ pub enum StoreError {
     Newer { path: PathBuf, found: u32, known: u32 },
     #[error("migration {number} of the database at {path} is not the one this server knows: it was changed after it had run")]
     Changed { path: PathBuf, number: u32 },
+    #[error("this request was carried out before, under the same idempotency key")]
+    Repeated,
     #[error("the store is shutting down")]
     Closed,
     #[error("a stored value can't be read: {0}")]
@@ -129,7 +133,28 @@ impl Store {
         T: Send + 'static,
         E: From<StoreError> + Send + 'static,
     {
+        let arrival = once::current();
+        let job = move |tx: &mut Tx<'_>| {
+            arrival.map_or(Ok(()), |arrival| arrival.enter(tx))?;
+            job(tx)
+        };
         self.writer.run(job).await
+    }
+
+    /// Runs a change whose value is the whole answer to a request: under an idempotency key it lies in the change's own commit.
+    pub async fn answer<T, E, F>(&self, job: F) -> Result<T, E>
+    where
+        F: FnOnce(&mut Tx<'_>) -> Result<T, E> + Send + 'static,
+        T: Answer + Send + 'static,
+        E: From<StoreError> + Send + 'static,
+    {
+        let arrival = once::current();
+        let job = move |tx: &mut Tx<'_>| {
+            let value = job(tx)?;
+            arrival.map_or(Ok(()), |arrival| arrival.keep_value(tx, &value))?;
+            Ok(value)
+        };
+        self.write(job).await
     }
 
     /// Runs a question on a reader thread.

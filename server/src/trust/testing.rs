@@ -143,7 +143,7 @@ impl World {
 /// A customer with a site and `ne-1`.
 pub fn place(tx: &mut Tx<'_>, code: &str) -> (CustomerId, Known) {
     let admin = World::admin();
-    let tier = Tier { name: "gold".into(), accept_s: Some(300), respond_s: Some(600), restore_s: [None; 3], resolve_s: [None; 3] };
+    let tier = Tier { name: "gold".into(), accept_s: Some(300), respond_s: Some(600), ..Tier::default() };
     customers::set_tier(tx, &admin, &tier).unwrap();
     let code: CustomerCode = code.parse().unwrap();
     let customer = customers::add(tx, &admin, NewCustomer { code: code.clone(), name: "Telecom".into(), tier: tier.name }).unwrap();

@@ -16,11 +16,13 @@ pub struct ApiError {
     /// For the log only.
     internal: Option<String>,
     retry_after_s: Option<u64>,
+    /// Particulars for programs.
+    details: Option<Box<serde_json::Value>>,
 }
 
 impl ApiError {
     pub fn new(code: ErrorCode, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), hint: None, internal: None, retry_after_s: None }
+        Self { code, message: message.into(), hint: None, internal: None, retry_after_s: None, details: None }
     }
 
     pub fn hint(self, hint: impl Into<String>) -> Self {
@@ -29,6 +31,10 @@ impl ApiError {
 
     pub fn retry_after_s(self, seconds: u64) -> Self {
         Self { retry_after_s: Some(seconds), ..self }
+    }
+
+    pub fn details(self, details: serde_json::Value) -> Self {
+        Self { details: Some(Box::new(details)), ..self }
     }
 
     pub fn forbidden(message: impl Into<String>) -> Self {
@@ -60,6 +66,9 @@ impl ApiError {
 
 impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
+        if matches!(error, StoreError::Repeated) {
+            return Self::conflict(error.to_string());
+        }
         if matches!(error, StoreError::Closed) {
             return Self::new(ErrorCode::Unavailable, "the server is shutting down; try again in a moment");
         }
@@ -80,7 +89,14 @@ impl IntoResponse for ApiError {
         }
         let status = StatusCode::from_u16(self.code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         // The `api` door fills in the request id.
-        let problem = Problem { status: status.as_u16(), code: self.code, title: self.message, request_id: None, hint: self.hint };
+        let problem = Problem {
+            status: status.as_u16(),
+            code: self.code,
+            title: self.message,
+            request_id: None,
+            hint: self.hint,
+            details: self.details.map(|details| *details),
+        };
         let mut response = (status, axum::Json(&problem)).into_response();
         response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         if let Some(value) = self.retry_after_s.and_then(|seconds| HeaderValue::from_str(&seconds.to_string()).ok()) {

@@ -6,6 +6,7 @@
 
 mod body;
 mod error;
+mod precondition;
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
@@ -15,6 +16,7 @@ use lineman_common::people::Role;
 
 pub use body::{Body, Params, Path};
 pub use error::ApiError;
+pub use precondition::{Precondition, Tagged, etag};
 
 /// The person behind a request.
 #[derive(Clone, Debug)]

@@ -1,23 +1,29 @@
 //! `lineman fault`: what people work on, from the report to the case that it leaves behind.
 
+mod activity;
 mod allow;
+mod attachment;
 mod clock;
+mod edit;
 mod evidence;
+mod link;
 mod show;
 mod watch;
 
 use clap::{Args, Subcommand};
 use jiff::Timestamp;
 use lineman_common::Printable;
-use lineman_common::api::{Assign, Close, Diagnosis, Duplicate, Fault, NewFault, Note, Pend, Reason, Resolution, Restore};
-use lineman_common::fault::{Channel, FaultStatus, Impact, PendingReason};
-use lineman_common::name::{CustomerCode, FaultNumber, NeName, PersonName};
+use lineman_common::alarm::Severity;
+use lineman_common::api::{Assign, Close, Diagnosis, Duplicate, Fault, Merge, NewFault, Note, Pend, Reason, Resolution, Restore};
+use lineman_common::fault::{Channel, FaultKind, FaultStatus, Impact, PendingReason};
+use lineman_common::name::{CustomerCode, FaultNumber, NeName, PersonName, ProblemNumber};
 
 use super::{App, Limit, word};
-use crate::client::{Client, ClientError, Filter};
+use crate::client::{Client, ClientError, FaultFilter};
 use crate::exit::{Exit, Failure, Outcome};
 
-pub use show::{hits_table, resource_state, severity};
+pub use edit::say_both;
+pub use show::{faults_table, hits_table, resource_state, severity};
 
 /// Faults: file, accept, work on, close them
 #[derive(Debug, Subcommand)]
@@ -35,12 +41,21 @@ pub enum Command {
         fault: String,
     },
     /// Hand over to another person
-    #[command(after_help = "Examples:\n  lineman fault assign F-JW-1 --to engineer-b")]
+    #[command(after_help = "Examples:
+  lineman fault assign F-JW-1 --to engineer-b
+  lineman fault assign F-JW-1 --to engineer-b --why 'my shift ends' --open 'fan tray arrives at 14:00'")]
     Assign {
         fault: String,
         #[arg(long, value_name = "NAME")]
         to: PersonName,
+        /// Why it is handed over
+        #[arg(long, value_name = "TEXT", default_value = "")]
+        why: String,
+        /// What is open, for the one who takes over
+        #[arg(long, value_name = "TEXT", default_value = "")]
+        open: String,
     },
+    Edit(edit::Edit),
     /// Write to the fault's timeline; the customer sees it unless it is --internal
     #[command(after_help = "Examples:
   lineman fault note F-JW-1 'Fan tray arrives at 14:00'
@@ -125,6 +140,41 @@ pub enum Command {
         #[arg(long, value_name = "FAULT")]
         of: FaultNumber,
     },
+    /// Merge others into a fault: they become its duplicates, and their alarms move there
+    #[command(after_help = "Examples:\n  lineman fault merge F-JW-1 F-JW-2 F-JW-3 --reason 'one fibre was cut'")]
+    Merge {
+        /// The one that goes on
+        into: String,
+        #[arg(required = true, value_name = "FAULT")]
+        faults: Vec<FaultNumber>,
+        #[arg(long, default_value = "")]
+        reason: String,
+    },
+    /// Take a merge back: the fault goes on where it stood
+    #[command(after_help = "Examples:\n  lineman fault unmerge F-JW-2 --reason 'another fibre'")]
+    Unmerge(WithReason),
+    #[command(subcommand)]
+    Link(link::Command),
+    #[command(subcommand)]
+    Activity(activity::Command),
+    /// Attach a file, of 20 MiB at most; the customer sees it unless it is --internal
+    #[command(after_help = "Examples:
+  lineman fault attach F-JW-1 fan.jpg
+  lineman fault attach F-JW-1 board.log --name 'board 3.log' --internal")]
+    Attach(attachment::Attach),
+    #[command(subcommand)]
+    Attachment(attachment::Command),
+    /// Show who looks at it or types in it just now
+    #[command(after_help = "Examples:\n  lineman fault presence F-JW-1")]
+    Presence {
+        fault: String,
+    },
+    /// Show or set after how long resolved faults close by themselves
+    #[command(after_help = "Examples:
+  lineman fault closing
+  lineman fault closing --days 14
+  lineman fault closing --tier gold --never")]
+    Closing(edit::ClosingArgs),
     /// Explain its clocks K1 to K7: every interval, and what paused it; exit code 8 when one is breached
     #[command(after_help = "Examples:
   lineman fault clock F-JW-1
@@ -144,6 +194,8 @@ pub enum Command {
 #[command(after_help = "Examples:
   lineman fault list
   lineman fault list --watch
+  lineman fault list --mine
+  lineman fault list --status all --text 'fan' --since 2026-11-01T00:00:00Z
   lineman fault list --status all --customer JW -o csv > faults.csv")]
 pub struct List {
     /// `open`, `all`, or one status
@@ -153,6 +205,28 @@ pub struct List {
     customer: Option<CustomerCode>,
     #[arg(long, value_name = "NE")]
     equipment: Option<NeName>,
+    /// Whose it is
+    #[arg(long, value_name = "NAME", conflicts_with = "mine")]
+    owner: Option<PersonName>,
+    /// Yours
+    #[arg(long)]
+    mine: bool,
+    #[arg(long, value_parser = word::<FaultKind>(FaultKind::WORDS))]
+    kind: Option<FaultKind>,
+    #[arg(long, value_parser = word::<Severity>(Severity::WORDS))]
+    severity: Option<Severity>,
+    /// Somewhere in title, description, number or the customer's reference
+    #[arg(long)]
+    text: Option<String>,
+    /// The customer's own ticket number
+    #[arg(long, value_name = "TICKET")]
+    reference: Option<String>,
+    /// Reported then or later
+    #[arg(long, value_name = "TIME")]
+    since: Option<Timestamp>,
+    /// Attached to this problem
+    #[arg(long, value_name = "PROBLEM")]
+    problem: Option<ProblemNumber>,
     /// Keep showing the list as it changes; in a pipe, print every fault that changes
     #[arg(short, long)]
     watch: bool,
@@ -200,6 +274,12 @@ pub struct New {
     /// When it began, if not just now
     #[arg(long, value_name = "TIME")]
     started: Option<Timestamp>,
+    /// What is asked for
+    #[arg(long, default_value = "fault", value_parser = word::<FaultKind>(FaultKind::WORDS))]
+    kind: FaultKind,
+    /// The customer's own ticket number
+    #[arg(long, value_name = "TICKET")]
+    reference: Option<String>,
     #[command(flatten)]
     allow: allow::Allow,
 }
@@ -219,7 +299,22 @@ impl Command {
             Self::Show(show) => show.run(app, &client).await,
             Self::New(new) => new.run(app, &client).await,
             Self::Accept { fault } => done(app, client.accept(&fault).await),
-            Self::Assign { fault, to } => done(app, client.assign(&fault, &Assign { to }).await),
+            Self::Assign { fault, to, why, open } => {
+                done(app, client.assign(&fault, &Assign { to, why: why.into(), open: open.into() }).await)
+            }
+            Self::Edit(edit) => edit.run(app, &client).await,
+            Self::Merge { into, faults, reason } => done(app, client.merge(&into, &Merge { faults, reason: reason.into() }).await),
+            Self::Unmerge(WithReason { fault, reason }) => done(app, client.unmerge(&fault, &Reason { reason: reason.into() }).await),
+            Self::Link(command) => command.run(app, &client).await,
+            Self::Activity(command) => command.run(app, &client).await,
+            Self::Attach(attach) => attach.run(app, &client).await,
+            Self::Attachment(command) => command.run(app, &client).await,
+            Self::Presence { fault } => {
+                let present = client.present(&fault).await?.items;
+                app.out.list(&present, show::present_table)?;
+                Ok(Exit::Done)
+            }
+            Self::Closing(closing) => closing.run(app, &client).await,
             Self::Note { fault, text, internal } => {
                 let note = Note { text: text_or_stdin(text)?.into(), internal };
                 done(app, client.note(&fault, &note).await)
@@ -249,6 +344,13 @@ impl Command {
                 Ok(Exit::Done)
             }
         }
+    }
+}
+
+/// What was taken, and should be looked at all the same.
+fn say_warnings(app: &App, fault: &Fault) {
+    for warning in &fault.warnings {
+        app.say(format!("look: {warning}"));
     }
 }
 
@@ -289,12 +391,19 @@ pub fn text_or_stdin(text: String) -> Result<String, Failure> {
 }
 
 impl List {
-    fn filter(&self) -> Filter {
-        Filter {
+    fn filter(&self) -> FaultFilter {
+        let owner = self.owner.as_ref().map(ToString::to_string);
+        FaultFilter {
             status: Some(self.status.clone()),
             customer: self.customer.as_ref().map(ToString::to_string),
             equipment: self.equipment.as_ref().map(ToString::to_string),
-            ..Filter::default()
+            owner: owner.or(self.mine.then(|| "me".to_owned())),
+            kind: self.kind.map(|kind| kind.to_string()),
+            severity: self.severity.map(|severity| severity.to_string()),
+            text: self.text.clone(),
+            customer_reference: self.reference.clone(),
+            since: self.since,
+            problem: self.problem.map(|problem| problem.to_string()),
         }
     }
 
@@ -355,8 +464,11 @@ impl New {
             description: self.description.into(),
             impact: self.impact,
             started_at: self.started,
+            kind: self.kind,
+            customer_reference: self.reference.map(Printable::from),
         };
         let fault = client.new_fault(&new).await?;
+        say_warnings(app, &fault);
         app.out.row(&fault, |faults| show::faults_table(faults.iter().copied(), Timestamp::now()))?;
         self.allow.run(app, client, &fault).await?;
         Ok(Exit::Done)

@@ -2,10 +2,10 @@
 
 use jiff::Timestamp;
 use lineman_common::alarm::{ResourceState, Severity};
-use lineman_common::api::{CaseHit, CaseState, Event, Fault, FaultPage};
+use lineman_common::api::{CaseHit, CaseState, Event, Fault, FaultPage, Present};
 use lineman_common::fault::FaultStatus;
 
-use super::{clock, evidence};
+use super::{activity, attachment, clock, evidence, link};
 use crate::commands::{App, alarm};
 use crate::output::{Cell, Format, Out, Sheet, Table, Tone, text};
 
@@ -74,16 +74,29 @@ pub fn page_sheet(page: &FaultPage, health: &[evidence::Change]) -> Sheet {
         ("resolved by", Cell::option(resolution.map(|resolution| resolution.channel))),
         ("final cause", Cell::option(resolution.and_then(|resolution| resolution.cause.as_ref()))),
         ("resolution", Cell::option(resolution.map(|resolution| &resolution.note))),
+        ("kind", text(fault.kind)),
+        ("customer's reference", Cell::option(fault.customer_reference.as_ref())),
+        ("problem", Cell::option(fault.problem)),
+        ("merged into it", text(page.around.merged.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "))),
+        ("closes by itself at", Cell::Time(page.around.closes_at)),
+        ("version", text(fault.version)),
         ("id", text(fault.id)),
     ];
     let parts = vec![
         ("alarms", alarm::alarms_table(&page.alarms)),
         ("health, 15 minutes before and since", evidence::table(health)),
         ("clocks", clock::clocks_table(&page.clocks)),
+        ("meanwhile", activity::activities_table(&page.around.activities)),
+        ("links", link::links_table(&page.around.links)),
+        ("attachments", attachment::attachments_table(&page.around.attachments)),
         ("similar cases", hits_table(&page.similar)),
         ("timeline", timeline_table(&page.timeline)),
     ];
     Sheet { fields, parts }
+}
+
+pub fn present_table(present: &[Present]) -> Table {
+    Table::new(["who", "does", "seen"], present.iter().map(|present| [text(&present.who), text(present.doing), present.seen_at.into()]))
 }
 
 pub fn timeline_table(events: &[Event]) -> Table {

@@ -1,29 +1,45 @@
 //! Real deliveries: to an HTTP server and to a mail server that speak for real, on ports of their own.
 
+mod people;
+mod queue;
+
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use axum::Router;
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::post;
-use lineman_common::api::NewFault;
+use jiff::SignedDuration;
+use lineman_common::api::{NewFault, NoticeSettings, NoticesView};
 use lineman_common::fault::Impact;
-use serde_json::Value;
+use lineman_common::id::FaultId;
+use lineman_common::name::NeName;
+use lineman_common::notice;
+use lineman_common::people::Role;
+use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use super::targets::{get, set, test};
 use super::*;
-use crate::config::{Mail, MailTls};
+use crate::config::{Mail, MailTls, Networks, Notices};
 use crate::equipment::Known;
-use crate::faults;
+use crate::events::New;
 use crate::store::Store;
 use crate::trust::testing::{World, actor, place};
+use crate::web::Actor;
 
 const PATIENCE: Duration = Duration::from_secs(30);
+
+/// What somebody files.
+fn filed(device: &NeName, title: &str, impact: Impact) -> NewFault {
+    serde_json::from_value(json!({"equipment": device, "title": title, "impact": impact})).unwrap()
+}
 
 /// A centre with one customer, its job of delivering, and what it delivers to.
 struct Centre {
@@ -42,7 +58,8 @@ impl Centre {
         let store = Store::open(&dir.path().join("x.db"), crate::LISTENERS).unwrap();
         let device = store.write(|tx| Ok::<_, StoreError>(place(tx, "JW").1)).await.unwrap();
         let (stop, mut tasks) = (CancellationToken::new(), JoinSet::new());
-        let courier = Courier::new(mail.as_ref(), "support.example.net:7443".into()).unwrap();
+        let notices = Notices { networks: Networks::default(), repeat_every: SignedDuration::from_mins(5) };
+        let courier = Courier::new(mail.as_ref(), &notices, "support.example.net:7443".into()).unwrap();
         tasks.spawn(run(store.clone(), courier, stop.clone()));
         Self { store, device, stop, tasks, _dir: dir }
     }
@@ -53,7 +70,7 @@ impl Centre {
 
     async fn set(&self, by: Actor, webhooks: &[&str], mail: &[&str], has_mail: bool) -> Result<NoticesView, Error> {
         let list = |targets: &[&str]| targets.iter().map(|target| (*target).to_owned()).collect();
-        let settings = NoticeSettings { webhooks: list(webhooks), mail: list(mail) };
+        let settings = NoticeSettings { webhooks: list(webhooks), mail: list(mail), topics: None };
         self.store.write(move |tx| set(tx, &by, &"JW".parse().unwrap(), settings, has_mail)).await
     }
 
@@ -80,14 +97,7 @@ impl Centre {
         let device = self.device.clone();
         let noc = self.noc();
         let ask = move |tx: &mut Tx<'_>| -> Result<ConsentId, StoreError> {
-            let new = NewFault {
-                equipment: Some(device.name.clone()),
-                customer: None,
-                title: "x".into(),
-                description: "".into(),
-                impact: Impact::Partial,
-                started_at: None,
-            };
+            let new = filed(&device.name, "x", Impact::Partial);
             let fault = faults::report(tx, &noc, new).unwrap();
             let id = ConsentId::new();
             let sql =
@@ -104,7 +114,8 @@ impl Centre {
     /// As if the pause after a failure were over.
     async fn hurry(&self) {
         let now = |tx: &mut Tx<'_>| -> Result<(), StoreError> {
-            tx.sql().execute("UPDATE notice SET next_at = 0 WHERE next_at IS NOT NULL", [])?;
+            tx.sql()
+                .execute_batch("UPDATE notice SET next_at = 0 WHERE next_at IS NOT NULL; UPDATE notice_target SET paused_until = NULL")?;
             Ok(())
         };
         self.store.write(now).await.unwrap();
@@ -116,11 +127,14 @@ impl Centre {
     }
 }
 
+/// A request as it came.
+type Heard = (HeaderMap, Vec<u8>);
+
 /// A webhook that answers with these in turn, the last one for ever.
 #[derive(Clone)]
 struct Hook {
     answers: Arc<Mutex<Vec<Answer>>>,
-    heard: Arc<Mutex<Vec<Value>>>,
+    heard: Arc<Mutex<Vec<Heard>>>,
     url: String,
 }
 
@@ -141,20 +155,24 @@ impl Hook {
         hook
     }
 
-    async fn answer(State(hook): State<Self>, axum::Json(body): axum::Json<Value>) -> Response {
-        hook.heard.lock().unwrap().push(body);
+    async fn answer(State(hook): State<Self>, headers: HeaderMap, body: axum::body::Bytes) -> Response {
+        hook.heard.lock().unwrap().push((headers, body.to_vec()));
         let answer = {
             let mut answers = hook.answers.lock().unwrap();
             if answers.len() > 1 { answers.remove(0) } else { answers[0] }
         };
         match answer {
-            Answer::Status(status) => status.into_response(),
+            Answer::Status(status) => (status, "said \x1b[2J").into_response(),
             Answer::Elsewhere => Redirect::temporary(&hook.url.replace("hook?", "elsewhere?")).into_response(),
             Answer::Never => std::future::pending().await,
         }
     }
 
     fn heard(&self) -> Vec<Value> {
+        self.requests().iter().map(|(_, body)| serde_json::from_slice(body).unwrap()).collect()
+    }
+
+    fn requests(&self) -> Vec<Heard> {
         self.heard.lock().unwrap().clone()
     }
 }
@@ -282,16 +300,14 @@ async fn what_is_late_is_given_up() {
     centre.asks("y", "requested", Kind::ConsentRequested, "end-to-end").await;
     centre.until("tried", |view| view.recent[0].attempts == 1).await;
     let age = |tx: &mut Tx<'_>| -> Result<(), StoreError> {
-        tx.sql().execute("UPDATE notice SET created_at = created_at - 86400000000", [])?;
+        tx.sql().execute("UPDATE notice SET wanted_at = wanted_at - 86400000000", [])?;
         Ok(())
     };
     centre.store.write(age).await.unwrap();
     centre.hurry().await;
     centre.until("tried again", |view| view.recent[0].attempts == 2).await;
     centre.hurry().await;
-    centre.until("nothing waits", |view| view.recent[0].attempts == 2).await;
-    let waiting = centre.device.customer;
-    assert_eq!(centre.store.read(move |db| sql::count_waiting(db, waiting)).await.unwrap(), 0);
+    centre.until("nothing waits", |view| view.recent[0].attempts == 2 && view.recent[0].next_at.is_none()).await;
     centre.close().await;
 }
 
@@ -368,9 +384,119 @@ async fn targets_are_checked() {
     centre.close().await;
 }
 
-#[test]
-fn pauses_grow_and_stay_bounded() {
-    assert_eq!(courier::pause(1), SignedDuration::from_secs(10));
-    assert_eq!(courier::pause(3), SignedDuration::from_secs(40));
-    assert_eq!(courier::pause(u32::MAX), SignedDuration::from_hours(1));
+/// RFC 2104, from its text: what a receiver would write.
+fn hmac_sha256(key: &[u8], text: &[u8]) -> String {
+    let mut padded = if key.len() > 64 { Sha256::digest(key).to_vec() } else { key.to_vec() };
+    padded.resize(64, 0);
+    let with = |pad: u8| padded.iter().map(move |byte| byte ^ pad).collect::<Vec<u8>>();
+    let inner = Sha256::digest([with(0x36), text.to_vec()].concat());
+    lineman_common::statement::hex(&Sha256::digest([with(0x5c), inner.to_vec()].concat()))
+}
+
+#[tokio::test]
+async fn what_a_webhook_gets_is_signed_with_every_valid_key() {
+    let mut tasks = JoinSet::new();
+    let hook = Hook::open(&mut tasks, &[Answer::Status(StatusCode::OK)]).await;
+    let centre = Centre::new(None).await;
+    let set = centre.set(World::admin(), &[&hook.url], &[], false).await.unwrap();
+    let first = set.secrets[0].clone();
+    assert!(centre.view().await.secrets.is_empty(), "shown once");
+    let again = centre.set(World::admin(), &[&hook.url], &[], false).await.unwrap();
+    assert!(again.secrets.is_empty(), "what stays keeps its secret");
+    let target = first.target;
+    let rotated = centre.store.write(move |tx| targets::rotate(tx, &World::admin(), target)).await.unwrap();
+    let second = rotated.secret.unwrap();
+    assert_eq!(rotated.target.keys, [second.key.clone(), first.key.clone()]);
+    let noc = centre.noc();
+    centre.store.write(move |tx| test(tx, &noc, &"JW".parse().unwrap())).await.unwrap();
+    let view = centre.until("delivered", |view| view.recent.iter().any(|notice| notice.delivered_at.is_some())).await;
+    let (headers, body) = hook.requests().remove(0);
+    let header = |name: &str| headers[name].to_str().unwrap().to_owned();
+    assert_eq!(header(notice::DELIVERY), view.recent[0].id.to_string());
+    let signed = [header(notice::TIMESTAMP).as_bytes(), b".", &body].concat();
+    let expected = [&second, &first].map(|known| format!("{}={}", known.key, hmac_sha256(known.secret.as_bytes(), &signed)));
+    assert_eq!(header(notice::SIGNATURE), expected.join(" "));
+    let age = jiff::Timestamp::now().as_second() - header(notice::TIMESTAMP).parse::<i64>().unwrap();
+    assert!((0..notice::WINDOW_S).contains(&age));
+    assert!(!format!("{:?}", first.secret).is_empty() && !view_has(&view, &first.secret) && !view_has(&view, &second.secret));
+    // The log says what was answered, without what a terminal acts on; from the own machine, to the administrator only.
+    let id = view.recent[0].id;
+    let read = |who: Actor| centre.store.read(move |db| log::get(db, &who, id));
+    let page = read(World::admin()).await.unwrap();
+    assert_eq!(page.log.len(), 1);
+    assert_eq!((page.log[0].status, page.log[0].excerpt.as_ref().unwrap().raw()), (Some(200), "said \\u{1b}[2J"));
+    assert!(read(centre.noc()).await.unwrap().log[0].excerpt.is_none());
+    centre.close().await;
+}
+
+fn view_has(view: &NoticesView, secret: &str) -> bool {
+    serde_json::to_string(view).unwrap().contains(secret)
+}
+
+/// A URL that was fine when it was set leads nowhere private when it is used.
+#[tokio::test]
+async fn a_webhook_leads_to_no_private_network() {
+    let centre = Centre::new(None).await;
+    centre.set(centre.noc(), &["https://10.1.2.3/hook", "https://[fd00::1]/hook"], &[], false).await.unwrap();
+    let noc = centre.noc();
+    centre.store.write(move |tx| test(tx, &noc, &"JW".parse().unwrap())).await.unwrap();
+    let view = centre.until("tried", |view| view.recent.len() == 2 && view.recent.iter().all(|notice| notice.attempts == 1)).await;
+    for notice in &view.recent {
+        assert!(notice.problem.as_ref().unwrap().raw().contains("private network"), "{notice:?}");
+    }
+    centre.close().await;
+}
+
+/// One conversation for each fault; hostile titles and words stay inside of what they are.
+#[tokio::test]
+async fn mails_of_one_fault_are_one_conversation() {
+    let mut tasks = JoinSet::new();
+    let relay = Relay::open(&mut tasks).await;
+    let centre = Centre::new(Some(relay.mail.clone())).await;
+    let noc = centre.noc();
+    let settings = NoticeSettings {
+        mail: vec!["noc@carrier.example".into()],
+        topics: Some(vec![Topic::Reported, Topic::Reply]),
+        ..Default::default()
+    };
+    centre.store.write(move |tx| set(tx, &noc, &"JW".parse().unwrap(), settings, true)).await.unwrap();
+    let device = centre.device.clone();
+    let (noc, engineer) = (centre.noc(), World::engineer());
+    let write = move |tx: &mut Tx<'_>| -> Result<FaultId, StoreError> {
+        let title = "板卡3\r\nBcc: everybody@carrier.example\r\n\r\nbody\x1b[2J";
+        let new = filed(&device.name, title, Impact::Full);
+        let fault = faults::report(tx, &noc, new).unwrap();
+        let reference = Reference::Id(fault.id);
+        let note = |text: &str, internal| lineman_common::api::Note { text: text.into(), internal };
+        faults::note(tx, &engineer, &reference, &note("first line\n.\n\nQUIT\u{202e}\nlast line", false)).unwrap();
+        faults::note(tx, &engineer, &reference, &note("HUSH: the customer's fault", true)).unwrap();
+        Ok(fault.id)
+    };
+    let fault = centre.store.write(write).await.unwrap();
+    centre.until("delivered", |view| view.recent.iter().filter(|notice| notice.delivered_at.is_some()).count() == 2).await;
+    assert_eq!(centre.view().await.recent.len(), 2, "nothing internal was even written down");
+    let mails = relay.mails.lock().unwrap().clone();
+    assert_eq!(mails.len(), 2);
+    let mut ids = Vec::new();
+    let mut subjects = Vec::new();
+    for mail in &mails {
+        let (headers, body) = mail.split_once("DATA\n").unwrap().1.split_once("\n\n").unwrap();
+        let unfolded = headers.replace("\n ", " ");
+        let header = |name: &str| {
+            let found: Vec<_> = unfolded.lines().filter(|line| line.to_lowercase().starts_with(&format!("{name}:"))).collect();
+            assert_eq!(found.len(), 1, "{name}: {headers}");
+            found[0].split_once(": ").unwrap().1.to_owned()
+        };
+        let conversation = format!("<{fault}@support.example.net>");
+        assert_eq!((header("in-reply-to"), header("references")), (conversation.clone(), conversation), "{headers}");
+        assert_eq!(header("auto-submitted"), "auto-generated");
+        assert_eq!(header("list-id"), "Lineman notices <jw.lineman.support.example.net>");
+        assert!(!unfolded.to_lowercase().lines().any(|line| line.starts_with("bcc:")), "{headers}");
+        assert!(!mail.contains("HUSH") && !body.contains('\x1b'), "{mail}");
+        ids.push(header("message-id"));
+        subjects.push(header("subject"));
+    }
+    assert_ne!(ids[0], ids[1]);
+    assert_eq!(subjects[0], subjects[1], "programs that go by the subject keep them together");
+    centre.close().await;
 }

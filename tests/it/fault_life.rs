@@ -9,7 +9,7 @@ use lineman_tests::{Demo, Process, bin, eventually, run};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-const NE: &str = "ne-5.jw.ne";
+const NE: &str = "ne-4.jw.ne";
 
 /// HTTP with headers, as one person.
 #[derive(Clone)]

@@ -190,6 +190,13 @@ impl Demo {
         let pid = i32::try_from(self.pid_of(name)).ok().and_then(rustix::process::Pid::from_raw).expect("a pid");
         // Gone already is what was wanted.
         let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
+        // Its port answers until the last of its threads is gone.
+        let proc = std::path::PathBuf::from(format!("/proc/{}", pid.as_raw_pid()));
+        eventually("it is gone", || {
+            let threads = std::fs::read_dir(proc.join("task")).map_or(0, Iterator::count);
+            let dead = std::fs::read_to_string(proc.join("stat")).map_or(true, |stat| stat.contains(") Z "));
+            if dead && threads <= 1 { Ok(()) } else { Err(format!("{threads} threads")) }
+        });
     }
 
     /// An open fault on this equipment, when there is one.

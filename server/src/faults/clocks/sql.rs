@@ -105,9 +105,10 @@ pub fn forget(db: &Db<'_>, fault: FaultId) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// False when it was said before.
+/// False when it was said before, or the clock has missed a target already: that is news once, whatever its targets are later.
 pub fn say(db: &Db<'_>, fault: FaultId, clock: &str, due: &Due) -> Result<bool, StoreError> {
-    let sql = "INSERT INTO clock_said VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING";
+    let sql = "INSERT INTO clock_said SELECT ?1, ?2, ?3, ?4
+               WHERE NOT EXISTS (SELECT 1 FROM clock_said WHERE fault = ?1 AND clock = ?2 AND percent = 100) ON CONFLICT DO NOTHING";
     let changed = db.sql().prepare_cached(sql)?.execute(params![Text(fault), clock, due.target_s, due.percent])?;
     Ok(changed == 1)
 }

@@ -145,15 +145,16 @@ impl World {
                 let fault = planned.fault.map_or("NULL".to_owned(), |fault| format!("'{}'", ids[fault]));
                 let device = device.map_or("NULL".to_owned(), |id| format!("'{id}'"));
                 let sql = format!(
-                    "INSERT INTO event(kind, customer, equipment, fault, internal, actor, occurred_at, recorded_at, text, data, payload_sha256, chain_sha256, link)
-                     VALUES ('{}', '{}', {device}, {fault}, {}, '{}', {}, {}, '=text', '{}', '', '', {link})",
+                    "INSERT INTO event(kind, customer, equipment, fault, internal, actor, occurred_at, recorded_at, text, data, payload_sha256, chain_sha256, link, shown)
+                     VALUES ('{}', '{}', {device}, {fault}, {}, '{}', {}, {}, '=text', '{}', '', '', {link}, iif({}, NULL, {link}))",
                     planned.kind,
                     customers[customer],
                     planned.internal,
                     planned.actor,
                     at(planned.claimed).as_microsecond(),
                     at(planned.minute).as_microsecond(),
-                    planned.data
+                    planned.data,
+                    planned.internal
                 );
                 tx.sql().execute(&sql, []).unwrap();
             });

@@ -73,7 +73,7 @@ fn compare(world: &World, scope: &Scope, window: &Window, by: &[ReportBy], narro
 
 #[test]
 fn every_figure_is_what_the_exported_events_say() {
-    let world = World::grown(400, 20_261_122);
+    let world = World::grown(80, 20_261_122);
     let (all, jw) = (Scope::All, Scope::Customer(world.customers[0]));
     let year = window("2026-01-01", "2027-01-01", "UTC", None);
     let none = Narrow::default();

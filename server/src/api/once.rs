@@ -33,9 +33,12 @@ const SWEEP_AT: usize = 1024;
 /// Routes (by their ends) whose answers hold a secret: those lie in no table.
 const SECRET: &[&str] = &["/login", "/tokens", "/enrolment-token", "/secret", "/notices/targets"];
 
-/// Requests under way, by person and key.
+/// A person's name and the key that it used.
+type Used = (String, String);
+
+/// Requests under way.
 #[derive(Clone, Default)]
-struct Locks(Arc<Mutex<HashMap<(String, String), Weak<tokio::sync::Mutex<()>>>>>);
+struct Locks(Arc<Mutex<HashMap<Used, Weak<tokio::sync::Mutex<()>>>>>);
 
 impl Locks {
     fn of(&self, person: &str, key: &str) -> Arc<tokio::sync::Mutex<()>> {

@@ -128,6 +128,7 @@ impl Centre {
     }
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "reads well beside `None`")]
 fn some(text: &str) -> Option<String> {
     Some(text.to_owned())
 }
@@ -393,7 +394,7 @@ fn a_shift_is_handed_over_with_what_is_open_and_taken_by_somebody_else() {
         handover::give(tx, &ann, &name("hotline"), note("F-JW-1 waits for light")).unwrap()
     });
     assert_eq!(given.to, [person("bob")]);
-    assert_eq!(given.faults.iter().map(|one| one.number.clone()).collect::<Vec<_>>(), [fault.number.clone()]);
+    assert_eq!(given.faults.iter().map(|one| one.number.clone()).collect::<Vec<_>>(), std::slice::from_ref(&fault.number));
     centre.store.now += 2.hours();
     let warnings = centre.now("hotline").warnings;
     assert_eq!(warnings.len(), 1, "{warnings:?}");

@@ -5,7 +5,7 @@
 //! piece of equipment, or right below one, make one fault, whether or not their root cause speaks up. What joins a fault is told on its
 //! timeline once for all that join together.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -87,13 +87,13 @@ pub fn settle(tx: &mut Tx<'_>) -> Result<bool, Error> {
 /// Many alarms at once: those that join a fault are told together, those that open one are looked at for what they have in common.
 fn look_at(tx: &mut Tx<'_>, due: Vec<Due>) -> Result<(), Error> {
     let mut joining: BTreeMap<FaultId, Vec<Alarm>> = BTreeMap::new();
-    let mut cleared: BTreeMap<FaultId, ()> = BTreeMap::new();
+    let mut cleared = BTreeSet::new();
     let mut opening = Vec::new();
     for due in due {
         let attached = due.fault.map(|id| get(tx, &Scope::All, &Reference::Id(id))).transpose()?.filter(|fault| !fault.status.is_over());
         match (due.alarm.state, attached) {
             (ResourceState::Cleared, Some(fault)) => {
-                cleared.insert(fault.id, ());
+                cleared.insert(fault.id);
             }
             (ResourceState::Raised, Some(fault)) if due.eligible => {
                 // It is part of the fault already; said again only when the fault was on its way to `restored`.
@@ -113,7 +113,7 @@ fn look_at(tx: &mut Tx<'_>, due: Vec<Due>) -> Result<(), Error> {
     for (fault, alarms) in joining {
         join(tx, fault, &alarms)?;
     }
-    cleared.into_keys().try_for_each(|fault| propose(tx, fault))
+    cleared.into_iter().try_for_each(|fault| propose(tx, fault))
 }
 
 /// An open fault that the alarm belongs to: of a companion cause, or of a storm of its own cause.

@@ -205,7 +205,7 @@ fn a_merge_takes_alarms_along_and_unmerge_brings_them_back() {
     assert_eq!(fault_of_alarm(&desk), Some(into.number.clone()));
     let duplicate = desk.now(&merged);
     assert_eq!((duplicate.status, duplicate.duplicate_of), (FaultStatus::Duplicate, Some(into.number.clone())));
-    assert_eq!(desk.around(&into, &Scope::All).merged, [merged.number.clone()]);
+    assert_eq!(desk.around(&into, &Scope::All).merged, std::slice::from_ref(&merged.number));
     // Its alarm holds the fault that goes on.
     let held = desk.store.write(|tx| restore(tx, &engineer(), &number(&into), None)).unwrap_err();
     assert!(matches!(held, Error::StillRaised(_)), "{held}");

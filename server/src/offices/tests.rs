@@ -284,8 +284,12 @@ fn a_year_of_duty_is_what_a_brute_force_model_says_in_every_zone() {
     ] {
         let (shifts, overrides) = (a_year_of_shifts(), a_year_of_overrides());
         let mut model = Model::new(zone, begin, DAYS);
-        shifts.iter().for_each(|shift| model.paint(shift));
-        overrides.iter().for_each(|change| model.change(change));
+        for shift in &shifts {
+            model.paint(shift);
+        }
+        for change in &overrides {
+            model.change(change);
+        }
         let rota = Rota { zone: TimeZone::get(zone).unwrap(), shifts, overrides, staffed: Vec::new(), away: Vec::new() };
         // The first and the last day touch what lies outside of the table.
         let inside = 24 * 60..(DAYS - 2) * 24 * 60;

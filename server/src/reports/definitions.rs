@@ -14,12 +14,12 @@ struct Words {
     reference: Option<ReferenceValue>,
 }
 
-const fn range(from: f64, to: f64) -> Option<ReferenceValue> {
-    Some(ReferenceValue { from: Some(from), to: Some(to) })
+const fn range(from: f64, to: f64) -> ReferenceValue {
+    ReferenceValue { from: Some(from), to: Some(to) }
 }
 
-const fn at_least(from: f64) -> Option<ReferenceValue> {
-    Some(ReferenceValue { from: Some(from), to: None })
+const fn at_least(from: f64) -> ReferenceValue {
+    ReferenceValue { from: Some(from), to: None }
 }
 
 /// Faults of their own: in most figures.
@@ -162,7 +162,7 @@ fn words(figure: Figure) -> Words {
             denominator: ["已解决的故障", "faults that stand resolved"],
             excluded: UNRESOLVED,
             source: "field practice; TSIA remote resolution",
-            reference: at_least(0.78),
+            reference: Some(at_least(0.78)),
             ..share
         },
         Figure::DiagnosisAccuracy => Words {
@@ -171,7 +171,7 @@ fn words(figure: Figure) -> Words {
             denominator: ["已解决且有诊断的故障", "resolved faults that have a diagnosis"],
             excluded: UNRESOLVED,
             source: "field practice",
-            reference: range(0.85, 0.90),
+            reference: Some(range(0.85, 0.90)),
             ..share
         },
         Figure::Proactive => Words {
@@ -208,7 +208,7 @@ fn words(figure: Figure) -> Words {
             denominator: ["已解决的故障", "faults that stand resolved"],
             excluded: UNRESOLVED,
             source: "KCS v6, link rate",
-            reference: range(0.60, 0.80),
+            reference: Some(range(0.60, 0.80)),
             ..share
         },
         Figure::LateEntry => Words {

@@ -185,7 +185,9 @@ impl Life {
             asked_consent: false,
             steps: Vec::new(),
         };
-        log.iter().for_each(|event| life.take(event));
+        for event in log {
+            life.take(event);
+        }
         Some(life)
     }
 

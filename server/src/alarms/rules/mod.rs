@@ -95,7 +95,9 @@ pub fn list(db: &Db<'_>, scope: &Scope) -> Result<Vec<AlarmRule>, StoreError> {
         }
     }
     if !scope.sees_internal() {
-        rules.iter_mut().for_each(|rule| (rule.by, rule.why) = (None, None));
+        for rule in &mut rules {
+            (rule.by, rule.why) = (None, None);
+        }
     }
     rules.sort_by(|one, other| one.name.cmp(&other.name));
     Ok(rules)

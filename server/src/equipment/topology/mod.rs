@@ -136,10 +136,8 @@ fn checked(tx: &Tx<'_>, known: &Known, relation: Relation, edge: &TopologyEdge) 
         return Err(Error::TooLong("via"));
     }
     let name = NeName { customer: known.name.customer.clone(), handle: edge.on.clone() };
-    let parent = find(tx, &Scope::Customer(known.customer), &Reference::Name(name)).map_err(|error| match error {
-        Error::NotFound => Error::NoParent(edge.on.clone()),
-        other => other,
-    })?;
+    let parent = find(tx, &Scope::Customer(known.customer), &Reference::Name(name));
+    let parent = parent.map_err(|error| if matches!(error, Error::NotFound) { Error::NoParent(edge.on.clone()) } else { error })?;
     if below(tx, known.id, &[relation])?.contains(&parent.id) {
         return Err(Error::Circle { relation, equipment: known.name.clone(), on: parent.name });
     }

@@ -42,7 +42,7 @@ impl Dice {
     }
 
     fn one<'a>(&mut self, of: &[&'a str]) -> &'a str {
-        of[usize::try_from(self.below(of.len() as i64)).unwrap()]
+        of[usize::try_from(self.below(i64::try_from(of.len()).unwrap())).unwrap()]
     }
 }
 
@@ -103,7 +103,7 @@ impl World {
         let mut owners = Vec::new();
         let tiers: Vec<Tier> = CODES.iter().map(|code| world.tiers[*code].clone()).collect();
         for fault in 0..faults {
-            let device = dice.is(95).then(|| usize::try_from(dice.below(devices.len() as i64)).unwrap());
+            let device = dice.is(95).then(|| usize::try_from(dice.below(i64::try_from(devices.len()).unwrap())).unwrap());
             let customer = device.map_or(1, |device| devices[device].0);
             owners.push((customer, device));
             Life { dice: &mut dice, plan: &mut plan, fault, device, tier: &tiers[customer], minute: 0 }.live();

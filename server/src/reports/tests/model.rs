@@ -66,7 +66,8 @@ fn normal(text: &str) -> String {
 impl Model {
     pub fn of(events: &[Value], products: &BTreeMap<String, String>, tiers: &BTreeMap<String, Tier>, window: &Window) -> Self {
         let now = window.as_of.as_second() / 60;
-        let (mut stories, mut presence): (BTreeMap<String, Vec<&Value>>, BTreeMap<String, Vec<(Minute, bool)>>) = Default::default();
+        let mut stories: BTreeMap<String, Vec<&Value>> = BTreeMap::new();
+        let mut presence: BTreeMap<String, Vec<(Minute, bool)>> = BTreeMap::new();
         for event in events.iter().filter(|event| minute(event, "recorded_at") <= now) {
             if let Some(fault) = event["fault"].as_str() {
                 stories.entry(fault.to_owned()).or_default().push(event);
@@ -483,7 +484,19 @@ pub fn figure(faults: &[Fault], figure: Figure) -> Counted {
         Figure::Mtta | Figure::Mttr => minutes.iter().sum::<i64>() as f64 * 60.0 / below,
         Figure::Dpmo => above * 1e6 / below,
         Figure::Sigma => sigma(above / below),
-        _ => above / below,
+        Figure::Session30m
+        | Figure::Diagnosis30m
+        | Figure::AcceptInTime
+        | Figure::RespondInTime
+        | Figure::RestoreInTime
+        | Figure::ResolveInTime
+        | Figure::RemoteResolution
+        | Figure::DiagnosisAccuracy
+        | Figure::Proactive
+        | Figure::Reopen
+        | Figure::Repeat
+        | Figure::CaseLink
+        | Figure::LateEntry => above / below,
     });
     counted
 }

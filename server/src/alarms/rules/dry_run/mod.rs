@@ -99,7 +99,7 @@ fn suppress(
         if spared > 0 {
             suppressed.insert(history.alarm.place, spared);
         }
-        if (spared as usize) < history.spans.len() {
+        if usize::try_from(spared).is_ok_and(|spared| spared < history.spans.len()) {
             kept.extend(history.alarm.fault);
         }
     }

@@ -152,8 +152,11 @@ impl<'a> Counted<'a> {
         Some((target_s, missed.max(aim.from)))
     }
 
-    /// Was the clock started, and not ended, while this was aimed at?
+    /// Was the clock started, and not ended, while this was aimed at? Of two that began at one moment, only the later ever held.
     fn was_alive(&self, aim: &Aim<'_>) -> bool {
+        if aim.from >= aim.until {
+            return false;
+        }
         let lasts = self.ended.is_none() && self.pieces.last().is_some_and(|last| last.to >= aim.from);
         lasts || self.pieces.iter().any(|piece| piece.from < aim.until && piece.to > aim.from)
     }

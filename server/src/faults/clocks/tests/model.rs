@@ -333,3 +333,13 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn of_two_terms_that_began_at_one_moment_only_the_later_held() {
+    let start: Timestamp = "2026-03-29T01:00:00Z".parse().unwrap();
+    let term = |since, accept_s| Term { since, targets: Targets { accept_s, ..Targets::default() }, calendar: None, zone: "UTC" };
+    let changed = start + SignedDuration::from_secs(41 * STEP_S);
+    let terms = vec![term(start, None), term(changed, Some(1200)), term(changed, None)];
+    let (log, presence) = live(start, &[]);
+    compare(&Case { terms, log, presence }, start + SignedDuration::from_hours(1));
+}

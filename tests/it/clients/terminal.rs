@@ -106,7 +106,10 @@ pub fn ten_thousand_lines_are_pasted() {
         log_user 0
         send -- $text
         send "\004"
+        # Each of 700,000 characters comes back, and expect looks at them all: on a busy machine that takes its time.
+        set timeout 300
         expect -re {ne-1\$ $}
+        set timeout 60
         log_user 1
         send "echo done-\$((1+1))\r"; expect "done-2"; expect -re {\$ $}
         send "exit\r"; expect eof

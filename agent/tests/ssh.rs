@@ -184,8 +184,11 @@ fn an_agent_that_ignores_signals_hands_none_of_that_down() {
     let dir = tempfile::tempdir().unwrap();
     let program = dir.path().join("agent");
     let script = format!("#!/bin/sh\ntrap '' HUP INT QUIT TSTP\nexec {} \"$@\"\n", env!("CARGO_BIN_EXE_lineman-agent"));
-    std::fs::write(&program, script).unwrap();
-    std::fs::set_permissions(&program, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    // Written by a process of its own: a file that is open for writing can't be run, and a child that another test forks
+    // just then would hold it open.
+    let mut install = Command::new("install").args(["-m", "755", "/dev/stdin"]).arg(&program).stdin(Stdio::piped()).spawn().unwrap();
+    install.stdin.take().unwrap().write_all(script.as_bytes()).unwrap();
+    assert!(install.wait().unwrap().success());
     let device = Device::start_as("exec", program);
     let output = device.ssh(&["grep SigIgn /proc/self/status"]).output().unwrap();
     let mask = text(&output.stdout).trim().strip_prefix("SigIgn:\t").map(|hex| u64::from_str_radix(hex, 16).unwrap());

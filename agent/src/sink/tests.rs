@@ -2,8 +2,8 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream, UdpSocket};
-use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{UnixDatagram, UnixListener};
+use std::process::{Command, Stdio};
 use std::sync::mpsc;
 
 use lineman_common::statement::{Signed, sha256_hex};
@@ -341,16 +341,21 @@ fn a_webhook_over_tls_believes_the_named_authority_only() {
     assert!(error.contains("ca.pem: there is no certificate in it"), "{error}");
 }
 
+/// Written by a process of its own: a file that is open for writing can't be run, and a child that another test forks
+/// just then would hold it open.
+fn install(program: &Path, script: &str) {
+    let mut install = Command::new("install").args(["-m", "755", "/dev/stdin"]).arg(program).stdin(Stdio::piped()).spawn().unwrap();
+    install.stdin.take().unwrap().write_all(script.as_bytes()).unwrap();
+    assert!(install.wait().unwrap().success());
+}
+
 /// A program in sendmail's place, which keeps what it gets in files.
 fn sendmail(world: &World, ending: &str) -> PathBuf {
     let (program, dir) = (world.path("sendmail"), world.dir.path().display().to_string());
     let script = format!(
         "#!/bin/sh\nprintf '%s\\n' \"$@\" > {dir}/arguments\nenv > {dir}/environment\ncat > {dir}/mail\necho once >> {dir}/runs\n{ending}\n"
     );
-    // Written elsewhere and moved: a file that is open for writing can't be run.
-    fs::write(world.path("sendmail.new"), script).unwrap();
-    fs::set_permissions(world.path("sendmail.new"), fs::Permissions::from_mode(0o755)).unwrap();
-    fs::rename(world.path("sendmail.new"), &program).unwrap();
+    install(&program, &script);
     program
 }
 

@@ -40,7 +40,7 @@ mod segment;
 #[cfg(test)]
 mod tests;
 
-use std::fs::{File, OpenOptions};
+use std::fs::{File, OpenOptions, TryLockError};
 use std::io;
 use std::ops::Range;
 use std::os::unix::fs::OpenOptionsExt;
@@ -48,7 +48,6 @@ use std::path::{Path, PathBuf};
 
 use lineman_common::id::SpoolEpoch;
 use lineman_common::link::Stream;
-use rustix::fs::{FlockOperation, flock};
 use tracing::{error, info, warn};
 
 use marks::{Marks, MarksFile, StreamMarks};
@@ -109,7 +108,7 @@ pub struct Spool {
     /// Tests end a spool as a crash would.
     #[cfg(test)]
     crashed: bool,
-    _lock: File,
+    _lock: Lock,
 }
 
 impl Spool {
@@ -121,7 +120,7 @@ impl Spool {
         let failed = |doing| move |source| SpoolError::Io { doing, dir: dir.to_owned(), source };
         let parent = dir.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
         queue::make_dir(dir, parent).map_err(failed("make"))?;
-        let lock = lock(dir)?;
+        let lock = Lock::take(dir)?;
         let (marks, read) = MarksFile::open(&dir.join("marks")).map_err(failed("open"))?;
         let streams = read.as_ref().map_or([StreamMarks::default(); 3], |read| read.streams);
         let [events, recording, health] = streams;
@@ -416,14 +415,29 @@ impl Drop for Spool {
     }
 }
 
-fn lock(dir: &Path) -> Result<File, SpoolError> {
-    let failed = |source| SpoolError::Io { doing: "lock", dir: dir.to_owned(), source };
-    let path = dir.join("lock");
-    let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path).map_err(failed)?;
-    match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-        Ok(()) => Ok(file),
-        Err(rustix::io::Errno::WOULDBLOCK) => Err(SpoolError::InUse { dir: dir.to_owned() }),
-        Err(errno) => Err(failed(errno.into())),
+/// The exclusive lock on the directory. It is given back by word and not only by closing the file: a child that was just
+/// forked holds a copy of the descriptor until it has become its program, and would hold the lock with it.
+#[derive(Debug)]
+struct Lock(File);
+
+impl Lock {
+    fn take(dir: &Path) -> Result<Self, SpoolError> {
+        let failed = |source| SpoolError::Io { doing: "lock", dir: dir.to_owned(), source };
+        let path = dir.join("lock");
+        let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path).map_err(failed)?;
+        match file.try_lock() {
+            Ok(()) => Ok(Self(file)),
+            Err(TryLockError::WouldBlock) => Err(SpoolError::InUse { dir: dir.to_owned() }),
+            Err(TryLockError::Error(source)) => Err(failed(source)),
+        }
+    }
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        if let Err(error) = self.0.unlock() {
+            error!(%error, "the spool's lock was not given back; it is free when this process has ended");
+        }
     }
 }
 

@@ -26,7 +26,14 @@ pub struct Place {
 
 /// Held while `demo up` works.
 #[derive(Debug)]
-pub struct Lock(#[expect(dead_code, reason = "dropping the file lets go of the lock")] File);
+pub struct Lock(File);
+
+impl Drop for Lock {
+    /// By word: a child that was just forked holds the lock with its copy of the descriptor until it is its program.
+    fn drop(&mut self) {
+        drop(self.0.unlock());
+    }
+}
 
 impl Place {
     /// `dir`, or `lineman/demo` in the user's state directory.

@@ -1,5 +1,6 @@
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
-use std::process::Command;
+use std::io::Write;
+use std::os::unix::fs::MetadataExt;
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -46,8 +47,11 @@ fn fake_ssh(world: &World, code: i32) -> String {
     let folder = world.path("bin");
     std::fs::create_dir_all(&folder).unwrap();
     let path = folder.join("ssh");
-    std::fs::write(&path, format!("#!/bin/sh\nfor a in \"$@\"; do echo \"$a\"; done\nexit {code}\n")).unwrap();
-    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+    // Written by a process of its own: a file that is open for writing can't be run, and a child that another test forks
+    // just then would hold it open.
+    let mut install = Command::new("install").args(["-m", "755", "/dev/stdin"]).arg(&path).stdin(Stdio::piped()).spawn().unwrap();
+    write!(install.stdin.take().unwrap(), "#!/bin/sh\nfor a in \"$@\"; do echo \"$a\"; done\nexit {code}\n").unwrap();
+    assert!(install.wait().unwrap().success());
     format!("{}:{}", folder.display(), std::env::var("PATH").unwrap())
 }
 

@@ -24,6 +24,7 @@ pub mod printable;
 pub mod recording;
 pub mod session;
 pub mod statement;
+pub mod version;
 
 pub use printable::Printable;
 /// For the macros: whoever uses them need not know it.

@@ -11,6 +11,7 @@ mod run;
 mod store;
 mod events;
 mod web;
+mod search;
 // Who and what.
 mod customers;
 mod people;

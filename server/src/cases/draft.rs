@@ -5,7 +5,7 @@
 
 use lineman_common::Printable;
 use lineman_common::alarm::ProbableCause;
-use lineman_common::api::{Alarm, Audience, CaseBody, CaseText, Equipment, Fault};
+use lineman_common::api::{Alarm, Audience, CaseBody, CaseEquipment, CaseText, Equipment, Fault};
 
 use super::mask::{self, Known};
 use super::search::prefers_chinese;
@@ -42,7 +42,8 @@ pub const fn cause_names(cause: ProbableCause) -> (&'static str, &'static str) {
 pub fn body(source: &Source<'_>) -> CaseBody {
     let (mut en, mut zh) = (Draft::default(), Draft::default());
     let alarms = worst_first(source.alarms);
-    let model = source.equipment.map(model_of);
+    let about = source.equipment.map(about);
+    let model = about.as_ref().map(ToString::to_string);
     if !alarms.is_empty() {
         (en.title, zh.title) = titles(&alarms, model.as_deref());
         for alarm in &alarms {
@@ -84,8 +85,9 @@ pub fn body(source: &Source<'_>) -> CaseBody {
     CaseBody {
         zh: zh.text(source.known),
         en: en.text(source.known),
-        equipment: model.into_iter().map(Printable::new).collect(),
+        equipment: about.into_iter().collect(),
         codes,
+        cause: alarms.first().map(|alarm| alarm.probable_cause),
         audience: Audience::Internal,
     }
 }
@@ -124,9 +126,11 @@ fn worst_first(alarms: &[Alarm]) -> Vec<&Alarm> {
     alarms
 }
 
-fn model_of(equipment: &Equipment) -> String {
-    let (product, model) = (equipment.product.raw().trim(), equipment.model.raw().trim());
-    if model.starts_with(product) { model.to_owned() } else { format!("{product} {model}").trim().to_owned() }
+/// The model, on the software that it runs and may not be the last to have this.
+fn about(equipment: &Equipment) -> CaseEquipment {
+    let versions = equipment.software.raw().trim().parse().unwrap_or_default();
+    let name = |name: &Printable| Printable::new(name.raw().trim());
+    CaseEquipment { product: name(&equipment.product), model: name(&equipment.model), versions }
 }
 
 /// `Fan failure, temperature out of range: fan-2, board-3 (OLT C320)`, and the same in Chinese.
@@ -292,7 +296,9 @@ mod tests {
         assert_eq!(en.symptom.raw(), "fan.speed (major): fan-2 speed 0 rpm\ntemperature.high (minor): board-3 at 71 degrees");
         assert_eq!(zh.symptom.raw(), "fan.speed (major): 风扇 fan-2 转速 0 rpm，停转\ntemperature.high (minor): 温度异常 board-3 0 rpm");
         assert_eq!(body.codes, ["fan.speed".into(), Printable::from("temperature.high")]);
-        assert_eq!(body.equipment, [Printable::from("OLT C320")]);
+        assert_eq!(body.equipment.iter().map(ToString::to_string).collect::<Vec<_>>(), ["OLT C320"]);
+        assert!(body.equipment[0].versions.contains("1") && !body.equipment[0].versions.contains("2"));
+        assert_eq!(body.cause, Some(ProbableCause::FanFailure));
     }
 
     #[test]

@@ -18,14 +18,12 @@ pub mod http;
 mod mask;
 mod search;
 mod sql;
-mod synonyms;
 #[cfg(test)]
 mod tests;
-mod tokens;
 
 use std::str::FromStr;
 
-use lineman_common::api::{Audience, Case, CaseBody, CaseHit, CaseState, CaseText, Closed, Fault, NewLink};
+use lineman_common::api::{Audience, Case, CaseBody, CaseEquipment, CaseHit, CaseState, CaseText, Closed, Fault, NewLink};
 use lineman_common::id::CaseId;
 use lineman_common::name::{CaseNumber, PersonName};
 use lineman_common::people::Role;
@@ -365,11 +363,13 @@ fn check(body: &CaseBody) -> Result<(), Error> {
             }
         }
     }
-    for (what, names) in [("pieces of equipment", &body.equipment), ("codes", &body.codes)] {
-        let fits = |name: &lineman_common::Printable| (1..=LONGEST_NAME).contains(&name.raw().trim().chars().count());
-        if names.len() > MOST_NAMES || !names.iter().all(fits) {
-            return Err(Error::TooMany { what, most: MOST_NAMES });
-        }
+    let fits = |name: &lineman_common::Printable| (1..=LONGEST_NAME).contains(&name.raw().trim().chars().count());
+    if body.codes.len() > MOST_NAMES || !body.codes.iter().all(fits) {
+        return Err(Error::TooMany { what: "codes", most: MOST_NAMES });
+    }
+    let is_named = |about: &CaseEquipment| fits(&about.product) && about.model.raw().chars().count() <= LONGEST_NAME;
+    if body.equipment.len() > MOST_NAMES || !body.equipment.iter().all(is_named) {
+        return Err(Error::TooMany { what: "pieces of equipment", most: MOST_NAMES });
     }
     Ok(())
 }

@@ -19,8 +19,8 @@ use lineman_common::api::{CaseBody, CaseHit, CaseState, CaseText, Language};
 use lineman_common::name::CaseNumber;
 
 use super::sql::{self, Columns};
-use super::synonyms::Synonyms;
-use super::tokens::{self, Analysis, JOINT, Kind, Token};
+use crate::search::synonyms::Synonyms;
+use crate::search::tokens::{self, Analysis, JOINT, Kind, Token};
 use crate::store::{Db, StoreError};
 use crate::web::Scope;
 
@@ -84,7 +84,7 @@ fn entry(body: &CaseBody) -> Entry {
         tokens::index_text(&texts.join("\n"))
     };
     let codes = body.codes.iter().map(|code| format!("{} {}", tokens::index_text(code.raw()), tokens::exact(code.raw())));
-    let equipment = body.equipment.iter().map(|name| tokens::index_text(name.raw()));
+    let equipment = body.equipment.iter().map(|about| tokens::index_text(&about.to_string()));
     Entry {
         code: codes.collect::<Vec<_>>().join(" "),
         equipment: equipment.collect::<Vec<_>>().join(" "),

@@ -30,10 +30,17 @@ fn body(zh: &str, en: &str, equipment: &[&str], codes: &[&str]) -> CaseBody {
     CaseBody {
         zh: text(zh),
         en: text(en),
-        equipment: equipment.iter().map(|name| (*name).into()).collect(),
+        equipment: equipment.iter().map(|name| about(name)).collect(),
         codes: codes.iter().map(|code| (*code).into()).collect(),
+        cause: None,
         audience: Audience::Internal,
     }
+}
+
+/// `OLT C320`: a product and a model.
+fn about(name: &str) -> CaseEquipment {
+    let (product, model) = name.split_once(' ').unwrap_or((name, ""));
+    CaseEquipment { product: product.into(), model: model.into(), ..CaseEquipment::default() }
 }
 
 struct Library {

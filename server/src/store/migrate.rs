@@ -18,6 +18,12 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0008_offices.sql"),
     include_str!("migrations/0009_notices.sql"),
     include_str!("migrations/0010_reports.sql"),
+    include_str!("migrations/0011_library.sql"),
+    include_str!("migrations/0012_case_index.sql"),
+    include_str!("migrations/0013_case_life.sql"),
+    include_str!("migrations/0014_case_offers.sql"),
+    include_str!("migrations/0015_case_meaning.sql"),
+    include_str!("migrations/0016_case_exchange.sql"),
 ];
 
 /// Brings the database to the newest schema.

@@ -3,8 +3,10 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::Printable;
+use crate::alarm::ProbableCause;
 use crate::id::CaseId;
 use crate::name::{CaseNumber, FaultNumber, PersonName};
+use crate::version::VersionRange;
 
 words! {
     /// KCS life cycle.
@@ -63,14 +65,31 @@ pub struct CaseBody {
     pub zh: Option<CaseText>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub en: Option<CaseText>,
-    /// Product lines and models, like `OLT C320`.
+    /// What it is about.
     #[serde(default)]
-    pub equipment: Vec<Printable>,
+    pub equipment: Vec<CaseEquipment>,
     /// Alarm codes and types, like `ALM-25621`, `fan.speed`.
     #[serde(default)]
     pub codes: Vec<Printable>,
+    /// X.733's name for what was behind it, where one fits.
+    #[serde(default, rename = "probable_cause", skip_serializing_if = "Option::is_none")]
+    pub cause: Option<ProbableCause>,
     #[serde(default = "internal")]
     pub audience: Audience,
+}
+
+/// A product that a case is about, and which of its software.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CaseEquipment {
+    /// The product line: `OLT`.
+    pub product: Printable,
+    /// The model in it: `C320`. All of them when empty.
+    #[serde(default, skip_serializing_if = "Printable::is_empty")]
+    pub model: Printable,
+    /// The software that it was seen on. All of it when empty.
+    #[serde(default, skip_serializing_if = "VersionRange::is_any")]
+    pub versions: VersionRange,
 }
 
 const fn internal() -> Audience {
@@ -81,6 +100,17 @@ const fn internal() -> Audience {
 impl Default for Audience {
     fn default() -> Self {
         Self::Internal
+    }
+}
+
+impl std::fmt::Display for CaseEquipment {
+    /// `OLT C320`; a model that begins with its product is not said twice.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match (self.product.raw(), self.model.raw()) {
+            (product, "") => f.write_str(product),
+            (product, model) if model.starts_with(product) => f.write_str(model),
+            (product, model) => write!(f, "{product} {model}"),
+        }
     }
 }
 

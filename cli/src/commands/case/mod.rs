@@ -185,7 +185,8 @@ fn sheet(case: &Case) -> Sheet {
         ("case", text(case.number)),
         ("state", state(case.state)),
         ("audience", text(case.body.audience)),
-        ("equipment", list(&case.body.equipment)),
+        ("equipment", text(case.body.equipment.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "))),
+        ("cause", Cell::option(case.body.cause.as_ref())),
         ("codes", list(&case.body.codes)),
         ("author", text(&case.author)),
         ("reviewer", Cell::option(case.reviewer.as_ref())),
@@ -238,7 +239,7 @@ fn parse(text: &str) -> Result<CaseBody, Failure> {
 }
 
 const HEAD: &str = "# One text in Chinese ([zh]), one in English ([en]); leave out what you don't have.\n\
-                    # `equipment` = models like \"OLT C320\", `codes` = alarm codes and types, `audience` = \"internal\" or \"customer\".\n\n";
+                    # `equipment` = { product = \"OLT\", model = \"C320\", versions = \"5.2..5.4\" }, `codes` = alarm codes and types, `audience` = \"internal\" or \"customer\".\n\n";
 
 fn edit(old: &CaseBody) -> Result<String, Failure> {
     let failed = |e: std::io::Error| Failure::failed(format!("can't edit: {e}"));

@@ -1,0 +1,4 @@
+//! Text search as the field needs it: what a token is, what means the same, and the inverted index. Knows nothing of cases or faults.
+
+pub mod synonyms;
+pub mod tokens;

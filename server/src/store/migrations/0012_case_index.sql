@@ -1,0 +1,1 @@
+-- What the index of the library has not heard of yet.

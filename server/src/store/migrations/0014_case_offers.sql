@@ -1,0 +1,1 @@
+-- What was offered while a fault was filed, and what came of it.

@@ -1,0 +1,1 @@
+-- Where imported cases came from; the users' synonyms.

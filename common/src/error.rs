@@ -5,14 +5,22 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, thiserror::Error, PartialEq, Eq)]
 #[error("`{text}` is not a {kind}: expected one of {known}")]
 pub struct UnknownWord {
-    kind: &'static str,
+    kind: String,
     text: String,
     known: String,
 }
 
 impl UnknownWord {
-    pub fn new(kind: &'static str, text: &str, known: &[&str]) -> Self {
-        Self { kind, text: crate::printable::escape(&text.chars().take(64).collect::<String>()), known: known.join(", ") }
+    /// `kind` is the type's name, `ProbableCause`; people read "probable cause".
+    pub fn new(kind: &str, text: &str, known: &[&str]) -> Self {
+        let mut words = String::with_capacity(kind.len() + 4);
+        for c in kind.chars() {
+            if c.is_ascii_uppercase() && !words.is_empty() {
+                words.push(' ');
+            }
+            words.push(c.to_ascii_lowercase());
+        }
+        Self { kind: words, text: crate::printable::escape(&text.chars().take(64).collect::<String>()), known: known.join(", ") }
     }
 }
 

@@ -362,7 +362,7 @@ pub(super) mod tests {
             (fan("{qualifier} speed", "{name} speed"), "no place `{name}`"),
             (fan("fan.speed", "Fan Speed"), "alarm_type must be 1 to 64"),
             (fan("fan.speed", "exec.raid"), "those are the alarms of [[exec]]"),
-            (fan("major", "huge"), "`huge` is not a Severity: expected one of indeterminate"),
+            (fan("major", "huge"), "`huge` is not a severity: expected one of indeterminate"),
             (fan("unit", "units"), "unknown field `units`"),
             (
                 exec("/usr/lib/nagios/plugins/check_raid", "check_raid"),

@@ -416,12 +416,10 @@ pub fn root_of(db: &Db<'_>, place: i64) -> Result<Option<i64>, StoreError> {
 
 /// Counts by every axis. The index holds all that it asks for.
 pub fn summary(db: &Db<'_>, scope: &Scope) -> Result<Vec<SummaryRow>, StoreError> {
-    let sql = "SELECT state, severity, operator_state, shelf IS NOT NULL, count(*) FROM alarm INDEXED BY alarm_customer
-               WHERE ?1 IS NULL OR customer = ?1 GROUP BY 1, 2, 3, 4";
-    let of_customer = "SELECT state, severity, operator_state, shelf IS NOT NULL, count(*) FROM alarm INDEXED BY alarm_customer
-               WHERE customer = ?1 GROUP BY 1, 2, 3, 4";
-    let sql = if matches!(scope, Scope::All) { sql } else { of_customer };
-    let mut statement = db.sql().prepare_cached(sql)?;
+    let mut statement = db.sql().prepare_cached(
+        "SELECT state, severity, operator_state, shelved, sum(alarms) FROM alarm_counts WHERE ?1 IS NULL OR customer = ?1
+         GROUP BY 1, 2, 3, 4 HAVING sum(alarms) > 0",
+    )?;
     let rows = statement.query_map([scope.customer()], |row| {
         Ok(SummaryRow {
             state: row.get::<_, Text<_>>(0)?.0,

@@ -24,6 +24,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0014_case_offers.sql"),
     include_str!("migrations/0015_case_meaning.sql"),
     include_str!("migrations/0016_case_exchange.sql"),
+    include_str!("migrations/0017_alarm_counts.sql"),
 ];
 
 /// Brings the database to the newest schema.

@@ -59,6 +59,12 @@ pub enum Nudge {
     Recorded(SessionId),
 }
 
+/// Now, as finely as it is stored: what an answer says is what is read again later.
+fn moment() -> Timestamp {
+    let now = Timestamp::now();
+    Timestamp::from_microsecond(now.as_microsecond()).unwrap_or(now)
+}
+
 /// A view of the database at one moment.
 pub struct Db<'a> {
     connection: &'a Connection,

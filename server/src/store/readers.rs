@@ -4,7 +4,6 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
-use jiff::Timestamp;
 use rusqlite::{Connection, OpenFlags};
 use tokio::sync::{mpsc, oneshot};
 
@@ -49,7 +48,7 @@ impl Readers {
 /// One read transaction, so that several queries of one question see the same moment.
 fn in_snapshot<T, E: From<StoreError>>(connection: &Connection, job: impl FnOnce(&Db<'_>) -> Result<T, E>) -> Result<T, E> {
     connection.execute_batch("BEGIN").map_err(StoreError::from)?;
-    let result = job(&Db { connection, now: Timestamp::now() });
+    let result = job(&Db { connection, now: super::moment() });
     connection.execute_batch("COMMIT").map_err(StoreError::from)?;
     result
 }

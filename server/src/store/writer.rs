@@ -2,7 +2,6 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use jiff::Timestamp;
 use rusqlite::Connection;
 use tokio::sync::{broadcast, mpsc, oneshot};
 
@@ -71,7 +70,7 @@ where
 {
     let mut nudges = Vec::new();
     let result = savepoint(connection, || {
-        let mut tx = Tx { db: Db { connection, now: Timestamp::now() }, nudges: Vec::new(), listeners };
+        let mut tx = Tx { db: Db { connection, now: super::moment() }, nudges: Vec::new(), listeners };
         let result = job(&mut tx);
         nudges = tx.nudges;
         result

@@ -73,7 +73,7 @@ pub async fn measure(plan: &Plan) -> anyhow::Result<Vec<Row>> {
     }
     let seconds = begun.elapsed().as_secs_f64();
     centre.kill();
-    let raw = raw::rows_per_s(&centre.dir(), plan.events.max(10_000))?;
+    let raw = raw::rows_per_s(&centre.database(), plan.events.max(10_000))?;
     // What a crash left.
     let api = centre.start()?;
     let address = centre.address()?;

@@ -76,9 +76,13 @@ async fn ask_lists(api: &Api, plan: &Plan) -> anyhow::Result<Vec<f64>> {
     for path in asked.iter().cycle().take(plan.asked as usize) {
         let begun = Instant::now();
         api.get(path).await?;
-        times.push(begun.elapsed().as_secs_f64() * 1e3);
+        times.push((path.clone(), begun.elapsed().as_secs_f64() * 1e3));
     }
-    Ok(times)
+    for path in &asked {
+        let own: Vec<f64> = times.iter().filter(|(asked, _)| asked == path).map(|(_, time)| *time).collect();
+        eprintln!("  {:8.1} ms p95  {path}", percentile(&own, 0.95));
+    }
+    Ok(times.into_iter().map(|(_, time)| time).collect())
 }
 
 async fn acknowledge(api: &Api, plan: &Plan) -> anyhow::Result<Vec<f64>> {

@@ -278,3 +278,73 @@ fn the_log_tells_a_storm_in_few_words() {
     let told: usize = events.iter().filter_map(|event| event.data["alarms"].as_array().map(Vec::len)).sum();
     assert_eq!(told, 600, "each change is in the log");
 }
+
+#[derive(Clone, Debug)]
+enum Deed {
+    Say(u8, Severity, bool),
+    Mark(u8, OperatorState),
+    Shelve(bool),
+    Purge,
+}
+
+fn deed() -> impl Strategy<Value = Deed> {
+    let severity = prop_oneof![Just(Severity::Warning), Just(Severity::Minor), Just(Severity::Critical)];
+    let mark = prop_oneof![Just(OperatorState::Acknowledged), Just(OperatorState::Closed), Just(OperatorState::None)];
+    prop_oneof![
+        6 => (0..6u8, severity, any::<bool>()).prop_map(|(n, severity, raised)| Deed::Say(n, severity, raised)),
+        2 => (any::<u8>(), mark).prop_map(|(n, mark)| Deed::Mark(n, mark)),
+        1 => any::<bool>().prop_map(Deed::Shelve),
+        1 => Just(Deed::Purge),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    /// The summary is kept beside the list, and says what counting the list would say.
+    #[test]
+    fn the_summary_is_the_list_counted(deeds in proptest::collection::vec(deed(), 1..40)) {
+        let mut centre = Centre::new();
+        let device = centre.device("ne-1", None);
+        let mut shelf = None;
+        for deed in deeds {
+            centre.store.now += SignedDuration::from_secs(1);
+            match deed {
+                Deed::Say(n, severity, raised) => {
+                    let word = if raised { ResourceState::Raised } else { ResourceState::Cleared };
+                    let report = AlarmReport { severity, ..state(said("port.los", &format!("port-{n}"), LOS, centre.now()), word) };
+                    centre.say(&device, &report);
+                }
+                Deed::Mark(n, mark) => {
+                    let alarms = centre.all(Filter::default());
+                    if let Some(alarm) = alarms.get(usize::from(n) % alarms.len().max(1)) {
+                        centre.store.write(|tx| alarms::mark(tx, &admin(), alarm.id, mark, &"because".into()).unwrap());
+                    }
+                }
+                Deed::Shelve(true) if shelf.is_none() => {
+                    let new = serde_json::from_value(json!({"customer": "JW", "types": ["port.*"], "qualifier": "port-1", "why": "x"})).unwrap();
+                    shelf = Some(centre.store.write(|tx| alarms::shelves::add(tx, &admin(), new).unwrap()).id);
+                }
+                Deed::Shelve(_) => {
+                    if let Some(id) = shelf.take() {
+                        centre.store.write(|tx| alarms::shelves::remove(tx, &admin(), id, &"done".into()).unwrap());
+                    }
+                }
+                Deed::Purge => {
+                    let action = AlarmAction { why: "old".into(), ..AlarmAction::default() };
+                    centre.store.write(|tx| alarms::purge(tx, &admin(), &action).unwrap());
+                }
+            }
+            centre.conclude();
+            let mut counted = std::collections::BTreeMap::new();
+            for alarm in centre.all(Filter::default()) {
+                let kind = (alarm.state, alarm.severity, alarm.operator_state, alarm.marks.shelf.is_some());
+                *counted.entry(kind).or_insert(0u64) += 1;
+            }
+            let summary = centre.store.read(|db| alarms::summary(db, &Scope::All).unwrap());
+            let told: std::collections::BTreeMap<_, _> =
+                summary.rows.iter().map(|row| ((row.state, row.severity, row.operator_state, row.shelved), row.alarms)).collect();
+            prop_assert_eq!(told, counted);
+        }
+    }
+}

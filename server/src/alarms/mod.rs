@@ -186,6 +186,11 @@ pub fn has_raised(db: &Db<'_>, fault: FaultId) -> Result<bool, StoreError> {
     sql::has_raised(db, fault)
 }
 
+/// Faults all of whose raised alarms this one explains. No scope: what follows from alarms is everybody's.
+pub fn faults_explained_by(db: &Db<'_>, alarm: AlarmId) -> Result<Vec<FaultId>, StoreError> {
+    sql::faults_explained_by(db, alarm)
+}
+
 /// Raised alarms of a device that belong to no open fault and have one of these causes.
 pub fn unattached(db: &Db<'_>, device: EquipmentId, causes: &[ProbableCause]) -> Result<Vec<Alarm>, StoreError> {
     sql::unattached(db, device, causes)

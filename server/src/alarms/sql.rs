@@ -476,6 +476,18 @@ pub fn has_raised(db: &Db<'_>, fault: FaultId) -> Result<bool, StoreError> {
     Ok(db.sql().prepare_cached("SELECT 1 FROM alarm WHERE fault = ?1 AND state = 'raised' LIMIT 1")?.exists([Text(fault)])?)
 }
 
+/// Faults all of whose raised alarms this one explains.
+pub fn faults_explained_by(db: &Db<'_>, alarm: AlarmId) -> Result<Vec<FaultId>, StoreError> {
+    let mut statement = db.sql().prepare_cached(
+        "SELECT DISTINCT a.fault FROM alarm r JOIN alarm a ON a.suppressed_by = r.place AND a.fault IS NOT NULL
+         WHERE r.id = ?1 AND NOT EXISTS (
+             SELECT 1 FROM alarm o WHERE o.fault = a.fault AND o.state = 'raised' AND o.suppressed_by IS NOT r.place)
+         ORDER BY a.fault",
+    )?;
+    let rows = statement.query_map([Text(alarm)], |row| Ok(row.get::<_, Text<_>>(0)?.0))?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
 pub fn unattached(db: &Db<'_>, device: EquipmentId, causes: &[ProbableCause]) -> Result<Vec<Alarm>, StoreError> {
     let causes = causes.iter().map(|cause| cause.as_str()).collect::<Vec<_>>();
     let sql = format!(

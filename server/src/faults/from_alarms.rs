@@ -2,8 +2,9 @@
 //!
 //! An alarm gets here when it is due ([`alarms::take_due`]): some seconds after it was raised, so that a root cause which comes late has
 //! suppressed it by then, and with everything else that is due at the same moment. So a storm is seen as one: alarms of one cause on one
-//! piece of equipment, or right below one, make one fault, whether or not their root cause speaks up. What joins a fault is told on its
-//! timeline once for all that join together.
+//! piece of equipment, or right below one, make one fault, whether or not their root cause speaks up. A root cause that comes later than
+//! that takes in the faults of what it explains, as long as nobody has touched them. What joins a fault is told on its timeline once for
+//! all that join together.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -18,7 +19,7 @@ use lineman_common::name::FaultNumber;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
-use super::{Error, Filed, Reference, get, open, record, sql};
+use super::{Error, Filed, Reference, get, merging, open, record, sql};
 use crate::alarms::{self, Due};
 use crate::equipment::topology;
 use crate::equipment::{self, Reference as EquipmentReference};
@@ -178,6 +179,8 @@ fn open_one(tx: &mut Tx<'_>, due: &Due) -> Result<(), Error> {
     }
     let fault = open(tx, filed(due, due.equipment, due.alarm.text.raw()))?;
     alarms::attach(tx, due.alarm.id, fault.id)?;
+    let explained = alarms::faults_explained_by(tx, due.alarm.id)?;
+    merging::absorb(tx, &explained, fault.id)?;
     let others = alarms::unattached(tx, due.equipment, &alarms::companions(due.alarm.probable_cause))?;
     if others.is_empty() { Ok(()) } else { join(tx, fault.id, &others) }
 }
@@ -204,6 +207,8 @@ fn join(tx: &mut Tx<'_>, fault: FaultId, alarms: &[Alarm]) -> Result<(), Error> 
     let Some(first) = alarms.first() else { return Ok(()) };
     for alarm in alarms {
         alarms::attach(tx, alarm.id, fault)?;
+        let explained = alarms::faults_explained_by(tx, alarm.id)?;
+        merging::absorb(tx, &explained, fault)?;
     }
     let fault = get(tx, &Scope::All, &Reference::Id(fault))?;
     let change = sql::Change { proposes_restored: Some(false), ..Default::default() };

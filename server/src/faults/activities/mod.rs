@@ -182,6 +182,11 @@ pub fn must_be_over(db: &Db<'_>, fault: FaultId) -> Result<(), super::Error> {
     Err(super::Error::UnderWay(running.iter().map(|activity| format!("{} {} ({})", activity.kind, activity.id, activity.state)).collect()))
 }
 
+/// Is nothing planned or under way?
+pub fn none_of(db: &Db<'_>, fault: FaultId) -> Result<bool, StoreError> {
+    Ok(sql::not_over(db, fault)?.is_empty())
+}
+
 /// The fault is none: what was planned or under way is called off.
 pub fn call_off(tx: &mut Tx<'_>, fault: &Fault, actor: &Actor) -> Result<(), super::Error> {
     for activity in sql::not_over(tx, fault.id)? {

@@ -8,6 +8,7 @@ mod speed;
 use jiff::{SignedDuration, Timestamp};
 use lineman_common::alarm::{AlarmKey, AlarmReport, EventType, OperatorState, ProbableCause, ResourceState, Severity};
 use lineman_common::api::{Alarm, AlarmPage, Fault, NewEquipment, Tier, Topology};
+use lineman_common::fault::FaultStatus;
 use lineman_common::id::{CustomerId, PersonId, SiteId};
 use lineman_common::people::Role;
 use serde_json::json;

@@ -4,6 +4,8 @@
 
 mod sql;
 
+use std::fmt::Display;
+
 use lineman_common::Printable;
 use lineman_common::alarm::ResourceState;
 use lineman_common::api::{Fault, Merge};
@@ -52,7 +54,21 @@ pub fn mark_duplicate(tx: &mut Tx<'_>, actor: &Actor, reference: &Reference, of:
     get(tx, &actor.scope(), reference)
 }
 
-fn merge_one(tx: &mut Tx<'_>, actor: &Actor, fault: &Fault, into: &Fault, reason: &Printable) -> Result<(), Error> {
+/// Merges faults that equipment filed and nobody has touched into the fault of what explains them.
+pub fn absorb(tx: &mut Tx<'_>, faults: &[FaultId], into: FaultId) -> Result<(), Error> {
+    for id in faults.iter().filter(|id| **id != into) {
+        let fault = get(tx, &Scope::All, &Reference::Id(*id))?;
+        let is_untouched = fault.status == FaultStatus::Reported && fault.owner.is_none();
+        let is_machines = fault.reported_by == "system" || fault.reported_by.starts_with("agent:");
+        let into = get(tx, &Scope::All, &Reference::Id(into))?;
+        if is_untouched && is_machines && fault.customer == into.customer && activities::none_of(tx, fault.id)? {
+            merge_one(tx, &"system", &fault, &into, &Printable::from("its alarms follow from this fault's"))?;
+        }
+    }
+    Ok(())
+}
+
+fn merge_one(tx: &mut Tx<'_>, actor: &impl Display, fault: &Fault, into: &Fault, reason: &Printable) -> Result<(), Error> {
     if into.id == fault.id || into.customer != fault.customer {
         return Err(Error::NotADuplicate);
     }

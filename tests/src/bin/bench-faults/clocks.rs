@@ -48,12 +48,42 @@ pub async fn measure(plan: &Plan) -> anyhow::Result<Vec<Row>> {
     }
     ensure!(!late.is_empty(), "no clock warned in {} s", begun.elapsed().as_secs());
     let missing = u32::try_from(wanted - late.len().min(wanted))?;
+    let begun = Instant::now();
+    api.get("/api/v1/reports?by=product").await?;
+    let figures_s = begun.elapsed().as_secs_f64();
+    let lists = ask_lists(&api, plan).await?;
     Ok(vec![
         row("clocks.late_p50", percentile(&late, 0.5), "s"),
         row("clocks.late_p95", percentile(&late, 0.95), "s"),
         row("clocks.late_max", percentile(&late, 1.0), "s"),
         row("clocks.missing", f64::from(missing), "count"),
+        row("faults.figures", figures_s, "s"),
+        row("faults.list_p50", percentile(&lists, 0.5), "ms"),
+        row("faults.list_p95", percentile(&lists, 0.95), "ms"),
     ])
+}
+
+/// Faults as consoles and people list them, while all those are open.
+async fn ask_lists(api: &Api, plan: &Plan) -> anyhow::Result<Vec<f64>> {
+    let asked = [
+        "/api/v1/faults",
+        "/api/v1/faults?status=all&limit=1000",
+        "/api/v1/faults?customer=HS&status=all",
+        "/api/v1/faults?equipment=ne-0.bn.ne",
+        "/api/v1/faults?text=template",
+        "/api/v1/faults?text=hasty+7",
+    ];
+    let mut times = Vec::new();
+    for path in asked.iter().cycle().take(plan.asked as usize) {
+        let begun = Instant::now();
+        api.get(path).await?;
+        times.push((path, begun.elapsed().as_secs_f64() * 1e3));
+    }
+    for path in &asked {
+        let own: Vec<f64> = times.iter().filter(|(asked, _)| *asked == path).map(|(_, time)| *time).collect();
+        eprintln!("  {:8.1} ms p95  {path}", percentile(&own, 0.95));
+    }
+    Ok(times.into_iter().map(|(_, time)| time).collect())
 }
 
 /// Faults whose clocks run for long: copies of one, and of what its log says.

@@ -56,6 +56,38 @@ fn a_dead_link_explains_what_is_behind_it_whichever_comes_first() {
 }
 
 #[test]
+fn a_root_that_comes_late_takes_in_the_faults_of_what_it_explains() {
+    let mut centre = Centre::new();
+    let top = centre.device("ne-1", None);
+    let leaves: Vec<_> = (2..6).map(|n| centre.device(&format!("ne-{n}"), Some("ne-1"))).collect();
+    for leaf in &leaves {
+        centre.raise(leaf, "port.los", "port-1", LOS);
+    }
+    // One leaf has a trouble of its own beside it, and somebody works on another's.
+    centre.raise(&leaves[0], "port.los", "own", LOS);
+    centre.raise(&leaves[1], "fan.speed", "fan-1", FAN);
+    centre.pass(30);
+    let before = centre.faults();
+    let of = |centre: &Centre, leaf: &Known, status: FaultStatus| {
+        let filter = crate::faults::Filter { equipment: Some(leaf.id), status: Some(status), limit: 10, ..Default::default() };
+        centre.store.read(|db| crate::faults::list(db, &Scope::All, &filter).unwrap()).len()
+    };
+    let worked = before.iter().find(|fault| fault.equipment == Some("ne-5.jw.ne".parse().unwrap())).unwrap().id;
+    centre.store.write(|tx| crate::faults::accept(tx, &actor(Role::Engineer, None), &crate::faults::Reference::Id(worked)).unwrap());
+    centre.raise(&top, "uplink.down", "", LOS);
+    centre.pass(6);
+    let root = centre.faults().into_iter().find(|fault| fault.title.raw().starts_with("uplink.down")).unwrap();
+    assert_eq!(of(&centre, &leaves[2], FaultStatus::Duplicate), 1, "nobody had touched it");
+    assert_eq!(of(&centre, &leaves[3], FaultStatus::Duplicate), 0, "somebody works on it");
+    assert_eq!(centre.one(&leaves[2], "port.los", "port-1").alarm.fault, Some(root.number.clone()));
+    // What it explains goes on there: the root alone has cleared, and the fault is not restored.
+    centre.clear(&top, "uplink.down", "", LOS);
+    centre.pass(12);
+    let number = crate::faults::Reference::Number(root.number);
+    assert!(!centre.store.read(|db| crate::faults::get(db, &Scope::All, &number).unwrap()).proposes_restored);
+}
+
+#[test]
 fn a_dead_port_explains_what_hangs_on_it_and_nothing_else() {
     let mut centre = Centre::new();
     let top = centre.device("ne-1", None);

@@ -135,8 +135,6 @@ pub struct Life {
     pub is_request: bool,
     by_people: bool,
     accepted: Option<Timestamp>,
-    first_byte: Option<Timestamp>,
-    diagnosed: Option<Timestamp>,
     /// Without service: from the report, and from each reopening, until it was restored.
     outages: Vec<(Timestamp, Option<Timestamp>)>,
     over: Option<Over>,
@@ -172,8 +170,6 @@ impl Life {
             is_request: false,
             by_people: is_person(&report.actor),
             accepted: None,
-            first_byte: None,
-            diagnosed: None,
             outages: vec![(report.recorded_at, None)],
             over: None,
             resolved: None,
@@ -204,12 +200,7 @@ impl Life {
             Kind::FaultAccepted => {
                 self.accepted.get_or_insert(at);
             }
-            // As the clocks take it: the device alone knows when its byte left.
-            Kind::SessionFirstByte => {
-                self.first_byte.get_or_insert(event.occurred_at.min(at));
-            }
             Kind::FaultDiagnosed => {
-                self.diagnosed.get_or_insert(at);
                 self.first_cause.get_or_insert_with(|| same(&text("cause")));
             }
             Kind::FaultRestored => self.restored(at),
@@ -316,8 +307,6 @@ impl Life {
             // (In time; missed.)
             let (kept, missed) = match (clock.breached, clock.state) {
                 (true, _) | (false, ClockState::Breached) => (Mark::NotCounted, Mark::Counted),
-                // A promise is kept by what was promised: a clock that stopped because the fault was over kept none.
-                (false, ClockState::Met) if !self.has_kept(clock) => continue,
                 (false, ClockState::Met) => (Mark::Counted, Mark::NotCounted),
                 (false, ClockState::Running | ClockState::Paused) => (Mark::Undecided, Mark::Undecided),
                 (false, ClockState::NotStarted | ClockState::Done | ClockState::Void) => continue,
@@ -325,15 +314,6 @@ impl Life {
             let took = Some(SignedDuration::from_secs(i64::try_from(clock.elapsed_s).unwrap_or(i64::MAX)));
             out.push(Item { measure, mark: kept, what: None, took });
             out.push(Item { measure: Measure::Opportunity, mark: missed, what: Some(Cow::Borrowed(name)), took });
-        }
-    }
-
-    fn has_kept(&self, clock: &Clock) -> bool {
-        let Some(stopped) = clock.intervals.last().and_then(|last| last.to) else { return true };
-        match clock.name.as_str() {
-            "K4" => self.first_byte.is_some_and(|byte| byte <= stopped),
-            "K5" => self.diagnosed.is_some_and(|diagnosed| diagnosed <= stopped),
-            _ => true,
         }
     }
 

@@ -28,6 +28,8 @@ pub struct Rule<'a> {
     pub name: &'static str,
     pub what: &'static str,
     pub runs: Vec<Span>,
+    /// The fault was over before what the clock waits for, and the clock doesn't go on when the fault does.
+    pub is_cut: bool,
     pub pauses: &'a [Pause],
     pub judge: Judge<'a>,
 }
@@ -100,7 +102,7 @@ impl<'a> Counted<'a> {
             aims,
             started: !runs.is_empty(),
             ended,
-            void: ended.is_some() && ended == over_at,
+            void: rule.is_cut || (ended.is_some() && ended == over_at),
         }
     }
 

@@ -140,7 +140,8 @@ impl Sheet {
         let always = |target_s| Judge::Always { coverage: &self.always, target_s };
         let session = story.run_once(story.session_due_from(), story.first_byte);
         let diagnosis = story.run_once(story.approved, story.diagnosed);
-        let rule = |name, what, runs, pauses, judge| Rule { name, what, runs, pauses, judge };
+        let rule = |name, what, runs, pauses, judge| Rule { name, what, runs, is_cut: false, pauses, judge };
+        let once = |name, what, (runs, is_cut)| Rule { is_cut, ..rule(name, what, runs, self.lost.as_slice(), always(Some(PROMISE_S))) };
         let (accept, respond) = (story.run(story.reported, story.accepted), story.run(story.reported, story.replied));
         let mut rules = vec![
             rule("K1", "accept", accept, &[], Judge::Terms { held, target: |targets| targets.accept_s }),
@@ -150,8 +151,8 @@ impl Sheet {
         if story.kind == FaultKind::Fault {
             let restore = Judge::Terms { held, target: |targets| targets.restore_s };
             rules.extend([
-                rule("K4", "session", session, &self.lost, always(Some(PROMISE_S))),
-                rule("K5", "diagnosis", diagnosis, &self.lost, always(Some(PROMISE_S))),
+                once("K4", "session", session),
+                once("K5", "diagnosis", diagnosis),
                 rule("K6", "restore", story.to_restored.clone(), with_consent, restore),
             ]);
         }

@@ -195,12 +195,12 @@ impl Story {
         runs
     }
 
-    /// A run that ends with the fault for good.
-    pub fn run_once(&self, from: Option<Timestamp>, to: Option<Timestamp>) -> Vec<Span> {
-        let Some(from) = from else { return Vec::new() };
+    /// A run that ends with the fault for good, and whether that was before what it waits for.
+    pub fn run_once(&self, from: Option<Timestamp>, to: Option<Timestamp>) -> (Vec<Span>, bool) {
+        let Some(from) = from else { return (Vec::new(), false) };
         let over = self.over.iter().map(|over| over.from).find(|over| *over >= from);
-        let to = to.into_iter().chain(over).min();
-        vec![Span { from, to }]
+        let is_cut = over.is_some_and(|over| to.is_none_or(|to| over < to));
+        (vec![Span { from, to: to.into_iter().chain(over).min() }], is_cut)
     }
 
     fn pend(&mut self, reason: Option<&str>, at: Timestamp) {

@@ -89,6 +89,21 @@ fn a_reopened_fault_neither_starts_from_zero_nor_counts_the_time_it_was_closed()
 }
 
 #[test]
+fn a_promise_that_the_end_of_the_fault_cut_short_is_not_kept() {
+    let log = [
+        (Kind::FaultReported, 0),
+        (Kind::FaultAccepted, 1),
+        (Kind::ConsentApproved, 2),
+        (Kind::FaultClosed, 10),
+        (Kind::FaultReopened, 100),
+    ];
+    let after = clocks(&log, 200);
+    assert_eq!([after[3].state, after[4].state], [ClockState::Void; 2], "nobody logged in, nothing was diagnosed");
+    let log = [(Kind::FaultReported, 0), (Kind::ConsentApproved, 2), (Kind::SessionFirstByte, 5), (Kind::FaultClosed, 10), (Kind::FaultReopened, 100)];
+    assert_eq!(clocks(&log, 200)[4].state, ClockState::Void);
+}
+
+#[test]
 fn a_duplicate_that_is_none_after_all_did_not_run_meanwhile() {
     let log = [(Kind::FaultReported, 0), (Kind::FaultDuplicate, 3), (Kind::FaultUnmerged, 5000)];
     let clocks = clocks(&log, 5001);

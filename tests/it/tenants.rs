@@ -18,7 +18,27 @@ fn belongings(demo: &Demo) -> Vec<(&'static str, Vec<String>)> {
     let equipment = noc.get("/api/v1/equipment/ne-4.jw.ne").ok();
     let alarm = noc.get("/api/v1/alarms").ok()["items"].as_array().and_then(|items| items.first().map(|alarm| text(alarm, "id")));
     let session = noc.get("/api/v1/sessions").ok()["items"].as_array().and_then(|items| items.first().map(|session| text(session, "id")));
+    let admin = demo.http(Some("admin-z"));
+    let shelf = json!({"customer": "JW", "types": ["never.seen"], "why": "JW-SECRET-TITLE"});
+    let shelf = text(&noc.post("/api/v1/alarm-shelves", &shelf).ok(), "id");
+    let (from, until) = (jiff::Timestamp::now() + jiff::SignedDuration::from_hours(90), jiff::Timestamp::now() + jiff::SignedDuration::from_hours(91));
+    let window = json!({"equipment": ["ne-4.jw.ne"], "starts_at": from, "ends_at": until, "why": "JW-SECRET-TITLE"});
+    let window = text(&noc.post("/api/v1/maintenance-windows", &window).ok(), "id");
+    let profile = json!({"customer": "JW", "alarm_type": "never.seen", "severity": "minor", "why": "JW-SECRET-TITLE"});
+    let profile = text(&admin.post("/api/v1/alarm-profiles", &profile).ok(), "id");
+    let target = json!({"channel": "webhook", "address": "https://127.0.0.1:9/jw-secret-title"});
+    let target = text(&noc.post("/api/v1/notices/targets", &target).ok()["target"], "id");
+    let tier = text(&admin.get("/api/v1/customers").ok()["items"].as_array().expect("customers")[0], "tier");
+    let contract = json!({"customer": "JW", "tier": tier, "from": "2036-01-01", "contact": {"name": "x"}});
+    let contract = text(&admin.post("/api/v1/contracts", &contract).ok(), "id");
     vec![
+        ("shelf", vec![shelf]),
+        ("window", vec![window]),
+        ("profile", vec![profile]),
+        ("target", vec![target]),
+        ("contract", vec![contract]),
+        // The support centre's own: no customer's.
+        ("problem", vec!["P-1".into()]),
         ("fault", vec![number, text(&fault, "id")]),
         ("consent", vec![consent]),
         ("equipment", vec!["ne-4.jw.ne".into(), text(&equipment, "id")]),
@@ -53,6 +73,11 @@ fn standing(demo: &Demo, noc: &Http) -> String {
     standing.id.to_string()
 }
 
+/// Parameters that name what belongs to no customer: the support centre's, everybody's, or tested where it is made.
+const NOBODYS: &[&str] = &[
+    "calendar", "case", "deflection", "figure", "gap", "group", "handover", "name", "notice", "office", "rule", "terminal", "evidence",
+];
+
 /// A body that each route would take, so that a refusal is about the tenant and not about the body.
 fn body_of(path: &str) -> Value {
     let last = path.rsplit('/').next().unwrap_or_default();
@@ -69,6 +94,9 @@ fn body_of(path: &str) -> Value {
         "pending" => json!({"reason": "customer"}),
         "diagnosis" => json!({"cause": "x", "plan": "y"}),
         "resolution" => json!({"channel": "phone", "note": "x"}),
+        "removal" if path.contains("/alarm-") => json!({"why": "x"}),
+        "end" if path.contains("/maintenance-windows/") => json!({"why": "x"}),
+        "{contract}" => json!({"customer": "JW", "tier": "gold", "from": "2036-01-01", "contact": {"name": "x"}}),
         "unmerge" | "deletion" | "reopening" | "rejection" | "cancellation" | "refusal" | "revocation" | "kill" | "stop" => {
             json!({"reason": "x"})
         }
@@ -114,7 +142,10 @@ pub fn a_customer_sees_nothing_of_another(demo: &Demo) {
                     clean(&reply);
                 }
                 Some(name) => {
-                    let Some((_, values)) = belongings.iter().find(|(known, _)| *known == name) else { continue };
+                    let Some((_, values)) = belongings.iter().find(|(known, _)| *known == name) else {
+                        assert!(NOBODYS.contains(&name), "whose is a {name} ({path})? It belongs to `belongings` or to `NOBODYS`");
+                        continue;
+                    };
                     for value in values {
                         let concrete = path.replace(&format!("{{{name}}}"), value);
                         let body = (method != Method::GET).then(|| ("application/json", body_of(path).to_string().into_bytes()));
@@ -162,6 +193,7 @@ fn unlike(value: &str) -> String {
         "JW" => "QQ".into(),
         "ne-4.jw.ne" => "ne-1.qq.ne".into(),
         number if number.starts_with("F-") => "F-QQ-1".into(),
+        number if number.starts_with("P-") => "P-999".into(),
         id => format!("{}{}", &id[..id.len() - 4], if id.ends_with("0000") { "1111" } else { "0000" }),
     }
 }

@@ -6,7 +6,7 @@ PACKAGES = gcc g++ libc6-dev openssh-client openssh-server expect asciinema rsyn
 BENCH_PACKAGES = openssh-client openssh-server
 export CARGO_INCREMENTAL ?= 1
 
-.PHONY: demo test soak lint fmt setup bench-agent bench-kill bench-session bench-faults fuzz seeds
+.PHONY: demo test soak lint fmt setup bench-agent bench-kill bench-session bench-faults bench-cases fuzz seeds
 
 ## The main job, live on this machine: a server, six agents on simulated elements, people, keys, cases. Ctrl-C ends it.
 demo:
@@ -64,6 +64,12 @@ bench-session:
 bench-faults:
 	cargo build --release -p lineman-server
 	cargo run --release -p lineman-tests --bin bench-faults -- $(BENCH)
+
+## How well and how fast the case library finds: DATA="DIR ..." are retrieval sets, LIMIT=n asks the first n questions of each,
+## SEMANTICS=FILE.whl measures with meaning too. Without DATA the synthetic library alone.
+bench-cases:
+	cargo build --release -p lineman-server
+	cargo run --release -p lineman-tests --bin bench-cases -- $(foreach dir,$(DATA),--data "$(dir)") $(if $(LIMIT),--limit $(LIMIT)) $(if $(SEMANTICS),--semantics "$(SEMANTICS)") $(BENCH)
 
 ## Installs what the tests need, or says what is missing.
 setup:

@@ -75,6 +75,11 @@ ids! {
     SessionId = "ses_", "a session";
     TerminalId = "trm_", "a terminal";
     CaseId = "cas_", "a case";
+    EvidenceId = "evd_", "a piece of evidence";
+    /// One answer that offered cases.
+    OfferId = "ofr_", "an offer";
+    DeflectionId = "dfl_", "a deflection";
+    SynonymId = "syn_", "a group of synonyms";
     LegId = "leg_", "a session leg";
     OverrideId = "ovr_", "an override of a shift";
     HandoverId = "hov_", "a hand-over of a shift";

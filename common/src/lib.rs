@@ -12,6 +12,8 @@ pub mod alarm;
 pub mod api;
 pub mod calendar;
 pub mod error;
+#[cfg(feature = "api")]
+pub mod exchange;
 pub mod fault;
 pub mod health;
 pub mod id;
@@ -21,6 +23,7 @@ pub mod name;
 pub mod notice;
 pub mod people;
 pub mod printable;
+pub mod query;
 pub mod recording;
 pub mod session;
 pub mod statement;

@@ -21,7 +21,7 @@ pub fn compare(a: &str, b: &str) -> Ordering {
             (Some(_), None) => return Ordering::Greater,
             (Some(one), Some(other)) => match one.cmp(&other) {
                 Ordering::Equal => {}
-                unequal => return unequal,
+                unequal @ (Ordering::Less | Ordering::Greater) => return unequal,
             },
         }
     }

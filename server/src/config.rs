@@ -3,6 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
+use std::time::Duration;
 
 use jiff::SignedDuration;
 use serde::Deserialize;
@@ -11,6 +12,11 @@ use crate::sessions::quota::{DEFAULT_QUOTA_BYTES, LEAST_QUOTA_BYTES};
 
 /// Between two notices of the same critical fault, unless the file says otherwise.
 const REPEAT_MINUTES: u32 = 5;
+/// How long a question waits for its vector, unless the file says otherwise.
+const WITHIN_MS: u32 = 30;
+const WITHIN: Duration = Duration::from_millis(WITHIN_MS as u64);
+/// Texts of one request to an embeddings endpoint, unless the file says otherwise.
+const ENDPOINT_BATCH: u32 = 32;
 
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
@@ -37,6 +43,20 @@ struct Config {
     mail: Option<MailConfig>,
     #[serde(default)]
     notices: NoticesConfig,
+    #[serde(default)]
+    semantics: SemanticsConfig,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct SemanticsConfig {
+    within_ms: Option<u32>,
+    endpoint: Option<String>,
+    model: Option<String>,
+    key_file: Option<PathBuf>,
+    batch: Option<u32>,
+    question_prefix: String,
+    passage_prefix: String,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -116,6 +136,74 @@ impl Notices {
     }
 }
 
+/// How texts get their vectors, for search by meaning.
+#[derive(Clone, Debug)]
+pub struct Semantics {
+    /// A question waits no longer for its vector.
+    pub within: Duration,
+    /// Without one, the model that is installed on this machine is used, if there is one.
+    pub endpoint: Option<EmbeddingsEndpoint>,
+}
+
+/// Where an embeddings endpoint is, as OpenAI's clients have it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EmbeddingsEndpoint {
+    /// Without a slash at its end: `/embeddings` follows.
+    pub url: String,
+    pub model: String,
+    /// A file with the key; none is sent without it.
+    pub key_file: Option<PathBuf>,
+    /// Texts of one request.
+    pub batch: u32,
+    /// What its model wants before a question, and before a text that is searched.
+    pub question_prefix: String,
+    pub passage_prefix: String,
+}
+
+impl Default for Semantics {
+    fn default() -> Self {
+        Self { within: WITHIN, endpoint: None }
+    }
+}
+
+impl Semantics {
+    fn of(config: SemanticsConfig, path: &Path, dir: &Path) -> Result<Self, ConfigError> {
+        let bad = |key, value: String, wanted| ConfigError::Bad { path: path.to_owned(), key, value, wanted };
+        let within_ms = config.within_ms.unwrap_or(WITHIN_MS);
+        if !(1..=10_000).contains(&within_ms) {
+            return Err(bad("semantics.within_ms", within_ms.to_string(), "expected 1 to 10000"));
+        }
+        let within = Duration::from_millis(within_ms.into());
+        let Some(url) = config.endpoint else {
+            let of_endpoints = [("semantics.model", config.model.is_some()), ("semantics.key_file", config.key_file.is_some())];
+            return match of_endpoints.iter().find(|(_, is_there)| *is_there) {
+                Some((key, _)) => Err(bad(key, String::new(), "it belongs to an `endpoint`, and there is none")),
+                None => Ok(Self { within, endpoint: None }),
+            };
+        };
+        let is_web = reqwest::Url::parse(&url).is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
+        if !is_web {
+            return Err(bad("semantics.endpoint", url, "expected an address like \"https://embeddings.example.net/v1\""));
+        }
+        let Some(model) = config.model.filter(|model| !model.trim().is_empty()) else {
+            return Err(bad("semantics.model", String::new(), "an endpoint needs the name of the model to ask for"));
+        };
+        let batch = config.batch.unwrap_or(ENDPOINT_BATCH);
+        if !(1..=256).contains(&batch) {
+            return Err(bad("semantics.batch", batch.to_string(), "expected 1 to 256"));
+        }
+        let endpoint = EmbeddingsEndpoint {
+            url: url.trim_end_matches('/').to_owned(),
+            model,
+            key_file: config.key_file.map(|file| dir.join(file)),
+            batch,
+            question_prefix: config.question_prefix,
+            passage_prefix: config.passage_prefix,
+        };
+        Ok(Self { within, endpoint: Some(endpoint) })
+    }
+}
+
 /// Networks that the administrator named.
 #[derive(Clone, Debug, Default)]
 pub struct Networks(Vec<Network>);
@@ -179,6 +267,7 @@ pub struct Settings {
     /// Without it, notices go to webhooks only.
     pub mail: Option<Mail>,
     pub notices: Notices,
+    pub semantics: Semantics,
     pub dir: PathBuf,
 }
 
@@ -206,6 +295,7 @@ impl Settings {
         let mail = config.mail.map(|mail| Mail::of(mail, &path)).transpose()?;
         let notices = Notices::of(config.notices, &path)?;
         let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new(".")).to_owned();
+        let semantics = Semantics::of(config.semantics, &path, &dir)?;
         Ok(Self {
             listen: config.listen,
             jump: config.jump,
@@ -214,6 +304,7 @@ impl Settings {
             recording_quota_bytes,
             mail,
             notices,
+            semantics,
             dir,
         })
     }
@@ -305,6 +396,33 @@ mod tests {
             ("[notices]\nrepeat = 5", "repeat"),
         ] {
             let error = parse(text).unwrap_err();
+            assert!(error.contains(says), "{error}");
+        }
+    }
+
+    #[test]
+    fn semantics_are_checked() {
+        let parse = |more: &str| {
+            let text = format!("listen = \"0.0.0.0:1\"\njump = \"0.0.0.0:2\"\nnames = [\"x\"]\n{more}");
+            let settings = Settings::parse(&text, PathBuf::from("/srv/server.toml"));
+            settings.map(|settings| settings.semantics).map_err(|error| format!("{:#}", anyhow::Error::from(error)))
+        };
+        let without = parse("").unwrap();
+        assert!(without.endpoint.is_none() && without.within == Duration::from_millis(30));
+        let text = "[semantics]\nwithin_ms = 200\nendpoint = \"http://[::1]:8000/v1/\"\nmodel = \"m\"\nkey_file = \"key\"\nquestion_prefix = \"q: \"";
+        let with = parse(text).unwrap();
+        let endpoint = with.endpoint.unwrap();
+        assert_eq!((endpoint.url.as_str(), endpoint.batch, with.within), ("http://[::1]:8000/v1", 32, Duration::from_millis(200)));
+        assert_eq!(endpoint.key_file, Some(PathBuf::from("/srv/key")));
+        for (text, says) in [
+            ("within_ms = 0", "1 to 10000"),
+            ("endpoint = \"embeddings.example.net\"\nmodel = \"m\"", "https://embeddings.example.net/v1"),
+            ("endpoint = \"https://embeddings.example.net\"", "name of the model"),
+            ("endpoint = \"https://embeddings.example.net\"\nmodel = \"m\"\nbatch = 0", "1 to 256"),
+            ("model = \"m\"", "belongs to an `endpoint`"),
+            ("key = \"sk-1\"", "key"),
+        ] {
+            let error = parse(&format!("[semantics]\n{text}")).unwrap_err();
             assert!(error.contains(says), "{error}");
         }
     }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::Subcommand;
 
 use crate::config::Settings;
+use crate::cases;
 use crate::gateway;
 use crate::store::{self, Store};
 
@@ -39,12 +40,22 @@ pub enum Data {
     /// Print the public key that the gateway signs in with on devices, for consents of grade gateway. The vendor root lists it in
     /// the roster: `gateway namespaces="gateway@lineman" KEY`. Made when it is missing.
     GatewayKey(Config),
+    /// The case library.
+    #[command(subcommand)]
+    Cases(Cases),
     /// Print the API's description.
     Openapi,
 }
 
+#[derive(Subcommand)]
+pub enum Cases {
+    /// Build the library's search index anew from the cases, with progress on stderr; while a server runs, it does so and goes on
+    /// answering. The index heals by itself: this is for when you don't believe it.
+    Rebuild(Config),
+}
+
 impl Data {
-    pub fn run(self) -> anyhow::Result<()> {
+    pub async fn run(self) -> anyhow::Result<()> {
         match self {
             Self::CheckConfig(config) => {
                 let settings = Settings::read(&config.config)?;
@@ -71,6 +82,7 @@ impl Data {
                 let key = gateway::keys::client_key(&Settings::read(&config.config)?.dir)?;
                 println!("{}", key.public_key().to_openssh()?);
             }
+            Self::Cases(Cases::Rebuild(config)) => cases::library::rebuild::run(&config.config).await?,
             Self::Openapi => println!("{}", crate::api::description()),
         }
         Ok(())

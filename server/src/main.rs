@@ -6,12 +6,14 @@ mod config;
 mod data;
 mod init;
 mod run;
+mod semantics;
 
 // Foundations.
 mod store;
 mod events;
 mod web;
 mod search;
+mod meaning;
 // Who and what.
 mod customers;
 mod people;
@@ -52,6 +54,9 @@ enum Command {
     Init(init::Init),
     /// Run the server.
     Run(data::Config),
+    /// Search by meaning: install, remove or look at the model that makes it possible.
+    #[command(subcommand)]
+    Semantics(semantics::Semantics),
     #[command(flatten)]
     Data(data::Data),
 }
@@ -79,6 +84,7 @@ async fn run(command: Command) -> anyhow::Result<()> {
     match command {
         Command::Init(init) => init::run(init).await,
         Command::Run(config) => run::run(&config.config).await,
-        Command::Data(data) => data.run(),
+        Command::Semantics(semantics) => semantics.run().await,
+        Command::Data(data) => data.run().await,
     }
 }

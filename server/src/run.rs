@@ -19,7 +19,7 @@ use crate::store::Store;
 use crate::terminals::{self, Terminals};
 use crate::trust::{self, Authority, http::Addresses};
 use crate::web::ApiError;
-use crate::{agents, api, consents, duty, faults, link, notices, people, sessions};
+use crate::{agents, api, cases, consents, duty, faults, link, meaning, notices, people, sessions};
 
 /// How long connections may take to finish when the server stops.
 const DRAIN: Duration = Duration::from_secs(10);
@@ -46,6 +46,8 @@ pub async fn run(config: &Path) -> anyhow::Result<()> {
         .await
         .map_err(|e| anyhow::anyhow!("{e:?}"))?;
     let courier = notices::Courier::new(settings.mail.as_ref(), &settings.notices, addresses.main.clone()).context("[mail]")?;
+    let library = cases::library::Library::open(&settings.dir);
+    let meaning = meaning::Meaning::open(&settings.semantics, &settings.dir);
     let samples = Samples::open(&settings.health())?;
     let authority = Arc::new(Authority::open(&settings.dir).context("ca.pem, ca.key")?);
     let vendor_root = Arc::new(SignerList::parse("vendor root", &std::fs::read_to_string(settings.vendor_root())?)?);
@@ -75,6 +77,8 @@ pub async fn run(config: &Path) -> anyhow::Result<()> {
         addresses: Arc::new(addresses),
         throttle: Arc::new(people::Throttle::default()),
         has_mail: notices::http::HasMail(settings.mail.is_some()),
+        library: library.clone(),
+        meaning: meaning.clone(),
         terminals: Terminals::new(jump.clone(), terminals::Patience::default()),
         stop: stop.clone(),
     };
@@ -90,8 +94,12 @@ pub async fn run(config: &Path) -> anyhow::Result<()> {
     tasks.spawn(faults::from_alarms::run(store.clone(), stop.clone()));
     tasks.spawn(faults::closing::run(store.clone(), stop.clone()));
     tasks.spawn(faults::clocks::run(store.clone(), stop.clone()));
+    tasks.spawn(cases::life::flags::run(store.clone(), stop.clone()));
+    tasks.spawn(cases::library::run(library, store.clone(), stop.clone()));
+    tasks.spawn(meaning::run(store.clone(), meaning, cases::find::passage, stop.clone()));
     tasks.spawn(notices::run(store.clone(), courier, stop.clone()));
     tasks.spawn(sessions::digest::run(store.clone(), stop.clone()));
+    tasks.spawn(cases::offers::run(store.clone(), stop.clone()));
 
     println!("ready {ready}");
     tracing::info!(%ready, demo = settings.demo, "ready");

@@ -8,6 +8,7 @@
 mod adversary;
 mod alarms;
 mod bad_input;
+mod case_index;
 mod clients;
 mod clocks;
 mod crash;
@@ -15,13 +16,18 @@ mod cuts;
 mod doors;
 mod duty;
 mod ends;
+mod exchange;
 mod fault_life;
+mod finding;
 mod forged;
+mod library;
 mod live;
 mod notices;
+mod offers;
 mod processes;
 mod reports;
 mod rooms;
+mod semantics;
 mod statements;
 mod story;
 mod tenants;
@@ -50,6 +56,34 @@ const ON_DEMO: &[(&str, OnDemo)] = &[
     ("bad_input::every_wrong_request_is_told_what_is_wrong", bad_input::every_wrong_request_is_told_what_is_wrong),
     ("bad_input::hostile_texts_are_shown_harmless", bad_input::hostile_texts_are_shown_harmless),
     ("bad_input::enrolment_tokens_work_once_and_for_their_centre_only", bad_input::enrolment_tokens_work_once_and_for_their_centre_only),
+    ("exchange::a_library_is_kept_in_a_folder", exchange::a_library_is_kept_in_a_folder),
+    (
+        "exchange::an_export_shows_no_customer_and_customers_get_what_is_theirs",
+        exchange::an_export_shows_no_customer_and_customers_get_what_is_theirs,
+    ),
+    ("exchange::hostile_files_are_refused_in_words", exchange::hostile_files_are_refused_in_words),
+    ("exchange::users_synonyms_count_from_the_next_question_on", exchange::users_synonyms_count_from_the_next_question_on),
+    (
+        "finding::what_is_saved_is_found_with_filters_facets_and_highlights",
+        finding::what_is_saved_is_found_with_filters_facets_and_highlights,
+    ),
+    ("finding::no_question_is_an_error", finding::no_question_is_an_error),
+    (
+        "library::a_case_is_reviewed_sent_back_edited_and_brought_back",
+        library::a_case_is_reviewed_sent_back_edited_and_brought_back,
+    ),
+    (
+        "library::the_number_of_a_duplicate_answers_with_the_other_case",
+        library::the_number_of_a_duplicate_answers_with_the_other_case,
+    ),
+    (
+        "library::customers_read_judge_and_doubt_what_is_published_for_them",
+        library::customers_read_judge_and_doubt_what_is_published_for_them,
+    ),
+    (
+        "library::languages_questions_and_health_are_seen_side_by_side",
+        library::languages_questions_and_health_are_seen_side_by_side,
+    ),
     ("reports::each_figure_leads_to_its_faults", reports::each_figure_leads_to_its_faults),
     (
         "reports::reports_come_in_every_form_and_for_each_reader_their_own",
@@ -62,6 +96,7 @@ const ON_DEMO: &[(&str, OnDemo)] = &[
     ),
     ("fault_life::a_request_under_a_key_is_carried_out_once", fault_life::a_request_under_a_key_is_carried_out_once),
     ("fault_life::lists_problems_and_merges_from_the_command_line", fault_life::lists_problems_and_merges_from_the_command_line),
+    ("offers::what_is_offered_while_filing_and_what_comes_of_it", offers::what_is_offered_while_filing_and_what_comes_of_it),
     ("live::the_log_streams_and_resumes_where_it_was_cut", live::the_log_streams_and_resumes_where_it_was_cut),
     ("processes::an_agent_says_how_it_is", processes::an_agent_says_how_it_is),
     ("processes::the_description_is_what_the_server_serves", processes::the_description_is_what_the_server_serves),
@@ -69,6 +104,16 @@ const ON_DEMO: &[(&str, OnDemo)] = &[
 ];
 
 const ALONE: &[(&str, fn())] = &[
+    (
+        "case_index::saved_cases_are_found_whatever_becomes_of_the_file",
+        case_index::saved_cases_are_found_whatever_becomes_of_the_file,
+    ),
+    ("semantics::a_model_is_installed_used_and_removed", semantics::a_model_is_installed_used_and_removed),
+    ("finding::the_cases_bench_runs", finding::the_cases_bench_runs),
+    (
+        "exchange::an_import_that_was_killed_is_completed_by_the_next_one",
+        exchange::an_import_that_was_killed_is_completed_by_the_next_one,
+    ),
     ("adversary::table::every_cell_names_a_test_that_exists", adversary::table::every_cell_names_a_test_that_exists),
     (
         "adversary::centre::with_all_its_keys_and_its_database_it_enters_nowhere",

@@ -86,6 +86,7 @@ fn body_of(path: &str) -> Value {
         "resume" if path.contains("/customers/") => json!({"reason": "x"}),
         "recordings" => json!({"quota_bytes": 1_000_000_000}),
         "notes" => json!({"text": "x"}),
+        "switch" => json!({"on": true}),
         "activities" => json!({"kind": "phone"}),
         "merge" => json!({"faults": ["F-JW-1"]}),
         "presence" => json!({"doing": "looking"}),

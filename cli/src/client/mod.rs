@@ -6,18 +6,22 @@
 
 mod alarms;
 mod carrier;
+mod cases;
 mod coverage;
 mod events;
+mod exchange;
 mod faults;
 mod lines;
 mod notices;
 mod reports;
+mod offers;
 mod offices;
 mod routes;
 mod sessions;
 mod sse;
 
 pub use alarms::AlarmFilter;
+pub use cases::{CaseFilter, HealthQuery};
 pub use events::Events;
 pub use faults::{FaultFilter, Seen};
 pub use notices::NoticeFilter;

@@ -4,7 +4,7 @@
 
 use jiff::Timestamp;
 use lineman_common::api::{
-    Approval, Assign, Case, CaseBody, CaseHit, ChainCheck, ChallengeReply, Clock, Close, Closed, ConsentView, Customer, DeviceIdentity,
+    Approval, Assign, Case, CaseAnswer, CaseBody, ChainCheck, ChallengeReply, Clock, Close, Closed, ConsentView, Customer, DeviceIdentity,
     Diagnosis, Duplicate, EnrolmentTokenReply, Equipment, Event, Fault, FaultPage, HealthHistory, Healthz, List, Login, NewApiToken,
     NewChallenge, NewCustomer, NewEquipment, NewFault, NewLink, NewPerson, NewRequest, NewSite, Note, Pend, Person, Reason, RecordingReply,
     Resolution, Restore, Session, Site, Tier, TokenReply, TrustBundle,
@@ -226,10 +226,6 @@ impl Client {
     pub async fn timeline(&self, fault: &str) -> Result<List<Event>> {
         self.get(&["faults", fault, "timeline"], &[]).await
     }
-
-    pub async fn similar(&self, fault: &str) -> Result<List<CaseHit>> {
-        self.get(&["faults", fault, "similar"], &[]).await
-    }
 }
 
 /// Consents and sessions.
@@ -299,21 +295,12 @@ impl Client {
 
 /// The case library.
 impl Client {
-    pub async fn search_cases(&self, text: &str, limit: Option<u32>) -> Result<List<CaseHit>> {
+    /// In the query grammar: words, `key:value`, `-key:value`.
+    pub async fn search_cases(&self, text: &str, limit: Option<u32>, facets: bool) -> Result<CaseAnswer> {
         let mut query = vec![("q", text.to_owned())];
         query.extend(limit.map(|limit| ("limit", limit.to_string())));
+        query.extend(facets.then(|| ("facets", true.to_string())));
         self.get(&["cases"], &query).await
-    }
-
-    pub async fn cases(&self, filter: &Filter, page: &Page) -> Result<List<Case>> {
-        self.get(&["cases", "all"], &query(filter, page)).await
-    }
-
-    /// Cases that fit a fault while it is being written.
-    pub async fn suggest_cases(&self, text: &str, equipment: Option<&str>) -> Result<List<CaseHit>> {
-        let mut query = vec![("text", text.to_owned())];
-        query.extend(equipment.map(|equipment| ("equipment", equipment.to_owned())));
-        self.get(&["cases", "suggest"], &query).await
     }
 
     pub async fn case(&self, case: &str) -> Result<Case> {
@@ -322,10 +309,6 @@ impl Client {
 
     pub async fn new_case(&self, body: &CaseBody) -> Result<Case> {
         self.post(&["cases"], body).await
-    }
-
-    pub async fn put_case(&self, case: &str, body: &CaseBody) -> Result<Case> {
-        self.put(&["cases", case], body).await
     }
 
     pub async fn submit_case(&self, case: &str) -> Result<Case> {

@@ -125,7 +125,8 @@ fn filing(centre: &Arc<Centre>) -> (Server, Arc<Mutex<Vec<Signed>>>) {
         "GET /api/v1/whoami" => answer(json!({
             "id": lineman_common::id::PersonId::new(), "name": "approver-jw", "role": "approver", "customer": "JW", "created_at": now()
         })),
-        "GET /api/v1/cases/suggest" => answer(json!({"items": []})),
+        "POST /api/v1/cases/suggest" => answer(json!({"items": []})),
+        "POST /api/v1/cases/signals" => answer(json!({"offers": 1})),
         "POST /api/v1/faults" => answer(json!({
             "id": lineman_common::id::FaultId::new(), "number": "F-JW-9", "customer": "JW", "equipment": "ne-1.jw.ne",
             "title": "fan 2", "description": "", "severity": "major", "impact": "none", "status": "reported",

@@ -8,7 +8,7 @@ use lineman_common::id::FaultId;
 use super::server::{Answer, Server, json, problem};
 use super::{at, ends, lineman, run, run_with_stdin, stderr, stdout};
 
-fn fault(serial: u32) -> Fault {
+pub fn fault(serial: u32) -> Fault {
     let at = Timestamp::now() - 1.hours();
     Fault {
         id: FaultId::new(),
@@ -39,7 +39,7 @@ fn fault(serial: u32) -> Fault {
     }
 }
 
-fn hit() -> CaseHit {
+pub fn hit() -> CaseHit {
     CaseHit {
         number: "C-0007".parse().unwrap(),
         title: "Fan tray overheating".into(),
@@ -48,6 +48,7 @@ fn hit() -> CaseHit {
         score: 3.25,
         why: vec!["fan.speed".into()],
         solved: 4,
+        highlights: Vec::new(),
     }
 }
 
@@ -146,7 +147,8 @@ fn something_else_than_a_lineman_server_is_said() {
 #[test]
 fn filing_shows_similar_cases_first() {
     let server = Server::start(|route, _| match route {
-        "GET /api/v1/cases/suggest" => json(List::from(vec![hit()])),
+        "POST /api/v1/cases/suggest" => json(List::from(vec![hit()])),
+        "POST /api/v1/cases/signals" => json(lineman_common::api::SignalsStored { offers: 1 }),
         "POST /api/v1/faults" => json(fault(3)),
         other => panic!("{other}"),
     });

@@ -11,6 +11,7 @@ mod carrier;
 mod consent;
 mod desk;
 mod fault;
+mod filing;
 mod line;
 mod live;
 mod pty;

@@ -17,8 +17,8 @@ use utoipa::openapi::{ContentBuilder, PathItem, Ref, ResponseBuilder};
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::{
-    agents, alarms, cases, consents, customers, duty, equipment, events, faults, gateway, health, notices, offices, people, reports,
-    sessions, terminals, trust,
+    agents, alarms, cases, consents, customers, duty, equipment, events, faults, gateway, health, meaning, notices, offices, people, reports,
+    search, sessions, terminals, trust,
 };
 
 pub use door::{Door, serve};
@@ -39,6 +39,8 @@ pub struct Handles {
     pub throttle: Arc<people::Throttle>,
     pub has_mail: notices::http::HasMail,
     pub terminals: terminals::Terminals,
+    pub library: cases::library::Library,
+    pub meaning: meaning::Meaning,
     pub stop: tokio_util::sync::CancellationToken,
 }
 
@@ -54,7 +56,8 @@ struct Description;
 
 /// All routes of the API, with their description.
 fn described(handles: &Handles) -> OpenApiRouter {
-    let Handles { store, samples, links, authority, vendor_root, lines, addresses, throttle, has_mail, terminals, stop } = handles.clone();
+    let Handles { store, samples, links, authority, vendor_root, lines, addresses, throttle, has_mail, terminals, library, meaning, stop } = handles.clone();
+    let finder = cases::find::Finder::new(library.clone(), meaning.clone());
     OpenApiRouter::with_openapi(Description::openapi())
         .merge(people::http::routes().with_state(people::http::Handles { store: store.clone(), throttle }))
         .merge(customers::http::routes().with_state(store.clone()))
@@ -75,12 +78,14 @@ fn described(handles: &Handles) -> OpenApiRouter {
         .merge(sessions::http::routes().with_state(sessions::http::Handles { store: store.clone(), stop: stop.clone() }))
         .merge(duty::http::routes().with_state(store.clone()))
         .merge(terminals::http::routes().with_state(terminals::http::Handles { store: store.clone(), terminals }))
-        .merge(cases::http::routes().with_state(store.clone()))
+        .merge(search::http::routes().with_state(store.clone()))
+        .merge(cases::exchange::http::routes().with_state(store.clone()))
+        .merge(cases::http::routes().with_state(cases::http::Desk { store: store.clone(), library: library.clone(), meaning, finder: finder.clone() }))
         .merge(reports::http::routes().with_state(store.clone()))
         .merge(notices::http::routes().with_state(notices::http::Handles { store: store.clone(), has_mail }))
         .merge(events::http::routes().with_state(events::http::Handles { store: store.clone(), stop }))
         .merge(gateway::http::routes().with_state(lines))
-        .merge(pages::routes().with_state(pages::Handles { store, links }))
+        .merge(pages::routes().with_state(pages::Handles { store, links, library, finder }))
 }
 
 /// The whole HTTP side of the server.
@@ -119,6 +124,8 @@ pub fn description() -> String {
         sessions::http::routes().into_openapi(),
         duty::http::routes().into_openapi(),
         terminals::http::routes().into_openapi(),
+        search::http::routes().into_openapi(),
+        cases::exchange::http::routes().into_openapi(),
         cases::http::routes().into_openapi(),
         notices::http::routes().into_openapi(),
         reports::http::routes().into_openapi(),

@@ -22,6 +22,8 @@ use crate::{alarms, cases, events};
 pub struct Handles {
     pub store: Store,
     pub links: Links,
+    pub library: cases::library::Library,
+    pub finder: cases::find::Finder,
 }
 
 pub fn routes() -> OpenApiRouter<Handles> {
@@ -35,7 +37,12 @@ pub fn openapi(document: Arc<String>) -> Router {
 
 /// A fault with its evidence: alarms, clocks, timeline, similar cases.
 #[utoipa::path(get, path = "/api/v1/faults/{fault}", tag = "faults", params(("fault" = String, Path)), responses((status = 200, body = FaultPage)))]
-async fn fault(actor: Actor, State(store): State<Store>, Path(fault): Path<String>) -> Result<Tagged<FaultPage>, ApiError> {
+async fn fault(
+    actor: Actor,
+    State(store): State<Store>,
+    State(finder): State<cases::find::Finder>,
+    Path(fault): Path<String>,
+) -> Result<Tagged<FaultPage>, ApiError> {
     let reference: Reference = fault.parse()?;
     let read = move |db: &Db<'_>| -> Result<_, ApiError> {
         let scope = actor.scope();
@@ -45,7 +52,7 @@ async fn fault(actor: Actor, State(store): State<Store>, Path(fault): Path<Strin
             alarms: alarms::of_fault(db, fault.id)?,
             clocks: faults::clocks_of(db, &fault)?,
             timeline: events::of_fault(db, &scope, fault.id)?,
-            similar: cases::similar_to_fault(db, &scope, &fault)?,
+            similar: finder.similar_to_fault(db, &scope, &fault)?,
             fault,
         }))
     };

@@ -1,61 +1,59 @@
 use axum::Json;
-use axum::extract::State;
-use lineman_common::api::{Case, CaseBody, CaseHit, CaseState, Close, Closed, List, NewLink};
+use axum::extract::{FromRef, State};
+use lineman_common::Printable;
+use lineman_common::api::{Case, CaseBody, CaseState, Close, Closed, FlagKind, List};
 use lineman_common::name::CaseNumber;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::{Error, Reference};
-use crate::equipment;
+use super::library::Library;
+use super::{Reference, drafts, find, life, offers, sql};
 use crate::faults;
-use crate::store::{Db, Store, Tx};
-use crate::web::{Actor, ApiError, Body, Params, Path, Precondition, Tagged};
+use crate::meaning::Meaning;
+use crate::store::{Answer, Db, Store, Tx};
+use crate::web::{Actor, ApiError, Body, Params, Path, Precondition, Tagged, etag};
 
-const HITS: u32 = 20;
-const MOST_HITS: u32 = 100;
-const SUGGESTIONS: usize = 5;
+/// What the routes of cases work with.
+#[derive(Clone, FromRef)]
+pub struct Desk {
+    pub store: Store,
+    pub library: Library,
+    pub meaning: Meaning,
+    #[from_ref(skip)]
+    pub finder: find::Finder,
+}
 
-pub fn routes() -> OpenApiRouter<Store> {
+pub fn routes() -> OpenApiRouter<Desk> {
     OpenApiRouter::new()
-        .routes(routes!(search, create))
+        .routes(routes!(find::http::search, create))
         .routes(routes!(list))
-        .routes(routes!(suggest))
         .routes(routes!(get, edit))
         .routes(routes!(submit))
         .routes(routes!(publish))
         .routes(routes!(archive))
-        .routes(routes!(link))
         .routes(routes!(draft))
         .routes(routes!(close))
-        .routes(routes!(similar))
+        .merge(life::http::routes())
+        .merge(drafts::http::routes())
+        .merge(offers::http::routes())
 }
 
-type Reply = Result<Json<Case>, ApiError>;
+pub type Reply = Result<Tagged<Case>, ApiError>;
 
-#[derive(Debug, Deserialize, utoipa::IntoParams)]
-#[serde(deny_unknown_fields)]
-struct SearchParams {
-    /// Words, codes, models, a case's number; Chinese or English. The newest validated cases when empty.
-    #[serde(default)]
-    q: String,
-    /// At most 100; 20 when absent.
-    limit: Option<u32>,
-}
-
-/// Searches the library: exact codes first, then by relevance and use.
-#[utoipa::path(get, path = "/api/v1/cases", tag = "cases", params(SearchParams), responses((status = 200, body = List<CaseHit>)))]
-async fn search(actor: Actor, State(store): State<Store>, Params(params): Params<SearchParams>) -> Result<Json<List<CaseHit>>, ApiError> {
-    let limit = params.limit.unwrap_or(HITS).clamp(1, MOST_HITS) as usize;
-    let hits = store.read(move |db| super::search(db, &actor.scope(), &params.q, limit)).await?;
-    Ok(Json(hits.into()))
+impl Answer for Case {
+    /// The text's version: what an edit is against.
+    fn etag(&self) -> Option<String> {
+        Some(etag(self.version.into()))
+    }
 }
 
 /// Adds a case, in work.
 #[utoipa::path(post, path = "/api/v1/cases", tag = "cases", request_body = CaseBody, responses((status = 200, body = Case)))]
 async fn create(actor: Actor, State(store): State<Store>, Body(body): Body<CaseBody>) -> Reply {
     actor.must_work_faults("write cases")?;
-    store.write(move |tx| Ok(Json(super::create(tx, &actor, &body)?))).await
+    Ok(Tagged(store.answer(move |tx| -> Result<_, ApiError> { Ok(super::create(tx, &actor, &body)?) }).await?))
 }
 
 #[derive(Debug, Deserialize, utoipa::IntoParams)]
@@ -63,6 +61,13 @@ async fn create(actor: Actor, State(store): State<Store>, Body(body): Body<CaseB
 struct ListParams {
     /// `wip`, `not_validated`, `validated` or `archived`; all when absent.
     state: Option<String>,
+    /// A person's name, or `me`.
+    owner: Option<String>,
+    author: Option<String>,
+    /// A product line: `OLT`.
+    product: Option<String>,
+    /// With an open doubt of this kind: `unconfirmed`, `superseded`, `reader` or `wrong_link`.
+    flag: Option<FlagKind>,
     /// `next` of the page before.
     after: Option<String>,
     /// At most 1000; 200 when absent.
@@ -76,51 +81,81 @@ async fn list(actor: Actor, State(store): State<Store>, Params(params): Params<L
     let not_a_page = |_| ApiError::invalid("`after` is not the `next` of a page");
     let after = params.after.map(|text| text.parse::<CaseNumber>().map_err(not_a_page)).transpose()?;
     let limit = params.limit.unwrap_or(200).clamp(1, 1000);
-    let items = store.read(move |db| super::list(db, &actor.scope(), state, after, limit)).await?;
+    let filter = sql::Filter {
+        state,
+        owner: life::http::person(&actor, params.owner)?,
+        author: life::http::person(&actor, params.author)?,
+        product: params.product,
+        flag: params.flag,
+        after,
+        limit,
+    };
+    let items = store.read(move |db| super::list(db, &actor.scope(), &filter)).await?;
     let next = items.last().filter(|_| items.len() == limit as usize).map(|last| last.number.to_string());
     Ok(Json(List { items, next }))
 }
 
-#[derive(Debug, Deserialize, utoipa::IntoParams)]
-#[serde(deny_unknown_fields)]
-struct SuggestParams {
-    /// What was typed so far.
-    #[serde(default)]
-    text: String,
-    /// A name (`ne-1.jw.ne`) or id.
-    equipment: Option<String>,
-}
-
-/// Cases that fit a fault while it is being filed.
-#[utoipa::path(get, path = "/api/v1/cases/suggest", tag = "cases", params(SuggestParams), responses((status = 200, body = List<CaseHit>)))]
-async fn suggest(actor: Actor, State(store): State<Store>, Params(params): Params<SuggestParams>) -> Result<Json<List<CaseHit>>, ApiError> {
-    let about = params.equipment.map(|text| text.parse::<equipment::Reference>()).transpose()?;
-    let read =
-        move |db: &Db<'_>| -> Result<_, ApiError> { Ok(super::suggest(db, &actor.scope(), &params.text, about.as_ref(), SUGGESTIONS)?) };
-    Ok(Json(store.read(read).await?.into()))
-}
-
-/// A case, by its number (`C-0042`) or id.
+/// A case, by its number (`C-0042`) or id. The number of a duplicate answers with the case that it is the same as, and says so in
+/// `asked_as`.
 #[utoipa::path(get, path = "/api/v1/cases/{case}", tag = "cases", params(("case" = String, Path)), responses((status = 200, body = Case)))]
 async fn get(actor: Actor, State(store): State<Store>, Path(case): Path<String>) -> Reply {
     let reference: Reference = case.parse()?;
-    store.read(move |db| -> Result<_, ApiError> { Ok(Json(super::get(db, &actor.scope(), &reference)?)) }).await
+    Ok(Tagged(store.read(move |db| -> Result<_, ApiError> { Ok(super::get(db, &actor.scope(), &reference)?) }).await?))
 }
 
 /// What every step's route does: check who asks, take the step.
-async fn step<F>(store: Store, actor: Actor, case: String, what: &str, job: F) -> Reply
+pub async fn step<F, E>(store: Store, actor: Actor, case: String, what: &str, job: F) -> Reply
 where
-    F: FnOnce(&mut Tx<'_>, &Actor, &Reference) -> Result<Case, Error> + Send + 'static,
+    F: FnOnce(&mut Tx<'_>, &Actor, &Reference) -> Result<Case, E> + Send + 'static,
+    E: Into<ApiError>,
 {
     actor.must_work_faults(what)?;
     let reference: Reference = case.parse()?;
-    store.write(move |tx| -> Result<_, ApiError> { Ok(Json(job(tx, &actor, &reference)?)) }).await
+    Ok(Tagged(store.answer(move |tx| job(tx, &actor, &reference).map_err(Into::into)).await?))
 }
 
-/// Edits a case: a new version, which waits for review if the one before was past it.
-#[utoipa::path(put, path = "/api/v1/cases/{case}", tag = "cases", params(("case" = String, Path)), request_body = CaseBody, responses((status = 200, body = Case)))]
-async fn edit(actor: Actor, State(store): State<Store>, Path(case): Path<String>, Body(body): Body<CaseBody>) -> Reply {
-    step(store, actor, case, "edit cases", move |tx, actor, case| super::edit(tx, actor, case, &body)).await
+/// Refuses a change that is meant for another version than the one that is there; with both texts.
+pub fn check(
+    db: &Db<'_>,
+    actor: &Actor,
+    reference: &Reference,
+    precondition: &Precondition,
+    yours: &impl Serialize,
+) -> Result<(), ApiError> {
+    if *precondition == Precondition::None {
+        return Ok(());
+    }
+    let current = super::get(db, &actor.scope(), reference)?;
+    precondition.check(current.version.into(), &json!(yours), &json!(current.body))
+}
+
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+struct EditParams {
+    /// What changed, for the list of versions.
+    #[serde(default)]
+    note: Printable,
+}
+
+/// Edits a case: a new version, which waits for review if the one before was past it. `If-Match` is needed. A conflict answers 412 with
+/// both texts.
+#[utoipa::path(put, path = "/api/v1/cases/{case}", tag = "cases", params(("case" = String, Path), EditParams, ("If-Match" = String, Header)), request_body = CaseBody, responses((status = 200, body = Case), (status = 412, description = "changed since: both texts are in `details`")))]
+async fn edit(
+    actor: Actor,
+    State(store): State<Store>,
+    Path(case): Path<String>,
+    Params(params): Params<EditParams>,
+    precondition: Precondition,
+    Body(body): Body<CaseBody>,
+) -> Reply {
+    step(store, actor, case, "edit cases", move |tx, actor, case| -> Result<_, ApiError> {
+        super::get(tx, &actor.scope(), case)?;
+        precondition.must_be_there()?;
+        check(tx, actor, case, &precondition, &body)?;
+        let about = life::states::About { note: params.note, restored: None };
+        Ok(life::states::edit_about(tx, actor, case, &body, &about)?)
+    })
+    .await
 }
 
 /// Submits a case for review.
@@ -129,10 +164,14 @@ async fn submit(actor: Actor, State(store): State<Store>, Path(case): Path<Strin
     step(store, actor, case, "submit cases", super::submit).await
 }
 
-/// Publishes a case after review: by somebody who did not write it.
+/// Publishes a case after review: by somebody who did not write it. With `If-Match`, only the version that was reviewed.
 #[utoipa::path(post, path = "/api/v1/cases/{case}/publication", tag = "cases", params(("case" = String, Path)), responses((status = 200, body = Case)))]
-async fn publish(actor: Actor, State(store): State<Store>, Path(case): Path<String>) -> Reply {
-    step(store, actor, case, "publish cases", super::publish).await
+async fn publish(actor: Actor, State(store): State<Store>, Path(case): Path<String>, precondition: Precondition) -> Reply {
+    step(store, actor, case, "publish cases", move |tx, actor, case| -> Result<_, ApiError> {
+        check(tx, actor, case, &precondition, &json!({}))?;
+        Ok(super::publish(tx, actor, case)?)
+    })
+    .await
 }
 
 /// Takes a case out of use; it is kept, and no longer found.
@@ -141,18 +180,12 @@ async fn archive(actor: Actor, State(store): State<Store>, Path(case): Path<Stri
     step(store, actor, case, "archive cases", super::archive).await
 }
 
-/// Says what a case was to a fault.
-#[utoipa::path(post, path = "/api/v1/cases/{case}/links", tag = "cases", params(("case" = String, Path)), request_body = NewLink, responses((status = 200, body = Case)))]
-async fn link(actor: Actor, State(store): State<Store>, Path(case): Path<String>, Body(body): Body<NewLink>) -> Reply {
-    step(store, actor, case, "link cases", move |tx, actor, case| super::link(tx, actor, case, &body)).await
-}
-
 /// Drafts a case from a fault; it waits for review.
 #[utoipa::path(post, path = "/api/v1/faults/{fault}/case-draft", tag = "cases", params(("fault" = String, Path)), responses((status = 200, body = Case)))]
 async fn draft(actor: Actor, State(store): State<Store>, Path(fault): Path<String>) -> Reply {
     actor.must_work_faults("draft cases")?;
     let reference: faults::Reference = fault.parse()?;
-    store.write(move |tx| -> Result<_, ApiError> { Ok(Json(super::draft_from(tx, &actor, &reference)?)) }).await
+    Ok(Tagged(store.answer(move |tx| -> Result<_, ApiError> { Ok(super::draft_from(tx, &actor, &reference)?) }).await?))
 }
 
 /// Closes a fault; with `publish_case`, drafts a case from it.
@@ -174,16 +207,4 @@ async fn close(
         Ok(super::close_fault(tx, &actor, &reference, body.publish_case)?)
     };
     Ok(Tagged(store.answer(job).await?))
-}
-
-/// Cases that fit a fault, by its words, its alarms and its equipment.
-#[utoipa::path(get, path = "/api/v1/faults/{fault}/similar", tag = "cases", params(("fault" = String, Path)), responses((status = 200, body = List<CaseHit>)))]
-async fn similar(actor: Actor, State(store): State<Store>, Path(fault): Path<String>) -> Result<Json<List<CaseHit>>, ApiError> {
-    let reference: faults::Reference = fault.parse()?;
-    let read = move |db: &Db<'_>| -> Result<_, ApiError> {
-        let scope = actor.scope();
-        let fault = faults::get(db, &scope, &reference)?;
-        Ok(super::similar_to_fault(db, &scope, &fault)?)
-    };
-    Ok(Json(store.read(read).await?.into()))
 }

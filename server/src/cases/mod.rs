@@ -7,35 +7,43 @@
 //!   version with a writer of its own, and what was validated waits for review again: no unreviewed text is ever published.
 //!   When a reviewer corrects a case, its author is the one to look at the correction: two people are enough.
 //! - A carrier's people see what is validated and meant for customers. The support centre sees everything, marked by its state.
-//! - A fault that is closed can draft a case ([`draft`]), with what belongs to the customer taken out ([`mask`]).
+//! - A fault that is closed can draft a case ([`drafts`]), with what belongs to the customer taken out ([`drafts::mask`]).
 //! - A case that was used on a fault is linked to it, with a verdict: the strongest sign of its worth.
+//! - What happens to a case beside its states (the review queue, versions, owners, doubts, duplicates, feedback, translations) is in
+//!   [`life`].
 //!
-//! The index ([`search`]) is written in the same transaction as the case, so what is saved is found. Suggestions while filing, and
+//! What is saved is found ([`library`] hears of it in the same transaction, [`find`] asks it). Suggestions while filing, and
 //! closing a fault with a draft, are routes of this room, since it is the first that sees both faults and cases.
 
-mod draft;
+mod drafts;
+pub mod exchange;
+pub mod find;
 pub mod http;
-mod mask;
-mod search;
+pub mod library;
+pub mod life;
+pub mod offers;
 mod sql;
 #[cfg(test)]
 mod tests;
 
 use std::str::FromStr;
 
-use lineman_common::api::{Audience, Case, CaseBody, CaseEquipment, CaseHit, CaseState, CaseText, Closed, Fault, NewLink};
+use lineman_common::api::{Case, CaseBody, CaseEquipment, CaseState};
 use lineman_common::id::CaseId;
 use lineman_common::name::{CaseNumber, PersonName};
-use lineman_common::people::Role;
-use serde_json::json;
 
-use crate::alarms;
-use crate::customers;
-use crate::equipment::{self, Reference as EquipmentReference};
-use crate::events::{self, Kind, New};
-use crate::faults::{self, Reference as FaultReference};
-use crate::store::{Db, StoreError, Tx};
-use crate::web::{Actor, ApiError, Scope};
+use crate::equipment;
+use crate::events;
+use crate::faults;
+use crate::people;
+use crate::store::{Db, StoreError};
+use crate::web::{ApiError, Scope};
+
+pub use drafts::{close_fault, draft_from};
+pub use life::states::{archive, create, publish, submit};
+#[cfg(test)]
+pub use life::{links::link, states::edit};
+use drafts::{mask, names_in};
 
 /// Characters.
 const LONGEST_TITLE: usize = 300;
@@ -43,10 +51,9 @@ const LONGEST_TEXT: usize = 20_000;
 /// Names of equipment, or codes, on one case.
 const MOST_NAMES: usize = 50;
 const LONGEST_NAME: usize = 100;
-/// Similar cases on a fault's page.
-const SIMILAR: usize = 5;
 /// Names that a draft is masked with at most.
 const MOST_EQUIPMENT: u32 = 1_000;
+const LONGEST_REASON: usize = 2_000;
 
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -66,12 +73,48 @@ pub enum Error {
     NothingToReview,
     #[error("{0} wrote this version: somebody else has to review it")]
     OwnReview(PersonName),
+    #[error("{0} is reviewing it since {1}: wait, ask them to release it, or let a duty manager release it")]
+    Claimed(PersonName, jiff::Timestamp),
+    #[error("nobody has claimed it")]
+    NotClaimed,
+    #[error("a reason is needed, of 1 to {LONGEST_REASON} characters")]
+    NoReason,
+    #[error("a case that was `wrong` for a fault needs a reason: what does it get wrong? The case is flagged with it")]
+    WrongNeedsReason,
+    #[error("{alias} is the same as {into}: say {into}, or undo the merge first")]
+    IsDuplicate { alias: CaseNumber, into: CaseNumber },
+    #[error("{0} is not a duplicate of another case")]
+    NotDuplicate(CaseNumber),
+    #[error("a case can't be the same as itself: {0} and {1} are one case already")]
+    SameCase(CaseNumber, CaseNumber),
+    #[error("there is no version {0}: the newest is {1}")]
+    NoVersion(u32, u32),
+    #[error("version {0} is the newest: there is nothing to restore")]
+    IsNewest(u32),
+    #[error("nobody of the support centre who works is called {0}")]
+    NoOwner(PersonName),
+    #[error("say whose cases: a `product`, an owner (`from`), or both")]
+    WhoseCases,
+    #[error("the case was never linked to {0}")]
+    NoLink(lineman_common::name::FaultNumber),
+    #[error("no such unanswered question")]
+    NoGap,
+    #[error("`written` needs the case that answers the question (`case`)")]
+    NeedsCase,
+    #[error("a case is named for `written` only")]
+    NoCaseWanted,
+    #[error("a case is stale after 1 to 120 months")]
+    BadMonths,
+    #[error("the period is empty: `from` must be before `until`")]
+    EmptyPeriod,
     #[error("{0} was already drafted from this fault")]
     Drafted(CaseNumber),
     #[error("the fault has neither a diagnosis nor a resolution: there is nothing to learn from it yet")]
     NothingLearned,
     #[error(transparent)]
     Faults(#[from] faults::Error),
+    #[error(transparent)]
+    People(#[from] people::Error),
     #[error(transparent)]
     Equipment(#[from] equipment::Error),
     #[error(transparent)]
@@ -84,10 +127,34 @@ impl From<Error> for ApiError {
     fn from(error: Error) -> Self {
         match error {
             Error::NotFound => Self::not_found("case"),
-            Error::Illegal { .. } | Error::NothingToReview | Error::Drafted(_) | Error::NothingLearned => Self::conflict(error.to_string()),
-            Error::NoText | Error::NoTitle(_) | Error::TooLong { .. } | Error::TooMany { .. } => Self::invalid(error.to_string()),
+            Error::NoGap => Self::not_found("unanswered question"),
+            Error::NoVersion(..) => Self::not_found("version of the case").hint(error.to_string()),
+            Error::Illegal { .. }
+            | Error::NothingToReview
+            | Error::Drafted(_)
+            | Error::NothingLearned
+            | Error::Claimed(..)
+            | Error::NotClaimed
+            | Error::IsDuplicate { .. }
+            | Error::NotDuplicate(_)
+            | Error::SameCase(..)
+            | Error::IsNewest(_)
+            | Error::NoLink(_) => Self::conflict(error.to_string()),
+            Error::NoText
+            | Error::NoTitle(_)
+            | Error::TooLong { .. }
+            | Error::TooMany { .. }
+            | Error::NoReason
+            | Error::WrongNeedsReason
+            | Error::NoOwner(_)
+            | Error::WhoseCases
+            | Error::NeedsCase
+            | Error::NoCaseWanted
+            | Error::BadMonths
+            | Error::EmptyPeriod => Self::invalid(error.to_string()),
             Error::OwnReview(_) => Self::forbidden(error.to_string()),
             Error::Faults(error) => error.into(),
+            Error::People(error) => error.into(),
             Error::Equipment(error) => error.into(),
             Error::Store(error) => error.into(),
             Error::Events(error) => error.into(),
@@ -99,7 +166,7 @@ const fn possible(state: CaseState) -> &'static str {
     match state {
         CaseState::Wip => "from here: edit, submission, archival",
         CaseState::NotValidated | CaseState::Validated => "from here: edit, publication (when it waits for review), archival",
-        CaseState::Archived => "it is out of use for good",
+        CaseState::Archived => "from here: unarchival",
     }
 }
 
@@ -119,226 +186,38 @@ impl FromStr for Reference {
 
 // ---- Reading --------------------------------------------------------------------------------------------------------
 
+/// A case. The number of a duplicate answers with the case that it is the same as.
 pub fn get(db: &Db<'_>, scope: &Scope, reference: &Reference) -> Result<Case, Error> {
     Ok(stored(db, scope, reference)?.case)
 }
 
 fn stored(db: &Db<'_>, scope: &Scope, reference: &Reference) -> Result<sql::Stored, Error> {
-    let found = match reference {
-        Reference::Number(number) => sql::by_number(db, scope, *number)?,
-        Reference::Id(id) => sql::by_id(db, scope, *id)?,
-    };
-    found.ok_or(Error::NotFound)
+    match exactly(db, scope, reference)? {
+        Some(found) if found.case.same_as.is_none() => Ok(found),
+        Some(duplicate) => life::merge::resolved(db, scope, &duplicate.case),
+        None => life::merge::resolved_for_customer(db, scope, reference),
+    }
+}
+
+fn exactly(db: &Db<'_>, scope: &Scope, reference: &Reference) -> Result<Option<sql::Stored>, StoreError> {
+    match reference {
+        Reference::Number(number) => sql::by_number(db, scope, *number),
+        Reference::Id(id) => sql::by_id(db, scope, *id),
+    }
+}
+
+/// The case that has this number itself: what is to be changed is never guessed through a duplicate.
+fn own(db: &Db<'_>, scope: &Scope, reference: &Reference) -> Result<sql::Stored, Error> {
+    let found = exactly(db, scope, reference)?.ok_or(Error::NotFound)?;
+    match found.case.same_as {
+        None => Ok(found),
+        Some(_) => Err(Error::IsDuplicate { alias: found.case.number, into: life::merge::resolved(db, scope, &found.case)?.case.number }),
+    }
 }
 
 /// A page of the library by number.
-pub fn list(db: &Db<'_>, scope: &Scope, state: Option<CaseState>, after: Option<CaseNumber>, limit: u32) -> Result<Vec<Case>, StoreError> {
-    sql::list(db, scope, state, after.map_or(0, |number| number.0), limit)
-}
-
-/// The best cases for a question; without one, the newest that are validated.
-pub fn search(db: &Db<'_>, scope: &Scope, text: &str, limit: usize) -> Result<Vec<CaseHit>, StoreError> {
-    if !text.trim().is_empty() {
-        return search::find(db, scope, &search::Question { text, limit, ..Default::default() });
-    }
-    let newest = sql::newest(db, scope, u32::try_from(limit).unwrap_or(u32::MAX))?;
-    let hit = |case: Case| {
-        let (language, title) = search::title(&case.body, false);
-        CaseHit { number: case.number, title, language, state: case.state, score: 0.0, why: Vec::new(), solved: case.solved }
-    };
-    Ok(newest.into_iter().map(hit).collect())
-}
-
-/// What fits a fault that is being typed.
-pub fn suggest(db: &Db<'_>, scope: &Scope, text: &str, about: Option<&EquipmentReference>, limit: usize) -> Result<Vec<CaseHit>, Error> {
-    let names = match about {
-        Some(reference) => model_names(&equipment::find(db, scope, reference)?),
-        None => Vec::new(),
-    };
-    Ok(similar(db, scope, text, &[], &names, limit)?)
-}
-
-/// What fits a fault, by its words, its alarms and its equipment.
-pub fn similar_to_fault(db: &Db<'_>, scope: &Scope, fault: &Fault) -> Result<Vec<CaseHit>, Error> {
-    let alarms = alarms::of_fault(db, fault.id)?;
-    let mut texts = vec![fault.title.raw().to_owned(), fault.description.raw().to_owned()];
-    texts.extend(alarms.iter().map(|alarm| alarm.text.raw().to_owned()));
-    let codes: Vec<String> = alarms.iter().map(|alarm| alarm.alarm_type.raw().to_owned()).collect();
-    let names = faults::equipment_of(db, fault)?.as_ref().map(model_names).unwrap_or_default();
-    Ok(similar(db, scope, &texts.join("\n"), &codes, &names, SIMILAR)?)
-}
-
-/// Cases that fit a text; known codes come first, known equipment raises, and what only shares a word is left out.
-pub fn similar(
-    db: &Db<'_>,
-    scope: &Scope,
-    text: &str,
-    codes: &[String],
-    equipment: &[String],
-    limit: usize,
-) -> Result<Vec<CaseHit>, StoreError> {
-    search::find(db, scope, &search::Question { text, codes, equipment, only_similar: true, limit })
-}
-
-fn model_names(device: &equipment::Known) -> Vec<String> {
-    vec![device.product.clone(), device.model.clone()]
-}
-
-// ---- Life -----------------------------------------------------------------------------------------------------------
-
-/// A new case, in work.
-pub fn create(tx: &mut Tx<'_>, actor: &Actor, body: &CaseBody) -> Result<Case, Error> {
-    check(body)?;
-    let new = sql::NewCase { id: CaseId::new(), state: CaseState::Wip, body, source_fault: None, author: &actor.name };
-    let case = insert(tx, &new)?;
-    tell(tx, actor, Kind::CaseCreated, &case, "created")?;
-    Ok(case)
-}
-
-fn insert(tx: &mut Tx<'_>, new: &sql::NewCase<'_>) -> Result<Case, Error> {
-    let number = sql::insert(tx, new)?;
-    search::index(tx, number, new.body)?;
-    get(tx, &Scope::All, &Reference::Number(number))
-}
-
-/// A new version. What was validated waits for review again.
-pub fn edit(tx: &mut Tx<'_>, actor: &Actor, reference: &Reference, body: &CaseBody) -> Result<Case, Error> {
-    check(body)?;
-    let case = get(tx, &actor.scope(), reference)?;
-    let state = match case.state {
-        CaseState::Wip => CaseState::Wip,
-        CaseState::NotValidated | CaseState::Validated => CaseState::NotValidated,
-        CaseState::Archived => return Err(Error::Illegal { state: case.state, what: "edited" }),
-    };
-    sql::edit(tx, &case, state, body, &actor.name)?;
-    search::index(tx, case.number, body)?;
-    let case = get(tx, &Scope::All, reference)?;
-    tell(tx, actor, Kind::CaseEdited, &case, &format!("edited: version {}", case.version))?;
-    Ok(case)
-}
-
-/// Ready for review.
-pub fn submit(tx: &mut Tx<'_>, actor: &Actor, reference: &Reference) -> Result<Case, Error> {
-    let case = get(tx, &actor.scope(), reference)?;
-    if case.state != CaseState::Wip {
-        return Err(Error::Illegal { state: case.state, what: "submitted for review" });
-    }
-    let says = |text: &CaseText| [&text.cause, &text.steps, &text.resolution].iter().any(|text| !text.raw().trim().is_empty());
-    if ![&case.body.zh, &case.body.en].into_iter().flatten().any(says) {
-        return Err(Error::NothingToReview);
-    }
-    sql::set_state(tx, case.number, CaseState::NotValidated, None)?;
-    tell(tx, actor, Kind::CaseSubmitted, &case, "submitted for review")?;
-    get(tx, &Scope::All, reference)
-}
-
-/// Reviewed, and from now on for everybody that its audience names.
-pub fn publish(tx: &mut Tx<'_>, actor: &Actor, reference: &Reference) -> Result<Case, Error> {
-    let sql::Stored { case, editor } = stored(tx, &actor.scope(), reference)?;
-    if case.state != CaseState::NotValidated {
-        return Err(Error::Illegal { state: case.state, what: "published" });
-    }
-    if actor.role != Role::Admin && actor.name == editor {
-        return Err(Error::OwnReview(actor.name.clone()));
-    }
-    sql::set_state(tx, case.number, CaseState::Validated, Some(&actor.name))?;
-    tell(tx, actor, Kind::CasePublished, &case, &format!("published, reviewed by {actor}"))?;
-    get(tx, &Scope::All, reference)
-}
-
-/// Out of use: kept, no longer found.
-pub fn archive(tx: &mut Tx<'_>, actor: &Actor, reference: &Reference) -> Result<Case, Error> {
-    let case = get(tx, &actor.scope(), reference)?;
-    if case.state == CaseState::Archived {
-        return Err(Error::Illegal { state: case.state, what: "archived again" });
-    }
-    sql::set_state(tx, case.number, CaseState::Archived, None)?;
-    search::unindex(tx, case.number)?;
-    tell(tx, actor, Kind::CaseArchived, &case, "archived")?;
-    get(tx, &Scope::All, reference)
-}
-
-/// What a case was to a fault. One verdict each: a new one takes the old one's place.
-pub fn link(tx: &mut Tx<'_>, actor: &Actor, reference: &Reference, link: &NewLink) -> Result<Case, Error> {
-    let case = get(tx, &actor.scope(), reference)?;
-    let fault = faults::get(tx, &actor.scope(), &FaultReference::Number(link.fault.clone()))?;
-    sql::put_link(tx, case.number, fault.id, link.verdict, &actor.name)?;
-    let text = format!("case {} {} {}", case.number, link.verdict, fault.number);
-    let event = New::of(Kind::CaseLinked, actor, text).data(json!({"case": case.number, "verdict": link.verdict}));
-    let is_public = case.state == CaseState::Validated && case.body.audience == Audience::Customer;
-    faults::tell(tx, fault.id, event.internal(!is_public))?;
-    get(tx, &Scope::All, reference)
-}
-
-/// The library belongs to the support centre: what happens in it is no customer's event.
-fn tell(tx: &mut Tx<'_>, actor: &Actor, kind: Kind, case: &Case, what: &str) -> Result<(), Error> {
-    let data = json!({"case": case.number, "version": case.version});
-    events::append(tx, New::of(kind, actor, format!("case {} {what}", case.number)).internal(true).data(data))?;
-    Ok(())
-}
-
-// ---- From faults ----------------------------------------------------------------------------------------------------
-
-/// Drafts a case from a fault; it waits for review, and who drafts is its author.
-pub fn draft_from(tx: &mut Tx<'_>, actor: &Actor, reference: &FaultReference) -> Result<Case, Error> {
-    let fault = faults::get(tx, &actor.scope(), reference)?;
-    if let Some(number) = sql::by_source(tx, fault.id)? {
-        return Err(Error::Drafted(number));
-    }
-    if fault.cause.is_none() && fault.resolution.is_none() {
-        return Err(Error::NothingLearned);
-    }
-    let device = match &fault.equipment {
-        Some(name) => Some(equipment::get(tx, &Scope::All, &EquipmentReference::Name(name.clone()))?),
-        None => None,
-    };
-    let alarms = alarms::of_fault(tx, fault.id)?;
-    let known = names_of(tx, &fault)?;
-    let body = draft::body(&draft::Source { fault: &fault, alarms: &alarms, equipment: device.as_ref(), known: &known });
-    let new =
-        sql::NewCase { id: CaseId::new(), state: CaseState::NotValidated, body: &body, source_fault: Some(fault.id), author: &actor.name };
-    let case = insert(tx, &new)?;
-    let text = format!("case {} drafted from {}", case.number, fault.number);
-    let event = New::of(Kind::CaseCreated, actor, text).data(json!({"case": case.number, "version": case.version}));
-    faults::tell(tx, fault.id, event.internal(true))?;
-    Ok(case)
-}
-
-/// Closes a fault, and drafts a case from it if that is wanted; one that was drafted before is named again.
-pub fn close_fault(tx: &mut Tx<'_>, actor: &Actor, reference: &FaultReference, publish_case: bool) -> Result<Closed, Error> {
-    let fault = faults::close(tx, actor, reference)?;
-    let case = match publish_case.then(|| draft_from(tx, actor, reference)) {
-        None => None,
-        Some(Ok(case)) => Some(case.number),
-        Some(Err(Error::Drafted(number))) => Some(number),
-        Some(Err(error)) => return Err(error),
-    };
-    Ok(Closed { fault, case })
-}
-
-/// What a draft must not say: the customer's names, its sites and equipment, and the people of the fault.
-fn names_of(db: &Db<'_>, fault: &Fault) -> Result<mask::Known, Error> {
-    let own = Scope::Customer(faults::customer_of(db, fault.id)?);
-    let mut known = mask::Known::default();
-    known.code(fault.customer.as_str(), "[customer]");
-    for customer in customers::list(db, &own)? {
-        known.name(customer.name.raw(), "[customer]");
-    }
-    for site in customers::sites(db, &own)? {
-        known.name(site.name.raw(), "[site]");
-    }
-    for device in equipment::list(db, &own, None, None, MOST_EQUIPMENT)? {
-        known.name(device.serial.raw(), "[serial]");
-        // A handle without a digit may be a word that the text needs.
-        if device.name.handle.as_str().bytes().any(|b| b.is_ascii_digit()) {
-            known.name(device.name.handle.as_str(), "[equipment]");
-        }
-    }
-    let people = [Some(fault.reported_by.as_str()).filter(|by| !by.starts_with("agent:")), fault.owner.as_ref().map(PersonName::as_str)];
-    for person in people.into_iter().flatten() {
-        known.name(person, "[person]");
-    }
-    Ok(known)
+pub fn list(db: &Db<'_>, scope: &Scope, filter: &sql::Filter) -> Result<Vec<Case>, StoreError> {
+    sql::list(db, scope, filter)
 }
 
 fn check(body: &CaseBody) -> Result<(), Error> {

@@ -1,9 +1,9 @@
-use lineman_common::api::{Case, CaseBody, CaseState, LinkVerdict};
+use lineman_common::api::{Case, CaseBody, CaseState, FlagKind, Review, ReviewWhy};
 use lineman_common::id::{CaseId, FaultId};
 use lineman_common::name::{CaseNumber, FaultNumber, PersonName};
 use rusqlite::{OptionalExtension, Params, Row, params};
 
-use super::search::Entry;
+use super::life::Marks;
 use crate::store::value::{At, Json, Text};
 use crate::store::{Db, StoreError};
 use crate::web::Scope;
@@ -13,15 +13,9 @@ pub struct Stored {
     pub case: Case,
     /// Who wrote the newest version.
     pub editor: PersonName,
-}
-
-/// What the order of hits needs of a case.
-pub struct Facts {
-    pub body: CaseBody,
-    pub state: CaseState,
-    pub solved: u32,
-    pub helped: u32,
-    pub wrong: u32,
+    pub marks: Marks,
+    /// What it was before it was archived, or became a duplicate.
+    pub before: Option<CaseState>,
 }
 
 /// What a carrier's people may see of the library; the support centre sees all. `?1` is the scope's customer.
@@ -32,21 +26,25 @@ const CASE: &str = "SELECT c.id, c.number, c.state, c.body, c.author, c.reviewer
     (SELECT count(*) FROM library_link l WHERE l.number = c.number AND l.verdict = 'solved'),
     (SELECT count(*) FROM library_link l WHERE l.number = c.number AND l.verdict = 'helped'),
     (SELECT count(*) FROM library_link l WHERE l.number = c.number AND l.verdict = 'wrong'),
-    k.code, f.serial
+    k.code, f.serial, c.owner, c.confirmed_at, c.published_at, c.same_as, c.state_before, c.returned, c.marks,
+    (SELECT group_concat(DISTINCT g.kind) FROM library_flag g WHERE g.number = c.number AND g.closed_at IS NULL),
+    (SELECT group_concat(d.number) FROM library_case d WHERE d.same_as = c.number),
+    r.since, r.why, r.claimed_by, r.claimed_at
     FROM library_case c
     LEFT JOIN fault f ON f.id = c.source_fault AND (?1 IS NULL OR f.customer = ?1)
-    LEFT JOIN customer k ON k.id = f.customer";
+    LEFT JOIN customer k ON k.id = f.customer
+    LEFT JOIN library_review r ON r.number = c.number AND c.state = 'not_validated'";
 
 fn stored(row: &Row<'_>) -> rusqlite::Result<Stored> {
     let source_fault = match (row.get::<_, Option<Text<_>>>(13)?, row.get(14)?) {
         (Some(Text(customer)), Some(serial)) => Some(FaultNumber { customer, serial }),
         _ => None,
     };
+    let (body, marks): (CaseBody, Marks) = (row.get::<_, Json<_>>(3)?.0, row.get::<_, Json<_>>(21)?.0);
     let case = Case {
         id: row.get::<_, Text<_>>(0)?.0,
         number: CaseNumber(row.get(1)?),
         state: row.get::<_, Text<_>>(2)?.0,
-        body: row.get::<_, Json<_>>(3)?.0,
         source_fault,
         author: row.get::<_, Text<_>>(4)?.0,
         reviewer: row.get::<_, Option<Text<_>>>(5)?.map(|text| text.0),
@@ -56,21 +54,81 @@ fn stored(row: &Row<'_>) -> rusqlite::Result<Stored> {
         solved: row.get(10)?,
         helped: row.get(11)?,
         wrong: row.get(12)?,
+        owner: row.get::<_, Text<_>>(15)?.0,
+        confirmed_at: row.get::<_, At>(16)?.0,
+        published_at: row.get::<_, Option<At>>(17)?.map(|at| at.0),
+        flags: flags(row.get(22)?)?,
+        review: review(row)?,
+        returned: row.get::<_, Option<Json<_>>>(20)?.map(|json| json.0),
+        same_as: row.get::<_, Option<u32>>(18)?.map(CaseNumber),
+        duplicates: numbers(row.get(23)?),
+        to_translate: marks.to_translate(&body),
+        asked_as: None,
+        body,
     };
-    Ok(Stored { case, editor: row.get::<_, Text<_>>(9)?.0 })
+    Ok(Stored { case, editor: row.get::<_, Text<_>>(9)?.0, marks, before: row.get::<_, Option<Text<_>>>(19)?.map(|text| text.0) })
 }
 
-fn one(db: &Db<'_>, condition: &str, params: impl Params) -> Result<Option<Stored>, StoreError> {
+fn review(row: &Row<'_>) -> rusqlite::Result<Option<Review>> {
+    let Some(since) = row.get::<_, Option<At>>(24)? else { return Ok(None) };
+    Ok(Some(Review {
+        since: since.0,
+        why: row.get::<_, Text<_>>(25)?.0,
+        claimed_by: row.get::<_, Option<Text<_>>>(26)?.map(|text| text.0),
+        claimed_at: row.get::<_, Option<At>>(27)?.map(|at| at.0),
+    }))
+}
+
+fn flags(kinds: Option<String>) -> rusqlite::Result<Vec<FlagKind>> {
+    let kinds = kinds.unwrap_or_default();
+    let parsed = kinds.split(',').filter(|kind| !kind.is_empty()).map(str::parse).collect::<Result<Vec<_>, _>>();
+    let unknown = |e| rusqlite::Error::FromSqlConversionFailure(22, rusqlite::types::Type::Text, Box::new(e));
+    let mut flags = parsed.map_err(unknown)?;
+    flags.sort();
+    Ok(flags)
+}
+
+fn numbers(list: Option<String>) -> Vec<CaseNumber> {
+    let mut numbers: Vec<_> = list.unwrap_or_default().split(',').filter_map(|number| number.parse().ok().map(CaseNumber)).collect();
+    numbers.sort();
+    numbers
+}
+
+/// What is said of a case among the support centre's people.
+fn shown(scope: &Scope, stored: Stored) -> Stored {
+    if scope.sees_internal() {
+        return stored;
+    }
+    let case = Case {
+        flags: Vec::new(),
+        review: None,
+        returned: None,
+        same_as: None,
+        duplicates: Vec::new(),
+        to_translate: Vec::new(),
+        ..stored.case
+    };
+    Stored { case, ..stored }
+}
+
+fn one(db: &Db<'_>, scope: &Scope, condition: &str, params: impl Params) -> Result<Option<Stored>, StoreError> {
     let mut statement = db.sql().prepare_cached(&format!("{CASE} WHERE {VISIBLE} AND {condition}"))?;
-    Ok(statement.query_row(params, stored).optional()?)
+    Ok(statement.query_row(params, stored).optional()?.map(|stored| shown(scope, stored)))
+}
+
+/// Cases that fit a condition, as the scope sees them. `?1` is the scope's customer.
+pub fn many(db: &Db<'_>, scope: &Scope, rest: &str, params: impl Params) -> Result<Vec<Stored>, StoreError> {
+    let mut statement = db.sql().prepare_cached(&format!("{CASE} WHERE {VISIBLE} AND {rest}"))?;
+    let rows = statement.query_map(params, |row| Ok(shown(scope, stored(row)?)))?;
+    Ok(rows.collect::<Result<_, _>>()?)
 }
 
 pub fn by_number(db: &Db<'_>, scope: &Scope, number: CaseNumber) -> Result<Option<Stored>, StoreError> {
-    one(db, "c.number = ?2", params![scope.customer(), number.0])
+    one(db, scope, "c.number = ?2", params![scope.customer(), number.0])
 }
 
 pub fn by_id(db: &Db<'_>, scope: &Scope, id: CaseId) -> Result<Option<Stored>, StoreError> {
-    one(db, "c.id = ?2", params![scope.customer(), Text(id)])
+    one(db, scope, "c.id = ?2", params![scope.customer(), Text(id)])
 }
 
 /// The case that was drafted from a fault, if there is one.
@@ -79,20 +137,41 @@ pub fn by_source(db: &Db<'_>, fault: FaultId) -> Result<Option<CaseNumber>, Stor
     Ok(statement.query_row([Text(fault)], |row| row.get::<_, Option<u32>>(0))?.map(CaseNumber))
 }
 
-/// By number, rising, after `after`.
-pub fn list(db: &Db<'_>, scope: &Scope, state: Option<CaseState>, after: u32, limit: u32) -> Result<Vec<Case>, StoreError> {
-    let sql = format!("{CASE} WHERE {VISIBLE} AND c.number > ?2 AND (?3 IS NULL OR c.state = ?3) ORDER BY c.number LIMIT ?4");
-    let mut statement = db.sql().prepare_cached(&sql)?;
-    let rows = statement.query_map(params![scope.customer(), after, state.map(Text), limit], |row| Ok(stored(row)?.case))?;
-    Ok(rows.collect::<Result<_, _>>()?)
+/// What a list of the library is narrowed to.
+#[derive(Clone, Debug, Default)]
+pub struct Filter {
+    pub state: Option<CaseState>,
+    pub owner: Option<PersonName>,
+    pub author: Option<PersonName>,
+    pub product: Option<String>,
+    pub flag: Option<FlagKind>,
+    pub after: Option<CaseNumber>,
+    pub limit: u32,
 }
 
-/// Validated cases, newest first.
-pub fn newest(db: &Db<'_>, scope: &Scope, limit: u32) -> Result<Vec<Case>, StoreError> {
-    let sql = format!("{CASE} WHERE {VISIBLE} AND c.state = 'validated' ORDER BY c.updated_at DESC, c.number DESC LIMIT ?2");
-    let mut statement = db.sql().prepare_cached(&sql)?;
-    let rows = statement.query_map(params![scope.customer(), limit], |row| Ok(stored(row)?.case))?;
-    Ok(rows.collect::<Result<_, _>>()?)
+/// By number, rising. What is asked for decides which index is read.
+pub fn list(db: &Db<'_>, scope: &Scope, filter: &Filter) -> Result<Vec<Case>, StoreError> {
+    let owner = if filter.owner.is_some() { "c.owner = ?4" } else { "?4 IS NULL" };
+    let flag = match filter.flag {
+        Some(_) => "?1 IS NULL AND c.number IN (SELECT g.number FROM library_flag g WHERE g.kind = ?7 AND g.closed_at IS NULL)",
+        None => "?7 IS NULL",
+    };
+    let rest = format!(
+        "c.number > ?2 AND (?3 IS NULL OR c.state = ?3) AND {owner} AND (?5 IS NULL OR c.author = ?5)
+         AND (?6 IS NULL OR EXISTS (SELECT 1 FROM json_each(c.body, '$.equipment') e WHERE json_extract(e.value, '$.product') = ?6))
+         AND {flag} ORDER BY c.number LIMIT ?8"
+    );
+    let params = params![
+        scope.customer(),
+        filter.after.map_or(0, |number| number.0),
+        filter.state.map(Text),
+        filter.owner.as_ref().map(Text),
+        filter.author.as_ref().map(Text),
+        filter.product,
+        filter.flag.map(Text),
+        filter.limit
+    ];
+    Ok(many(db, scope, &rest, params)?.into_iter().map(|stored| stored.case).collect())
 }
 
 /// What is new about a case, for its first row.
@@ -102,14 +181,17 @@ pub struct NewCase<'a> {
     pub body: &'a CaseBody,
     pub source_fault: Option<FaultId>,
     pub author: &'a PersonName,
+    /// Why it waits for review, if that is its state.
+    pub review: Option<ReviewWhy>,
 }
 
 pub fn insert(db: &Db<'_>, new: &NewCase<'_>) -> Result<CaseNumber, StoreError> {
     let mut statement = db.sql().prepare_cached(
-        "INSERT INTO library_case(id, state, audience, body, source_fault, author, editor, version, created_at, updated_at)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6, 1, ?7, ?7)",
+        "INSERT INTO library_case(id, state, audience, body, source_fault, author, editor, version, created_at, updated_at, owner, confirmed_at,
+            marks, translate)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6, 1, ?7, ?7, ?6, ?7, ?8, ?9)",
     )?;
-    let (audience, now) = (Text(new.body.audience), At(db.now()));
+    let (audience, now, marks) = (Text(new.body.audience), At(db.now()), Marks::of_first(new.body));
     let number = statement.insert(params![
         Text(new.id),
         Text(new.state),
@@ -117,146 +199,79 @@ pub fn insert(db: &Db<'_>, new: &NewCase<'_>) -> Result<CaseNumber, StoreError> 
         Json(new.body),
         new.source_fault.map(Text),
         Text(new.author),
-        now
+        now,
+        Json(&marks),
+        marks.queue(new.body)
     ])?;
     let number = CaseNumber(u32::try_from(number).map_err(|_| StoreError::Corrupt(format!("case number {number}")))?);
-    insert_version(db, number, 1, new.body, new.author)?;
+    insert_version(db, number, &NewVersion { version: 1, body: new.body, editor: new.author, note: "", restored: None })?;
+    if let Some(why) = new.review {
+        wait_for_review(db, number, why)?;
+    }
     Ok(number)
 }
 
-fn insert_version(db: &Db<'_>, number: CaseNumber, version: u32, body: &CaseBody, editor: &PersonName) -> Result<(), StoreError> {
-    db.sql().prepare_cached("INSERT INTO library_version VALUES (?1, ?2, ?3, ?4, ?5)")?.execute(params![
-        number.0,
-        version,
-        Json(body),
-        Text(editor),
-        At(db.now())
-    ])?;
+/// A version to be kept.
+pub struct NewVersion<'a> {
+    pub version: u32,
+    pub body: &'a CaseBody,
+    pub editor: &'a PersonName,
+    pub note: &'a str,
+    /// The older version that it brings back.
+    pub restored: Option<u32>,
+}
+
+fn insert_version(db: &Db<'_>, number: CaseNumber, new: &NewVersion<'_>) -> Result<(), StoreError> {
+    let sql = "INSERT INTO library_version(number, version, body, editor, at, note, restored) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+    let (body, editor) = (Json(new.body), Text(new.editor));
+    db.sql().prepare_cached(sql)?.execute(params![number.0, new.version, body, editor, At(db.now()), new.note, new.restored])?;
     Ok(())
 }
 
 /// A new version; what was reviewed before is no longer.
-pub fn edit(db: &Db<'_>, case: &Case, state: CaseState, body: &CaseBody, editor: &PersonName) -> Result<(), StoreError> {
-    let version = case.version + 1;
-    let sql = "UPDATE library_case SET state = ?2, audience = ?3, body = ?4, editor = ?5, reviewer = NULL, version = ?6, updated_at = ?7 WHERE number = ?1";
+pub fn edit(db: &Db<'_>, old: &Stored, state: CaseState, new: &NewVersion<'_>) -> Result<(), StoreError> {
+    let marks = old.marks.clone().edited(&old.case.body, new.body, new.version);
+    let sql = "UPDATE library_case SET state = ?2, audience = ?3, body = ?4, editor = ?5, reviewer = NULL, version = ?6, updated_at = ?7,
+        marks = ?8, translate = ?9 WHERE number = ?1";
     db.sql().prepare_cached(sql)?.execute(params![
-        case.number.0,
+        old.case.number.0,
         Text(state),
-        Text(body.audience),
-        Json(body),
-        Text(editor),
-        version,
-        At(db.now())
+        Text(new.body.audience),
+        Json(new.body),
+        Text(new.editor),
+        new.version,
+        At(db.now()),
+        Json(&marks),
+        marks.queue(new.body)
     ])?;
-    insert_version(db, case.number, version, body, editor)
+    insert_version(db, old.case.number, new)
 }
 
-pub fn set_state(db: &Db<'_>, number: CaseNumber, state: CaseState, reviewer: Option<&PersonName>) -> Result<(), StoreError> {
-    db.sql()
-        .prepare_cached("UPDATE library_case SET state = ?2, reviewer = coalesce(?3, reviewer), updated_at = ?4 WHERE number = ?1")?
-        .execute(params![number.0, Text(state), reviewer.map(Text), At(db.now())])?;
+pub fn set_marks(db: &Db<'_>, number: CaseNumber, marks: &Marks, body: &CaseBody) -> Result<(), StoreError> {
+    let mut statement = db.sql().prepare_cached("UPDATE library_case SET marks = ?2, translate = ?3 WHERE number = ?1")?;
+    statement.execute(params![number.0, Json(marks), marks.queue(body)])?;
     Ok(())
 }
 
-/// One verdict for each case and fault: a second one takes the first one's place.
-pub fn put_link(db: &Db<'_>, number: CaseNumber, fault: FaultId, verdict: LinkVerdict, person: &PersonName) -> Result<(), StoreError> {
-    let sql = "INSERT INTO library_link VALUES (?1, ?2, ?3, ?4, ?5)
-        ON CONFLICT(number, fault) DO UPDATE SET verdict = excluded.verdict, person = excluded.person, at = excluded.at";
-    db.sql().prepare_cached(sql)?.execute(params![number.0, Text(fault), Text(verdict), Text(person), At(db.now())])?;
+/// Another state. What it was before is kept where it goes out of use.
+pub fn set_state(db: &Db<'_>, number: CaseNumber, state: CaseState) -> Result<(), StoreError> {
+    let sql =
+        "UPDATE library_case SET state_before = CASE ?2 WHEN 'archived' THEN state END, state = ?2, updated_at = ?3 WHERE number = ?1";
+    db.sql().prepare_cached(sql)?.execute(params![number.0, Text(state), At(db.now())])?;
     Ok(())
 }
 
-// The index.
-
-/// Which of its columns a term may stand in.
-#[derive(Clone, Copy)]
-pub enum Columns {
-    All,
-    Code,
-    Equipment,
-}
-
-/// What a term of the index matches.
-pub struct Matching {
-    /// Cases with it, whoever may see them.
-    pub cases: u32,
-    /// Those that the scope may see, with SQLite's score: the lower, the better.
-    pub visible: Vec<(u32, f64)>,
-}
-
-/// Of the columns in their order. They weigh like 8 : 3 : 3 : 2 : 1 : 0.7; all are 0.4 of that, since a weight multiplies how often
-/// a term is there, and with larger ones a single mention already counts almost as much as many.
-const WEIGHTS: &str = "3.2, 1.2, 1.2, 0.8, 0.4, 0.28";
-
-pub fn put_entry(db: &Db<'_>, number: CaseNumber, entry: &Entry) -> Result<(), StoreError> {
-    drop_entry(db, number)?;
-    db.sql()
-        .prepare_cached(
-            "INSERT INTO library_index(rowid, code, equipment, title, symptom, cause, rest) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-        )?
-        .execute(params![number.0, entry.code, entry.equipment, entry.title, entry.symptom, entry.cause, entry.rest])?;
+/// Reviewed and in use.
+pub fn publish(db: &Db<'_>, number: CaseNumber, reviewer: &PersonName) -> Result<(), StoreError> {
+    let sql = "UPDATE library_case SET state = 'validated', reviewer = ?2, updated_at = ?3, confirmed_at = ?3,
+        published_at = coalesce(published_at, ?3), returned = NULL WHERE number = ?1";
+    db.sql().prepare_cached(sql)?.execute(params![number.0, Text(reviewer), At(db.now())])?;
     Ok(())
 }
 
-pub fn drop_entry(db: &Db<'_>, number: CaseNumber) -> Result<(), StoreError> {
-    db.sql().prepare_cached("DELETE FROM library_index WHERE rowid = ?1")?.execute([number.0])?;
+/// A place in the review queue. One that waits already keeps it.
+pub fn wait_for_review(db: &Db<'_>, number: CaseNumber, why: ReviewWhy) -> Result<(), StoreError> {
+    let sql = "INSERT INTO library_review(number, since, why) VALUES (?1, ?2, ?3) ON CONFLICT(number) DO NOTHING";
+    db.sql().prepare_cached(sql)?.execute(params![number.0, At(db.now()), Text(why)])?;
     Ok(())
-}
-
-/// How many cases the index holds.
-pub fn indexed(db: &Db<'_>) -> Result<u32, StoreError> {
-    Ok(db.sql().prepare_cached("SELECT count(*) FROM library_case WHERE state <> 'archived'")?.query_row([], |row| row.get(0))?)
-}
-
-/// How many cases have a term.
-pub fn cases_with(db: &Db<'_>, term: &str) -> Result<u32, StoreError> {
-    let mut statement = db.sql().prepare_cached("SELECT doc FROM library_terms WHERE term = ?1")?;
-    Ok(statement.query_row([term], |row| row.get(0)).optional()?.unwrap_or(0))
-}
-
-pub fn matching(db: &Db<'_>, scope: &Scope, columns: Columns, expression: &str) -> Result<Matching, StoreError> {
-    let expression = match columns {
-        Columns::All => expression.to_owned(),
-        Columns::Code => format!("code : {expression}"),
-        Columns::Equipment => format!("equipment : {expression}"),
-    };
-    let mut statement = db.sql().prepare_cached(&format!(
-        "SELECT c.number, bm25(library_index, {WEIGHTS}), {VISIBLE}
-         FROM library_index JOIN library_case c ON c.number = library_index.rowid WHERE library_index MATCH ?2"
-    ))?;
-    let mut rows = statement.query(params![scope.customer(), expression])?;
-    let mut matching = Matching { cases: 0, visible: Vec::new() };
-    while let Some(row) = rows.next()? {
-        matching.cases += 1;
-        if row.get(2)? {
-            matching.visible.push((row.get(0)?, row.get(1)?));
-        }
-    }
-    Ok(matching)
-}
-
-pub fn is_visible(db: &Db<'_>, scope: &Scope, number: CaseNumber) -> Result<bool, StoreError> {
-    let mut statement = db.sql().prepare_cached(&format!("SELECT 1 FROM library_case c WHERE {VISIBLE} AND c.number = ?2"))?;
-    Ok(statement.exists(params![scope.customer(), number.0])?)
-}
-
-/// For numbers that [`matching`] found visible.
-pub fn facts(db: &Db<'_>, number: CaseNumber) -> Result<Option<Facts>, StoreError> {
-    let mut statement = db.sql().prepare_cached(
-        "SELECT c.body, c.state,
-            (SELECT count(*) FROM library_link l WHERE l.number = c.number AND l.verdict = 'solved'),
-            (SELECT count(*) FROM library_link l WHERE l.number = c.number AND l.verdict = 'helped'),
-            (SELECT count(*) FROM library_link l WHERE l.number = c.number AND l.verdict = 'wrong')
-         FROM library_case c WHERE c.number = ?1",
-    )?;
-    let facts = statement.query_row([number.0], |row| {
-        Ok(Facts {
-            body: row.get::<_, Json<_>>(0)?.0,
-            state: row.get::<_, Text<_>>(1)?.0,
-            solved: row.get(2)?,
-            helped: row.get(3)?,
-            wrong: row.get(4)?,
-        })
-    });
-    Ok(facts.optional()?)
 }

@@ -1,20 +1,27 @@
-//! The library with its real schema: ranking on a handful of bilingual cases, the life of a case, who sees what.
+//! The library with its real schema: a handful of bilingual cases, the life of a case, who sees what. How they are found: `find/tests.rs`.
 
 use lineman_common::alarm::{AlarmKey, AlarmReport, EventType, ProbableCause, Severity};
-use lineman_common::api::{Language, LinkVerdict, NewCustomer, NewEquipment, NewFault, NewSite, Resolution, Tier};
-use lineman_common::fault::{Channel, Impact};
+use lineman_common::api::{Audience, CaseHit, CaseText, Fault, NewCustomer, NewEquipment, NewSite, Resolution, Tier};
+use lineman_common::fault::Channel;
 use lineman_common::id::{CustomerId, PersonId};
-use proptest::prelude::*;
+use lineman_common::people::Role;
 
+use super::find::{Ask, Finder};
 use super::*;
+use crate::alarms;
+use crate::customers;
+use crate::faults::Reference as FaultReference;
+use crate::meaning::Meaning;
+use crate::store::Tx;
 use crate::store::testing::TestStore;
+use crate::web::Actor;
 
-fn actor(name: &str, role: Role, customer: Option<(CustomerId, &str)>) -> Actor {
+pub fn actor(name: &str, role: Role, customer: Option<(CustomerId, &str)>) -> Actor {
     let customer = customer.map(|(id, code)| (id, code.parse().unwrap()));
     Actor { id: PersonId::new(), name: name.parse().unwrap(), role, customer }
 }
 
-fn engineer(name: &str) -> Actor {
+pub fn engineer(name: &str) -> Actor {
     actor(name, Role::Engineer, None)
 }
 
@@ -26,7 +33,7 @@ fn text(line: &str) -> Option<CaseText> {
     Some(CaseText { title: title.into(), symptom: next(), cause: next(), steps: next(), resolution: "done".into() })
 }
 
-fn body(zh: &str, en: &str, equipment: &[&str], codes: &[&str]) -> CaseBody {
+pub fn body(zh: &str, en: &str, equipment: &[&str], codes: &[&str]) -> CaseBody {
     CaseBody {
         zh: text(zh),
         en: text(en),
@@ -37,23 +44,28 @@ fn body(zh: &str, en: &str, equipment: &[&str], codes: &[&str]) -> CaseBody {
     }
 }
 
+fn page(state: Option<CaseState>, after: Option<CaseNumber>) -> sql::Filter {
+    sql::Filter { state, after, limit: 100, ..sql::Filter::default() }
+}
+
 /// `OLT C320`: a product and a model.
 fn about(name: &str) -> CaseEquipment {
     let (product, model) = name.split_once(' ').unwrap_or((name, ""));
     CaseEquipment { product: product.into(), model: model.into(), ..CaseEquipment::default() }
 }
 
-struct Library {
-    store: TestStore,
+pub struct Library {
+    pub store: TestStore,
+    pub finder: Finder,
 }
 
 impl Library {
-    fn empty() -> Self {
-        Self { store: TestStore::new() }
+    pub fn empty() -> Self {
+        Self { store: TestStore::new(), finder: Finder::new(library::Library::in_memory(), Meaning::off()) }
     }
 
     /// C-0001 to C-0008, all validated.
-    fn new() -> Self {
+    pub fn new() -> Self {
         let mut library = Self::empty();
         for body in [
             body("风扇停转导致板卡温度过高 | 板卡3温度告警，风扇框转速为0 | 风扇轴承卡死", "", &["OLT C320"], &["fan.speed", "ALM-25621"]),
@@ -95,7 +107,7 @@ impl Library {
         library
     }
 
-    fn add(&mut self, body: &CaseBody) -> CaseNumber {
+    pub fn add(&mut self, body: &CaseBody) -> CaseNumber {
         let number = self.store.write(|tx| create(tx, &engineer("author-a"), body)).unwrap().number;
         let reference = Reference::Number(number);
         self.store.write(|tx| submit(tx, &engineer("author-a"), &reference)).unwrap();
@@ -103,20 +115,20 @@ impl Library {
         number
     }
 
-    fn hits(&self, scope: &Scope, question: &str) -> Vec<CaseHit> {
-        self.store.read(|db| search(db, scope, question, 20)).unwrap()
+    pub fn hits(&self, scope: &Scope, question: &str) -> Vec<CaseHit> {
+        self.store.read(|db| self.finder.answer(db, scope, &Ask { text: question, limit: 20, ..Ask::default() })).unwrap().items
     }
 
-    fn ask(&self, question: &str) -> Vec<u32> {
+    pub fn ask(&self, question: &str) -> Vec<u32> {
         self.hits(&Scope::All, question).iter().map(|hit| hit.number.0).collect()
     }
 
-    fn why(&self, question: &str) -> Vec<String> {
+    pub fn why(&self, question: &str) -> Vec<String> {
         self.hits(&Scope::All, question)[0].why.iter().map(ToString::to_string).collect()
     }
 
     /// A customer with a site and one `OLT C320` named `ne-1`.
-    fn customer(&mut self, code: &str) -> CustomerId {
+    pub fn customer(&mut self, code: &str) -> CustomerId {
         let admin = actor("admin-z", Role::Admin, None);
         let tier = Tier { name: "gold".into(), accept_s: Some(300), respond_s: Some(600), ..Tier::default() };
         let (code, name) = (code.parse().unwrap(), format!("{code} Telecom"));
@@ -147,7 +159,7 @@ impl Library {
         })
     }
 
-    fn fan_fails(&mut self) -> Fault {
+    pub fn fan_fails(&mut self) -> Fault {
         let report = AlarmReport {
             key: AlarmKey { alarm_type: "fan.speed".into(), qualifier: "fan-2".into() },
             state: lineman_common::alarm::ResourceState::Raised,
@@ -172,7 +184,7 @@ impl Library {
         })
     }
 
-    fn resolve(&mut self, fault: &Fault) -> FaultReference {
+    pub fn resolve(&mut self, fault: &Fault) -> FaultReference {
         let (person, reference) = (engineer("engineer-a"), FaultReference::Number(fault.number.clone()));
         self.store.write(|tx| {
             faults::accept(tx, &person, &reference).unwrap();
@@ -184,169 +196,6 @@ impl Library {
             faults::resolve(tx, &person, &reference, resolution).unwrap();
         });
         reference
-    }
-}
-
-// ---- Ranking --------------------------------------------------------------------------------------------------------
-
-#[test]
-fn words_of_either_language_find_the_case() {
-    let library = Library::new();
-    for (question, best) in [
-        ("板卡 温度", 1),
-        ("fan tray overheating", 1),
-        ("風扇停轉", 1),
-        ("the fan has stopped, the board is too hot", 1),
-        ("光模块收光过低", 2),
-        ("上联口丢包", 2),
-        ("no space left on device", 3),
-        ("日志写满磁盘", 3),
-        ("base station out of service, fibre cut", 4),
-        ("单板夜间自动重启，电源欠压", 5),
-        ("BER rises", 6),
-        ("误码", 6),
-        ("failover of the control card, NMS unreachable", 7),
-        ("内存泄漏", 8),
-    ] {
-        assert_eq!(library.ask(question).first(), Some(&best), "{question}: {:?}", library.hits(&Scope::All, question));
-    }
-}
-
-#[test]
-fn an_exact_code_stands_before_all_else() {
-    let library = Library::new();
-    for question in
-        ["ALM-25621", "alm25621", "ALM 25621", "ＡＬＭ－２５６２１", "25621", "告警25621", "memory leak, optical module, ALM_25621"]
-    {
-        let hits = library.hits(&Scope::All, question);
-        assert_eq!(hits[0].number.0, 1, "{question}");
-        assert!(hits.get(1).is_none_or(|second| second.score < hits[0].score / 2.0), "{question} is a tier of its own");
-    }
-    for (question, best) in
-        [("42-315", 3), ("42/315 磁盘", 3), ("fan.speed", 1), ("LOS on port 3, fan tray overheating", 4), ("C-0005", 5), ("c-7", 7)]
-    {
-        assert_eq!(library.ask(question)[0], best, "{question}");
-    }
-    assert_eq!(library.ask("ALM"), Vec::<u32>::new(), "a bare prefix means nothing");
-    assert_eq!(library.ask("ALM-99999"), Vec::<u32>::new());
-}
-
-#[test]
-fn models_are_found_in_every_spelling() {
-    let library = Library::new();
-    for question in ["ZXR10 8902E", "zxr10-8902e", "8902E", "8902"] {
-        assert_eq!(library.ask(question)[..2].iter().copied().max(), Some(8), "{question}");
-        assert!(library.ask(question)[..2].contains(&2), "{question}");
-    }
-}
-
-#[test]
-fn a_question_of_one_character_is_a_question() {
-    let library = Library::new();
-    assert_eq!(library.ask("扇"), [1]);
-    assert!(library.ask("板").contains(&1));
-}
-
-#[test]
-fn a_hit_says_why() {
-    let library = Library::new();
-    assert_eq!(library.why("板卡温度"), ["板卡温度"]);
-    assert_eq!(library.why("轴承温度"), ["轴承", "温度"]);
-    assert_eq!(library.why("请问：风扇停转"), ["风扇停转"]);
-    assert_eq!(library.why("ALM-25621 温度过高")[..2], ["ALM-25621", "温度过高"]);
-    assert!(library.why("optical power").iter().all(|reason| !reason.contains('\u{e001}')));
-    assert!(library.why("内存泄漏").contains(&"内存泄漏 ≈ memory leak".to_owned()));
-}
-
-#[test]
-fn the_title_is_in_the_readers_language_where_there_is_one() {
-    let library = Library::new();
-    assert_eq!(library.hits(&Scope::All, "disk full")[0].language, Language::En);
-    assert_eq!(library.hits(&Scope::All, "磁盘满")[0].language, Language::Zh);
-    assert_eq!(library.hits(&Scope::All, "fan tray overheating")[0].language, Language::Zh, "it has no other");
-}
-
-#[test]
-fn solved_links_raise_and_wrong_links_lower() {
-    let mut library = Library::empty();
-    library.customer("JW");
-    let numbers: Vec<_> = (0..3).map(|n| library.add(&body("", &format!("fan fails, kind {n} | fan stopped"), &[], &[]))).collect();
-    let order = |library: &Library| library.ask("fan stopped");
-    assert_eq!(order(&library), [3, 2, 1], "equal ones: newest first");
-    let file = |title: String| NewFault {
-        equipment: Some("ne-1.jw.ne".parse().unwrap()),
-        customer: None,
-        title: title.into(),
-        description: "".into(),
-        impact: Impact::Partial,
-        started_at: None,
-        kind: lineman_common::fault::FaultKind::Fault,
-        customer_reference: None,
-    };
-    for (case, verdict) in [(numbers[0], LinkVerdict::Solved), (numbers[2], LinkVerdict::Wrong)] {
-        library.store.write(|tx| {
-            let fault = faults::report(tx, &engineer("engineer-a"), file(format!("{verdict}"))).unwrap();
-            let case = link(tx, &engineer("engineer-a"), &Reference::Number(case), &NewLink { fault: fault.number, verdict }).unwrap();
-            assert_eq!((case.solved, case.wrong), if verdict == LinkVerdict::Solved { (1, 0) } else { (0, 1) });
-        });
-    }
-    assert_eq!(order(&library), [1, 2, 3]);
-    assert_eq!(library.hits(&Scope::All, "fan stopped")[0].solved, 1);
-    // A second verdict takes the first one's place.
-    let again = NewLink { fault: "F-JW-1".parse().unwrap(), verdict: LinkVerdict::Helped };
-    let case = library.store.write(|tx| link(tx, &engineer("engineer-a"), &Reference::Number(numbers[0]), &again)).unwrap();
-    assert_eq!((case.solved, case.helped), (0, 1));
-}
-
-#[test]
-fn no_question_fails() {
-    let library = Library::new();
-    assert_eq!(library.ask("").len(), 8, "an empty one gives the newest");
-    assert_eq!(library.ask("  ").first(), Some(&8));
-    let long = "风扇 fan ALM-25621 ".repeat(1_000);
-    for question in [
-        "\"",
-        "'",
-        "\" OR \"",
-        "*",
-        "fan*",
-        "NEAR(fan board)",
-        "title:fan",
-        "-fan",
-        "fan AND",
-        "NOT",
-        "(",
-        "^fan",
-        "{code} : x",
-        "'; DROP TABLE library_case; --",
-        "\u{0}",
-        "\u{0}fan\u{1b}[2J",
-        "😀",
-        "💥💥",
-        "\u{202e}naf",
-        "a\u{301}",
-        "?",
-        "%",
-        "的",
-        "the",
-        &"x".repeat(10_000),
-        &"(".repeat(10_000),
-        &"风".repeat(10_000),
-        &"a-".repeat(5_000),
-        &long,
-    ] {
-        let _ = library.hits(&Scope::All, question);
-    }
-    assert_eq!(library.ask(&long)[0], 1);
-    assert_eq!(library.ask("what does the word mean"), Vec::<u32>::new(), "grammar finds nothing");
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
-    #[test]
-    fn any_text_is_a_question(question in r#"(\PC|[\x00-\x20"'*():^{}+-]){0,40}|(fan|风扇|ALM-|25621|OR|NEAR|"| ){0,12}"#) {
-        thread_local!(static LIBRARY: Library = Library::new());
-        LIBRARY.with(|library| library.hits(&Scope::All, &question));
     }
 }
 
@@ -419,20 +268,6 @@ fn bad_bodies_are_refused_with_what_would_be_right() {
     assert!(matches!(refused, Err(Error::NothingToReview)));
 }
 
-#[test]
-fn the_index_follows_the_case() {
-    let mut library = Library::new();
-    let reference = Reference::Number(CaseNumber(1));
-    let changed = body("电池鼓包 | 电压异常", "", &[], &["bat.swollen"]);
-    library.store.write(|tx| edit(tx, &engineer("author-a"), &reference, &changed)).unwrap();
-    assert_eq!(library.ask("电池"), [1]);
-    assert!(!library.ask("ALM-25621").contains(&1) && !library.ask("风扇停转").contains(&1));
-    assert_eq!(library.hits(&Scope::All, "电池")[0].state, CaseState::NotValidated, "marked by its state");
-    library.store.write(|tx| archive(tx, &engineer("author-a"), &reference)).unwrap();
-    assert!(library.ask("电池").is_empty());
-    assert_eq!(library.ask("C-0001"), [1], "still known by its number");
-}
-
 // ---- Who sees what --------------------------------------------------------------------------------------------------
 
 #[test]
@@ -454,10 +289,10 @@ fn a_carrier_sees_only_what_is_published_for_customers() {
         for hidden in [CaseNumber(1), draft, CaseNumber(99)] {
             assert!(matches!(get(db, &jw, &Reference::Number(hidden)), Err(Error::NotFound)), "{hidden}");
         }
-        assert_eq!(list(db, &jw, None, None, 100).unwrap().len(), 1);
-        assert_eq!(list(db, &Scope::All, None, None, 100).unwrap().len(), 10);
-        assert_eq!(list(db, &Scope::All, Some(CaseState::Wip), Some(number), 100).unwrap()[0].number, draft);
-        assert_eq!(suggest(db, &jw, "风扇停转", None, 5).unwrap().len(), 1);
+        assert_eq!(list(db, &jw, &page(None, None)).unwrap().len(), 1);
+        assert_eq!(list(db, &Scope::All, &page(None, None)).unwrap().len(), 10);
+        assert_eq!(list(db, &Scope::All, &page(Some(CaseState::Wip), Some(number))).unwrap()[0].number, draft);
+        assert_eq!(library.finder.suggest(db, &jw, "风扇停转", None, 5).unwrap().len(), 1);
     });
 }
 
@@ -513,20 +348,4 @@ fn a_closed_fault_becomes_a_case_that_the_next_one_finds() {
         (seen(&Scope::All), seen(&Scope::Customer(customer)))
     });
     assert_eq!(told, (1, 0), "a draft is no customer's business");
-}
-
-#[test]
-fn a_fault_is_offered_what_fits_it() {
-    let mut library = Library::new();
-    library.customer("JW");
-    let fault = library.fan_fails();
-    let hits = library.store.read(|db| similar_to_fault(db, &Scope::All, &fault)).unwrap();
-    assert_eq!(hits[0].number.0, 1);
-    let why: Vec<_> = hits[0].why.iter().map(ToString::to_string).collect();
-    assert!(why.contains(&"fan.speed".to_owned()) && why.contains(&"C320".to_owned()), "{why:?}");
-    let about = "ne-1.jw.ne".parse().unwrap();
-    let suggested = library.store.read(|db| suggest(db, &Scope::All, "风扇不转了", Some(&about), 5)).unwrap();
-    assert_eq!(suggested[0].number.0, 1);
-    let nothing = library.store.read(|db| suggest(db, &Scope::All, "明天开会", Some(&about), 5)).unwrap();
-    assert!(nothing.is_empty(), "equipment alone suggests nothing: {nothing:?}");
 }

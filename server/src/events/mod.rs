@@ -183,6 +183,31 @@ lineman_common::words! {
         CasePublished = "case.published",
         CaseArchived = "case.archived",
         CaseLinked = "case.linked",
+        CaseEvidenceAdded = "case.evidence_added",
+        CaseEvidenceReleased = "case.evidence_released",
+        CaseEvidenceRemoved = "case.evidence_removed",
+        CaseUnlinked = "case.unlinked",
+        /// Back to its author, with the reason.
+        CaseReturned = "case.returned",
+        CaseClaimed = "case.claimed",
+        CaseReleased = "case.released",
+        CaseUnarchived = "case.unarchived",
+        /// Another owner.
+        CaseHandedOver = "case.handed_over",
+        CaseFlagged = "case.flagged",
+        /// Still true.
+        CaseConfirmed = "case.confirmed",
+        /// The same as another.
+        CaseMerged = "case.merged",
+        CaseUnmerged = "case.unmerged",
+        CaseFeedback = "case.feedback",
+        /// One language was found to say what the other one says.
+        CaseTranslated = "case.translated",
+        /// What became of a question that the library did not answer.
+        CaseGapHandled = "case.gap_handled",
+        CaseSettingsSet = "case.settings_set",
+        /// The users' words that mean the same.
+        SynonymsChanged = "case.synonyms_changed",
     }
 }
 

@@ -1,15 +1,37 @@
 //! Words of the field that mean the same, in Chinese and English: a question in one language finds a case in the other.
 //!
-//! The table widens questions, never the index, so that it can be changed without building the index anew. A phrase
+//! The table widens questions, never the index, so that it can be changed without building the index anew: [`Shared`] gives the newest
+//! one, with what users have added and switched off. A phrase
 //! of the table is found in a question by the tokens that the index itself is made of: `Optical  modules` and `光模塊`
 //! are found because their tokens are those of `optical module` and `光模块`.
 
 use std::collections::HashMap;
-use std::sync::LazyLock;
+use std::sync::{Arc, PoisonError, RwLock};
 
+use super::table::{self, Group};
 use super::tokens::{self, Analysis, Kind, Token};
+use crate::store::{Db, StoreError};
 
-static FIELD: LazyLock<Synonyms> = LazyLock::new(|| Synonyms::read(include_str!("synonyms.tsv")));
+/// The table as it is now, read anew only after a change; clones share it.
+#[derive(Clone, Debug, Default)]
+pub struct Shared(Arc<RwLock<Option<Revision>>>);
+
+/// A revision of the table, and the table.
+type Revision = (u64, Arc<Synonyms>);
+
+impl Shared {
+    pub fn newest(&self, db: &Db<'_>) -> Result<Arc<Synonyms>, StoreError> {
+        let revision = table::revision(db)?;
+        if let Some((known, table)) = &*self.0.read().unwrap_or_else(PoisonError::into_inner)
+            && *known == revision
+        {
+            return Ok(table.clone());
+        }
+        let table = Arc::new(Synonyms::of(&table::load(db)?));
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Some((revision, table.clone()));
+        Ok(table)
+    }
+}
 
 /// A table of groups.
 #[derive(Debug, Default)]
@@ -38,18 +60,11 @@ pub struct Found {
 }
 
 impl Synonyms {
-    /// The field's own table.
-    pub fn of_the_field() -> &'static Self {
-        &FIELD
-    }
-
-    /// Reads a table: a group a line, phrases separated by `;` or a tab, `#` starts a comment.
-    pub fn read(table: &str) -> Self {
+    pub fn of(groups: &[Group]) -> Self {
         let mut synonyms = Self::default();
-        let lines = table.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
-        for (group, line) in lines.enumerate() {
-            for text in line.split([';', '\t']).map(str::trim).filter(|text| !text.is_empty()) {
-                synonyms.add(group, text);
+        for (number, group) in groups.iter().enumerate() {
+            for text in group.zh.iter().chain(&group.en) {
+                synonyms.add(number, text);
             }
         }
         for candidates in synonyms.by_first.values_mut() {
@@ -58,9 +73,22 @@ impl Synonyms {
         synonyms
     }
 
+    /// The table that comes with the server.
+    #[cfg(test)]
+    pub fn of_the_field() -> &'static Self {
+        static FIELD: std::sync::LazyLock<Synonyms> = std::sync::LazyLock::new(|| {
+            let lines = include_str!("synonyms.tsv").lines().filter(|line| !line.starts_with('#'));
+            let phrases = |text: &str| text.split(';').map(|phrase| phrase.trim().to_owned()).collect();
+            let groups: Vec<_> =
+                lines.filter_map(|line| line.split_once('\t')).map(|(zh, en)| Group { zh: phrases(zh), en: phrases(en) }).collect();
+            Synonyms::of(&groups)
+        });
+        &FIELD
+    }
+
     fn add(&mut self, group: usize, text: &str) {
         let tokens: Vec<String> = plain(&tokens::analyse(text)).map(|token| token.text.clone()).collect();
-        let known = self.phrases.iter().any(|phrase| phrase.group == group && phrase.tokens == tokens);
+        let known = self.phrases.iter().rev().take_while(|phrase| phrase.group == group).any(|phrase| phrase.tokens == tokens);
         if let Some(first) = tokens.first().filter(|_| !known) {
             self.by_first.entry(first.clone()).or_default().push(self.phrases.len());
             self.phrases.push(Phrase { text: text.to_owned(), tokens, group });
@@ -94,16 +122,46 @@ impl Synonyms {
         Some((phrase, self.phrases[phrase].tokens.len()))
     }
 
+    pub fn text(&self, found: &Found) -> &str {
+        &self.phrases[found.phrase].text
+    }
+
+    pub fn is_same_group(&self, one: &Found, other: &Found) -> bool {
+        self.groups(one).any(|group| self.groups(other).any(|known| known == group))
+    }
+
+    /// The groups that a phrase stands in: users may add a group with a phrase that another has.
+    fn groups(&self, found: &Found) -> impl Iterator<Item = usize> {
+        let said = &self.phrases[found.phrase];
+        let candidates = said.tokens.first().and_then(|first| self.by_first.get(first)).map_or(&[] as &[usize], Vec::as_slice);
+        candidates.iter().map(|at| &self.phrases[*at]).filter(|phrase| phrase.tokens == said.tokens).map(|phrase| phrase.group)
+    }
+
     /// What else could have been said.
     pub fn others(&self, found: &Found) -> impl Iterator<Item = &Phrase> {
         let said = &self.phrases[found.phrase];
-        self.phrases.iter().filter(|phrase| phrase.group == said.group && phrase.tokens != said.tokens)
+        // Phrases stand by their groups.
+        let members = |group| {
+            let first = self.phrases.partition_point(|phrase| phrase.group < group);
+            self.phrases[first..].iter().take_while(move |phrase| phrase.group == group)
+        };
+        self.groups(found).flat_map(members).filter(|phrase| phrase.tokens != said.tokens)
     }
 }
 
-/// Tokens that follow one another in a phrase: no joined forms, no tails.
+/// Tokens that follow one another in a phrase: no joined forms, no single characters of words. A name like `SFP28` is one of them.
 fn plain(analysis: &Analysis) -> impl Iterator<Item = &Token> {
-    analysis.tokens.iter().filter(|token| matches!(token.kind, Kind::Bigram | Kind::Single | Kind::Word | Kind::Number))
+    let follows = |token: &&Token| match token.kind {
+        Kind::Bigram | Kind::Single | Kind::Word | Kind::Number => true,
+        Kind::Whole => !token.text.contains(tokens::JOINT),
+        Kind::Unigram | Kind::Joined | Kind::Part => false,
+    };
+    analysis.tokens.iter().filter(follows)
+}
+
+/// Two phrases with one key are one phrase to a question. Empty for what no question finds.
+pub fn key(phrase: &str) -> String {
+    plain(&tokens::analyse(phrase)).map(|token| token.text.as_str()).collect::<Vec<_>>().join(" ")
 }
 
 #[cfg(test)]
@@ -157,6 +215,29 @@ mod tests {
                 panic!("`{}` stands in two groups, as `{}` too", phrase.text, other.text);
             }
         }
+    }
+
+    #[test]
+    fn a_phrase_of_two_groups_leads_to_both() {
+        let group = |zh: &str, en: &str| Group { zh: vec![zh.into()], en: vec![en.into()] };
+        let table = Synonyms::of(&[group("风扇", "fan"), group("散热风扇", "cooling unit"), group("风扇", "blower")]);
+        let question = tokens::analyse("风扇");
+        let found = table.find(&question);
+        assert_eq!(table.others(&found[0]).map(|phrase| phrase.text.as_str()).collect::<Vec<_>>(), ["fan", "blower"]);
+        let blower = tokens::analyse("blower");
+        assert!(table.is_same_group(&found[0], &table.find(&blower)[0]));
+    }
+
+    #[test]
+    fn names_with_digits_are_phrases_too() {
+        let group = |zh: &str, en: &str| Group { zh: vec![zh.into()], en: vec![en.into()] };
+        let table = Synonyms::of(&[group("二十五千兆光模块", "SFP28"), group("甲板", "fan2 unit")]);
+        for (question, wanted) in [("the sfp28 is dead", "二十五千兆光模块"), ("fan2 units", "甲板"), ("甲板", "fan2 unit")] {
+            let question = tokens::analyse(question);
+            let found = table.find(&question);
+            assert_eq!(table.others(&found[0]).map(|phrase| phrase.text.as_str()).collect::<Vec<_>>(), [wanted]);
+        }
+        assert_eq!(key("!!"), "");
     }
 
     #[test]

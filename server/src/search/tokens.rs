@@ -5,8 +5,8 @@
 //! - Text is folded first: NFKC (full width, ligatures, circled digits), invisible characters out, lower case,
 //!   traditional to simplified Chinese. `ＡＬＭ－２５６２１` and `alm-25621` are the same text after that.
 //! - Scripts without spaces give **bigrams**: 风扇故障 -> 风扇, 扇故, 故障. A word in the middle of a sentence is found without
-//!   a dictionary that would never know the field's words. The last character of a run is a token too, so that a
-//!   question of one character can be asked as a prefix.
+//!   a dictionary that would never know the field's words. Every character is a token too: 换卡 and 更换板卡 share no bigram, and
+//!   the same problem in other words mostly shares characters.
 //! - A change between such a script and Latin always splits: 板卡temp告警 is 板卡, temp, 告警.
 //! - An **identifier** (`ALM-25621`, `ZXR10 8902E`, `42-315`) is a token as a whole, a token without its joints
 //!   (`alm25621`), and a token by its number when that is long enough to mean something. Never by its bare prefix:
@@ -22,6 +22,7 @@ use std::sync::LazyLock;
 use lineman_common::printable::is_invisible;
 use rust_stemmers::{Algorithm, Stemmer};
 use unicode_normalization::UnicodeNormalization as _;
+use unicode_normalization::char::canonical_combining_class;
 
 /// Stands for any joint inside an identifier.
 pub const JOINT: char = '\u{e001}';
@@ -44,8 +45,8 @@ pub enum Kind {
     Bigram,
     /// A run of one character.
     Single,
-    /// The last character of a longer run: for the index, so that a [`Kind::Single`] can be asked as a prefix.
-    Tail,
+    /// A character of a longer run.
+    Unigram,
     /// A stemmed word.
     Word,
     /// A number that stands alone.
@@ -82,16 +83,50 @@ impl Analysis {
     pub fn surface(&self, start: usize, end: usize) -> String {
         self.shown.get(start..end).unwrap_or_default().iter().collect()
     }
+
+    /// The text between two offsets, as it is compared.
+    pub fn folded(&self, start: usize, end: usize) -> String {
+        self.folded.get(start..end).unwrap_or_default().iter().collect()
+    }
+
+    /// Does the text end here, without so much as a space behind it?
+    pub fn ends_at(&self, at: usize) -> bool {
+        self.shown.len() == at
+    }
 }
 
-/// The tokens of a text for an index whose own tokeniser splits at spaces only.
-pub fn index_text(text: &str) -> String {
-    let tokens = analyse(text).tokens;
-    tokens.iter().map(|token| token.text.as_str()).collect::<Vec<_>>().join(" ")
+/// Where each character of [`analyse`]'s shown text stands in the text itself, in characters, and one more for the end: NFKC makes
+/// one character of two and two of one. Nothing where a character can't be placed by itself.
+pub fn origins(text: &str) -> Option<Vec<usize>> {
+    let original: Vec<char> = text.chars().collect();
+    let (mut origins, mut shown, mut at) = (Vec::with_capacity(original.len() + 1), Vec::with_capacity(original.len()), 0);
+    while let Some(first) = original.get(at) {
+        let marks = original[at + 1..].iter().take_while(|c| canonical_combining_class(**c) != 0).count();
+        let end = at + 1 + marks;
+        if marks == 0 && first.is_ascii() {
+            shown.push(*first);
+        } else {
+            shown.extend(original[at..end].iter().copied().nfkc().filter(|c| is_shown(*c)));
+        }
+        origins.resize(shown.len(), at);
+        at = end;
+    }
+    origins.push(at);
+    let is_whole = shown == self::shown(text);
+    is_whole.then_some(origins)
+}
+
+/// After NFKC, which changes nothing of ASCII.
+fn shown(text: &str) -> Vec<char> {
+    if text.is_ascii() { text.chars().collect() } else { text.nfkc().filter(|c| is_shown(*c)).collect() }
+}
+
+fn is_shown(c: char) -> bool {
+    !is_invisible(c) && !is_combining(c)
 }
 
 pub fn analyse(text: &str) -> Analysis {
-    let shown: Vec<char> = text.nfkc().filter(|c| !is_invisible(*c) && !is_combining(*c)).collect();
+    let shown = shown(text);
     let mut analysis = Analysis { folded: fold(&shown), shown, tokens: Vec::new() };
     let mut at = 0;
     let mut before: Option<Run> = None;
@@ -113,6 +148,9 @@ pub fn analyse(text: &str) -> Analysis {
 /// One character for one, so that offsets hold in both.
 fn fold(shown: &[char]) -> Vec<char> {
     let lower: String = shown.iter().map(|c| dash(c.to_lowercase().next().unwrap_or(*c))).collect();
+    if lower.is_ascii() {
+        return lower.chars().collect();
+    }
     let folded: Vec<char> = fast2s::convert(&lower).chars().collect();
     // The conversion maps character to character; should it ever not, comparing unconverted text is the safe answer.
     if folded.len() == shown.len() { folded } else { lower.chars().collect() }
@@ -263,8 +301,10 @@ impl Analysis {
             let pair: String = self.folded[at..at + 2].iter().collect();
             self.push(pair, Kind::Bigram, at, at + 2);
         }
-        let kind = if length == 1 { Kind::Single } else { Kind::Tail };
-        self.push(self.folded[end - 1], kind, end - 1, end);
+        let kind = if length == 1 { Kind::Single } else { Kind::Unigram };
+        for at in start..end {
+            self.push(self.folded[at], kind, at, at + 1);
+        }
         end
     }
 
@@ -326,9 +366,12 @@ impl Analysis {
 
 /// A whole code as one token that nothing else makes: for codes that are also words, like `LOS`.
 pub fn exact(code: &str) -> String {
-    let shown: Vec<char> = code.nfkc().filter(|c| !is_invisible(*c)).collect();
-    let letters = fold(&shown).into_iter().filter(|c| matches!(class(*c), Class::Letter | Class::Digit | Class::Spaceless));
-    std::iter::once(EXACT).chain(letters.take(LONGEST - 1)).collect()
+    std::iter::once(EXACT).chain(letters(code).chars().take(LONGEST - 1)).collect()
+}
+
+/// A text without its spaces and marks, folded: what two spellings of one thing share.
+pub fn letters(text: &str) -> String {
+    fold(&shown(text)).into_iter().filter(|c| matches!(class(*c), Class::Letter | Class::Digit | Class::Spaceless)).collect()
 }
 
 pub fn stem(word: &str) -> String {
@@ -360,16 +403,15 @@ mod tests {
     /// Does a question find a text by a token that is more than a lone short number?
     fn finds(question: &str, text: &str) -> bool {
         let index = texts(text);
-        let asked = analyse(question).tokens.into_iter().filter(|token| token.kind != Kind::Tail);
-        asked.filter(|token| token.kind != Kind::Number || token.text.len() >= SHORTEST_NUMBER).any(|token| {
-            let text = token.text.replace(JOINT, "~");
-            if token.kind == Kind::Single { index.iter().any(|have| have.starts_with(&text)) } else { index.contains(&text) }
-        })
+        let asked = analyse(question).tokens.into_iter().filter(|token| token.kind != Kind::Unigram);
+        asked
+            .filter(|token| token.kind != Kind::Number || token.text.len() >= SHORTEST_NUMBER)
+            .any(|token| index.contains(&token.text.replace(JOINT, "~")))
     }
 
     #[test]
     fn han_gives_bigrams_and_finds_words_in_the_middle_of_a_sentence() {
-        assert_eq!(texts("风扇故障"), ["风扇", "扇故", "故障", "障"]);
+        assert_eq!(texts("风扇故障"), ["风扇", "扇故", "故障", "风", "扇", "故", "障"]);
         assert!(finds("光功率", "今天上午发现接收光功率过低，已上报"));
         assert!(finds("扇", "二号风扇停转") && finds("扇", "风扇") && finds("风", "风扇"));
         assert!(!finds("风扇", "风险扇区"));
@@ -377,8 +419,8 @@ mod tests {
 
     #[test]
     fn a_change_of_script_always_splits() {
-        assert_eq!(texts("板卡temp告警"), ["板卡", "卡", "temp", "告警", "警"]);
-        assert_eq!(texts("板卡3温度"), ["板卡", "卡", "3", "温度", "度"]);
+        assert_eq!(texts("板卡temp告警"), ["板卡", "板", "卡", "temp", "告警", "告", "警"]);
+        assert_eq!(texts("板卡3温度"), ["板卡", "板", "卡", "3", "温度", "温", "度"]);
         assert!(finds("OLT", "机房OLT设备掉线"));
     }
 
@@ -443,14 +485,22 @@ mod tests {
     }
 
     #[test]
+    fn origins_lead_back_to_the_text_itself() {
+        let text = "ＡＬＭ\u{200b}①e\u{301}㎏ 风扇";
+        let (analysis, origins) = (analyse(text), origins(text).unwrap());
+        assert_eq!(analysis.shown.iter().collect::<String>(), "ALM1\u{e9}kg 风扇");
+        assert_eq!(origins, [0, 1, 2, 4, 5, 7, 7, 8, 9, 10, 11]);
+    }
+
+    #[test]
     fn hostile_input_is_only_text() {
         assert_eq!(texts(""), Vec::<String>::new());
         assert_eq!(texts("\0\u{1b}[2J\u{7}\n\t \u{202e}😀👩‍👩‍👧 \" OR * NEAR( ) AND NOT"), ["2j", "or", "near", "and", "not"]);
-        assert_eq!(texts("💥风扇💥"), ["风扇", "扇"]);
+        assert_eq!(texts("💥风扇💥"), ["风扇", "风", "扇"]);
         assert!(texts(&"a".repeat(10_000)).iter().all(|token| token.len() == LONGEST));
         assert!(texts(&"a-".repeat(5_000)).iter().all(|token| token.len() <= 4 * LONGEST));
         assert!(texts(&"1.".repeat(5_000)).len() < 10);
-        assert_eq!(texts(&"板".repeat(5_000)).len(), 5_000);
+        assert_eq!(texts(&"板".repeat(5_000)).len(), 9_999);
         assert_eq!(texts("\u{e001}\u{e001}"), Vec::<String>::new(), "nobody smuggles a joint in");
     }
 
@@ -470,6 +520,14 @@ mod tests {
                 prop_assert!(token.text.chars().all(|c| c.is_ascii_alphanumeric() || !c.is_ascii()), "{:?}", token);
                 prop_assert!(token.text.chars().count() <= LONGEST);
                 prop_assert!(token.start < token.end && token.end <= analysis.shown.len());
+            }
+        }
+
+        #[test]
+        fn origins_fit_the_shown_text(text in r"\PC{0,30}|[e\u{301}①㎏ａ风\u{200b} ]{0,20}") {
+            if let Some(origins) = origins(&text) {
+                prop_assert_eq!(origins.len(), analyse(&text).shown.len() + 1);
+                prop_assert!(origins.is_sorted() && origins.iter().all(|at| *at <= text.chars().count()));
             }
         }
 

@@ -1,16 +1,27 @@
 //! `lineman case`: what was learned.
 
+mod draft;
+mod exchange;
+mod find;
+mod life;
+mod offers;
+mod sides;
+mod synonyms;
+
+pub use offers::duplicates_table;
+
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
-use lineman_common::api::{Case, CaseBody, CaseHit, CaseState, CaseText, LinkVerdict, NewLink};
+use lineman_common::Printable;
+use lineman_common::api::{Case, CaseBody, CaseEquipment, CaseState, CaseText, FlagKind, LinkVerdict, NewLink};
 use lineman_common::name::FaultNumber;
 
-use super::fault::hits_table;
+use super::fault::say_both;
 use super::{App, Limit, word};
-use crate::client::Filter;
+use crate::client::{CaseFilter, Seen};
 use crate::exit::{Exit, Failure, Outcome};
-use crate::output::{Cell, Sheet, Table, Tone, text};
+use crate::output::{Cell, Sheet, Table, Tone, text, write_out};
 use crate::prompt;
 
 /// Cases: find what others learned, write down what you did
@@ -20,34 +31,51 @@ use crate::prompt;
   lineman case search 'fan tray overheating'
   lineman case show C-0042")]
 pub enum Command {
-    /// Find cases by symptom, alarm code or model
-    #[command(after_help = "Examples:
-  lineman case search '板卡 温度'
-  lineman case search ALM-25621 --limit 5 -o json")]
-    Search {
-        #[arg(required = true)]
-        words: Vec<String>,
-        #[arg(long, value_name = "N", default_value_t = 20)]
-        limit: u32,
-    },
+    Search(find::Search),
     /// List cases, also those that search doesn't show yet
-    #[command(after_help = "Examples:\n  lineman case list --state not_validated")]
+    #[command(after_help = "Examples:
+  lineman case list --state not_validated
+  lineman case list --owner me --flag unconfirmed")]
     List {
-        #[arg(long, value_parser = clap::builder::PossibleValuesParser::new(CaseState::WORDS))]
-        state: Option<String>,
+        #[arg(long, value_parser = word::<CaseState>(CaseState::WORDS))]
+        state: Option<CaseState>,
+        /// A name, or `me`
+        #[arg(long, value_name = "NAME")]
+        owner: Option<String>,
+        #[arg(long, value_name = "NAME")]
+        author: Option<String>,
+        #[arg(long)]
+        product: Option<String>,
+        /// With an open doubt of this kind
+        #[arg(long, value_parser = word::<FlagKind>(FlagKind::WORDS))]
+        flag: Option<FlagKind>,
         #[command(flatten)]
         limit: Limit,
     },
     /// Show one case
-    #[command(after_help = "Examples:\n  lineman case show C-0042")]
+    #[command(after_help = "Examples:
+  lineman case show C-0042
+  lineman case show C-0042 --side-by-side")]
     Show {
         case: String,
+        /// Chinese and English in two columns, with what is to be translated
+        #[arg(long)]
+        side_by_side: bool,
     },
     New(New),
-    /// Change a case: in your editor, or from a file
-    #[command(after_help = "Examples:\n  lineman case edit C-0042\n  lineman case edit C-0042 --file case.toml")]
+    /// Change a case: in your editor, or from a file; refused, with both texts, when somebody else changed it since you saw it
+    #[command(after_help = "Examples:
+  lineman case edit C-0042
+  lineman case edit C-0042 --file case.toml --note 'steps for 5.6'
+  lineman case edit C-0042 --file case.toml --seen 3")]
     Edit {
         case: String,
+        /// What changed, for the list of versions
+        #[arg(long)]
+        note: Option<String>,
+        /// The version that you saw [default: the newest]
+        #[arg(long, value_name = "VERSION")]
+        seen: Option<u64>,
         /// TOML or JSON; `-` is stdin
         #[arg(long, value_name = "FILE")]
         file: Option<PathBuf>,
@@ -70,15 +98,34 @@ pub enum Command {
         #[arg(short, long)]
         yes: bool,
     },
+    Draft(draft::Draft),
+    Suggest(offers::Suggest),
+    #[command(subcommand)]
+    Evidence(offers::EvidenceCommand),
+    #[command(subcommand)]
+    Deflection(offers::Deflections),
+    #[command(subcommand)]
+    Signals(offers::Signals),
+    Export(exchange::Export),
+    Import(exchange::Import),
+    #[command(subcommand)]
+    Synonyms(synonyms::Command),
     /// Say what a case was to a fault
-    #[command(after_help = "Examples:\n  lineman case link C-0042 --fault F-JW-1 --verdict solved")]
+    #[command(after_help = "Examples:
+  lineman case link C-0042 --fault F-JW-1 --verdict solved
+  lineman case link C-0042 --fault F-JW-2 --verdict wrong --reason 'it was the power supply'")]
     Link {
         case: String,
         #[arg(long)]
         fault: FaultNumber,
         #[arg(long, value_parser = word::<LinkVerdict>(LinkVerdict::WORDS))]
         verdict: LinkVerdict,
+        /// Needed when it was wrong: the case is flagged with it
+        #[arg(long, required_if_eq("verdict", "wrong"))]
+        reason: Option<String>,
     },
+    #[command(flatten)]
+    Life(Box<life::Command>),
 }
 
 /// Write a case: from a fault, from a file, or in your editor
@@ -100,34 +147,45 @@ impl Command {
     pub async fn run(self, app: &App) -> Outcome {
         let client = app.client()?;
         let case = match self {
-            Self::Search { words, limit } => {
-                let hits: Vec<CaseHit> = client.search_cases(&words.join(" "), Some(limit)).await?.items;
-                app.out.list(&hits, hits_table)?;
-                if hits.is_empty() {
-                    app.say("nothing was found: try fewer or other words, an alarm code, or a model");
-                }
-                return Ok(Exit::Done);
-            }
-            Self::List { state, limit } => {
-                let filter = Filter { state, ..Filter::default() };
+            Self::Search(search) => return search.run(app).await,
+            Self::Life(command) => return command.run(app, &client).await,
+            Self::List { state, owner, author, product, flag, limit } => {
+                let filter = CaseFilter { state, owner, author, product, flag, ..CaseFilter::default() };
                 let (client, filter) = (&client, &filter);
-                let cases = limit.read(app, |page| async move { client.cases(filter, &page).await }).await?;
+                let cases = limit.read(app, |page| async move { client.list_cases(filter, &page).await }).await?;
                 app.out.list(&cases, |cases| cases_table(cases))?;
                 return Ok(Exit::Done);
             }
-            Self::Show { case } => {
+            Self::Show { case, side_by_side } => {
                 let case = client.case(&case).await?;
-                app.out.sheet(&case, sheet)?;
+                if let Some(asked) = case.asked_as {
+                    app.say(format!("{asked} is the same as {}: this is {}", case.number, case.number));
+                }
+                if side_by_side && !app.out.is_json() {
+                    write_out(&sides::side_by_side(&app.out, &case))?;
+                } else {
+                    app.out.sheet(&case, sheet)?;
+                }
                 return Ok(Exit::Done);
             }
+            Self::Export(export) => return export.run(app).await,
+            Self::Import(import) => return import.run(app).await,
+            Self::Synonyms(command) => return command.run(app).await,
+            Self::Draft(draft) => return draft.run(app, &client).await,
+            Self::Suggest(suggest) => return suggest.run(app, &client).await,
+            Self::Evidence(command) => return command.run(app, &client).await,
+            Self::Deflection(command) => return command.run(app, &client).await,
+            Self::Signals(command) => return command.run(app, &client).await,
             Self::New(New { fault: Some(fault), .. }) => client.draft_case(&fault).await?,
             Self::New(New { file, .. }) => {
                 let template = CaseBody { zh: Some(CaseText::default()), en: Some(CaseText::default()), ..CaseBody::default() };
                 client.new_case(&body(file.as_deref(), &template)?).await?
             }
-            Self::Edit { case, file } => {
+            Self::Edit { case, note, seen, file } => {
                 let old = client.case(&case).await?;
-                client.put_case(&case, &body(file.as_deref(), &old.body)?).await?
+                let seen = Seen(seen.unwrap_or_else(|| old.version.into()));
+                let body = body(file.as_deref(), &old.body)?;
+                client.put_case(&case, seen, note.as_deref(), &body).await.inspect_err(|error| say_both(app, error))?
             }
             Self::Submit { case } => client.submit_case(&case).await?,
             Self::Publish { case } => client.publish_case(&case).await?,
@@ -135,17 +193,27 @@ impl Command {
                 prompt::confirm(&format!("take {case} out of the library on {}", client.server()), yes)?;
                 client.archive_case(&case).await?
             }
-            Self::Link { case, fault, verdict } => client.link_case(&case, &NewLink { fault, verdict }).await?,
+            Self::Link { case, fault, verdict, reason } => {
+                client.link_case(&case, &NewLink { fault, verdict, reason: reason.map(Printable::from) }).await?
+            }
         };
         app.out.row(&case, |cases| cases_table(cases.iter().copied()))?;
-        match case.state {
-            CaseState::Wip => app.say(format!("next: lineman case edit {0}, lineman case submit {0}", case.number)),
-            CaseState::NotValidated => {
-                app.say(format!("next, by somebody else than {}: lineman case publish {}", case.author, case.number));
-            }
-            CaseState::Validated | CaseState::Archived => {}
-        }
+        say_next(app, &case);
         Ok(Exit::Done)
+    }
+}
+
+/// What can be done with it, and what should be known of it.
+fn say_next(app: &App, case: &Case) {
+    if let Some(returned) = &case.returned {
+        app.say(format!("sent back to the author by {}: {}", returned.by, returned.reason));
+    }
+    match case.state {
+        CaseState::Wip => app.say(format!("next: lineman case edit {0}, lineman case submit {0}", case.number)),
+        CaseState::NotValidated => {
+            app.say(format!("next, by somebody else than {}: lineman case publish {}", case.author, case.number));
+        }
+        CaseState::Validated | CaseState::Archived => {}
     }
 }
 
@@ -154,7 +222,9 @@ pub fn cases_table<'a>(cases: impl IntoIterator<Item = &'a Case>) -> Table {
         [
             text(case.number),
             state(case.state),
+            flags(case),
             text(case.solved),
+            text(&case.owner),
             text(&case.author),
             Cell::option(case.reviewer.as_ref()),
             Cell::option(case.source_fault.as_ref()),
@@ -162,7 +232,12 @@ pub fn cases_table<'a>(cases: impl IntoIterator<Item = &'a Case>) -> Table {
             text(title(&case.body)),
         ]
     };
-    Table::new(["case", "state", "solved", "author", "reviewer", "from", "updated", "title"], cases.into_iter().map(row))
+    Table::new(["case", "state", "flags", "solved", "owner", "author", "reviewer", "from", "updated", "title"], cases.into_iter().map(row))
+}
+
+fn flags(case: &Case) -> Cell {
+    let tone = case.flags.iter().map(|kind| life::flag_tone(*kind)).last().unwrap_or_default();
+    Cell::toned(case.flags.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "), tone)
 }
 
 fn title(body: &CaseBody) -> String {
@@ -180,32 +255,57 @@ fn state(state: CaseState) -> Cell {
 }
 
 fn sheet(case: &Case) -> Sheet {
-    let list = |items: &[lineman_common::Printable]| text(items.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "));
+    let review = case.review.as_ref().map(|review| match &review.claimed_by {
+        Some(by) => format!("{}, by {by}", review.why),
+        None => review.why.to_string(),
+    });
+    let languages = case.to_translate.iter().map(|field| format!("{} {} {}", field.language, field.field, field.why));
     let mut fields = vec![
         ("case", text(case.number)),
+        ("asked as", Cell::option(case.asked_as)),
         ("state", state(case.state)),
-        ("audience", text(case.body.audience)),
-        ("equipment", text(case.body.equipment.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "))),
-        ("cause", Cell::option(case.body.cause.as_ref())),
-        ("codes", list(&case.body.codes)),
+        ("same as", Cell::option(case.same_as)),
+        ("duplicates", text(case.duplicates.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "))),
+        ("flags", flags(case)),
+        ("waits for review", Cell::option(review)),
+        ("waits since", Cell::Time(case.review.as_ref().map(|review| review.since))),
+        ("sent back", Cell::option(case.returned.as_ref().map(|returned| format!("by {}: {}", returned.by, returned.reason.raw())))),
+        ("owner", text(&case.owner)),
         ("author", text(&case.author)),
         ("reviewer", Cell::option(case.reviewer.as_ref())),
         ("from fault", Cell::option(case.source_fault.as_ref())),
         ("version", text(case.version)),
         ("updated at", case.updated_at.into()),
+        ("published at", Cell::Time(case.published_at)),
+        ("confirmed at", case.confirmed_at.into()),
+        ("to translate", text(languages.collect::<Vec<_>>().join(", "))),
         ("solved / helped / wrong", text(format!("{} / {} / {}", case.solved, case.helped, case.wrong))),
         ("id", text(case.id)),
+    ];
+    fields.extend(body_fields(&case.body));
+    Sheet { fields, parts: Vec::new() }
+}
+
+/// What a case says, field by field.
+fn body_fields(body: &CaseBody) -> Vec<(&'static str, Cell)> {
+    let list = |items: &[Printable]| text(items.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "));
+    let about = |about: &CaseEquipment| format!("{about} {}", about.versions).trim().to_owned();
+    let mut fields = vec![
+        ("audience", text(body.audience)),
+        ("equipment", text(body.equipment.iter().map(about).collect::<Vec<_>>().join(", "))),
+        ("cause", Cell::option(body.cause.as_ref())),
+        ("codes", list(&body.codes)),
     ];
     let labels = [
         ["title (zh)", "symptom (zh)", "cause (zh)", "steps (zh)", "resolution (zh)"],
         ["title (en)", "symptom (en)", "cause (en)", "steps (en)", "resolution (en)"],
     ];
-    for (labels, part) in labels.into_iter().zip([&case.body.zh, &case.body.en]) {
+    for (labels, part) in labels.into_iter().zip([&body.zh, &body.en]) {
         if let Some(CaseText { title, symptom, cause, steps, resolution }) = part {
             fields.extend(labels.into_iter().zip([title, symptom, cause, steps, resolution]).map(|(label, value)| (label, text(value))));
         }
     }
-    Sheet { fields, parts: Vec::new() }
+    fields
 }
 
 /// The body of a case: from a file, or from the person's editor with `old` to begin from.

@@ -40,9 +40,9 @@ pub struct Allow {
     until: Option<Timestamp>,
     #[command(flatten)]
     own: Own,
-    /// Sign without asking
+    /// Don't ask: neither about suggestions nor before signing
     #[arg(short, long)]
-    yes: bool,
+    pub(super) yes: bool,
 }
 
 impl Allow {

@@ -6,6 +6,7 @@ mod attachment;
 mod clock;
 mod edit;
 mod evidence;
+mod filing;
 mod link;
 mod show;
 mod watch;
@@ -23,6 +24,7 @@ use crate::client::{Client, ClientError, FaultFilter};
 use crate::exit::{Exit, Failure, Outcome};
 
 pub use edit::say_both;
+use filing::Filed;
 pub use show::{faults_table, hits_table, resource_state, severity};
 
 /// Faults: file, accept, work on, close them
@@ -34,6 +36,7 @@ pub use show::{faults_table, hits_table, resource_state, severity};
 pub enum Command {
     List(List),
     Show(Show),
+    #[command(visible_alias = "file")]
     New(Box<New>),
     /// Become the first responsible person
     #[command(after_help = "Examples:\n  lineman fault accept F-JW-1")]
@@ -250,7 +253,7 @@ pub struct Show {
     no_health: bool,
 }
 
-/// File a fault; similar cases are shown first
+/// File a fault; similar cases and open faults are shown first, and in a terminal one key cites one
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   lineman fault new --equipment ne-1.jw.ne --title 'fan 2 is loud' --impact none
@@ -450,13 +453,6 @@ impl Show {
 
 impl New {
     async fn run(self, app: &App, client: &Client) -> Outcome {
-        let equipment = self.equipment.as_ref().map(ToString::to_string);
-        let text = format!("{} {}", self.title, self.description);
-        // A library that can't be asked must not keep anybody from filing a fault.
-        match client.suggest_cases(text.trim(), equipment.as_deref()).await {
-            Ok(hits) => show::say_hits(app, "similar cases, before you file:", &hits.items),
-            Err(error) => app.say(format!("no similar cases could be shown: {error}")),
-        }
         let new = NewFault {
             equipment: self.equipment,
             customer: self.customer,
@@ -467,9 +463,20 @@ impl New {
             kind: self.kind,
             customer_reference: self.reference.map(Printable::from),
         };
-        let fault = client.new_fault(&new).await?;
+        let fault = match filing::file(app, client, &new, !self.allow.yes).await? {
+            Filed::Fault(fault) => fault,
+            Filed::Solved(case) => {
+                app.say(format!("{case} solved it: no fault was filed"));
+                return Ok(Exit::Done);
+            }
+            Filed::Joined(fault) => {
+                app.say(format!("your text is on {} now: no fault was filed", fault.number));
+                app.out.row(&*fault, |faults| show::faults_table(faults.iter().copied(), Timestamp::now()))?;
+                return Ok(Exit::Done);
+            }
+        };
         say_warnings(app, &fault);
-        app.out.row(&fault, |faults| show::faults_table(faults.iter().copied(), Timestamp::now()))?;
+        app.out.row(&*fault, |faults| show::faults_table(faults.iter().copied(), Timestamp::now()))?;
         self.allow.run(app, client, &fault).await?;
         Ok(Exit::Done)
     }

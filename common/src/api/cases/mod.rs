@@ -1,3 +1,15 @@
+mod draft;
+mod exchange;
+mod find;
+mod life;
+mod offers;
+
+pub use draft::*;
+pub use exchange::*;
+pub use find::*;
+pub use life::*;
+pub use offers::*;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -55,6 +67,37 @@ pub struct CaseText {
     pub steps: Printable,
     #[serde(default)]
     pub resolution: Printable,
+}
+
+impl CaseText {
+    pub const fn field(&self, field: CaseField) -> &Printable {
+        match field {
+            CaseField::Title => &self.title,
+            CaseField::Symptom => &self.symptom,
+            CaseField::Cause => &self.cause,
+            CaseField::Steps => &self.steps,
+            CaseField::Resolution => &self.resolution,
+        }
+    }
+}
+
+impl CaseBody {
+    pub const fn text(&self, language: Language) -> Option<&CaseText> {
+        match language {
+            Language::Zh => self.zh.as_ref(),
+            Language::En => self.en.as_ref(),
+        }
+    }
+}
+
+impl Language {
+    #[must_use]
+    pub const fn other(self) -> Self {
+        match self {
+            Self::Zh => Self::En,
+            Self::En => Self::Zh,
+        }
+    }
 }
 
 /// What a case says and what it is about; what people edit.
@@ -132,20 +175,32 @@ pub struct Case {
     pub solved: u32,
     pub helped: u32,
     pub wrong: u32,
-}
-
-/// A case that was found, and why.
-#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
-pub struct CaseHit {
-    pub number: CaseNumber,
-    pub title: Printable,
-    pub language: Language,
-    pub state: CaseState,
-    /// Higher is better; comparable within one answer only.
-    pub score: f64,
-    /// What matched: codes, models, words.
-    pub why: Vec<Printable>,
-    pub solved: u32,
+    /// Who looks after it: the author at first.
+    pub owner: PersonName,
+    /// When a review or a confirmation last said that it is true.
+    pub confirmed_at: Timestamp,
+    /// The first time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub published_at: Option<Timestamp>,
+    /// Doubts that are open. For the support centre's people, as is all that follows but `asked_as`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub flags: Vec<FlagKind>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub review: Option<Review>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub returned: Option<Returned>,
+    /// It is a duplicate of this case.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub same_as: Option<CaseNumber>,
+    /// Its duplicates: their numbers answer with this case.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub duplicates: Vec<CaseNumber>,
+    /// What one language lacks, or may be outdated in.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub to_translate: Vec<ToTranslate>,
+    /// The number that was asked for, where it is that of a duplicate.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked_as: Option<CaseNumber>,
 }
 
 /// `POST /api/v1/cases/{number}/links`.
@@ -154,4 +209,7 @@ pub struct CaseHit {
 pub struct NewLink {
     pub fault: FaultNumber,
     pub verdict: LinkVerdict,
+    /// Needed when it was wrong: the case is flagged with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<Printable>,
 }

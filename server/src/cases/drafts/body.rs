@@ -1,14 +1,16 @@
 //! A case drafted from a fault: what the alarms, the diagnosis and the resolution say, in the shape of a case.
 //!
 //! Title and symptom come in both languages wherever alarms say what happened, since X.733's causes have names in both. What
-//! people wrote stays in the language they wrote it in; a reviewer translates. Everything is masked ([`super::mask`]).
+//! people wrote stays in the language they wrote it in; a reviewer translates. The steps are what was planned, what was done by telephone and
+//! on site, and the commands that were typed in recorded sessions. Everything is masked ([`super::mask`]).
 
 use lineman_common::Printable;
 use lineman_common::alarm::ProbableCause;
-use lineman_common::api::{Alarm, Audience, CaseBody, CaseEquipment, CaseText, Equipment, Fault};
+use lineman_common::api::{Activity, Alarm, Audience, CaseBody, CaseEquipment, CaseField, CaseText, Equipment, Fault, Language};
+use lineman_common::fault::{ActivityKind, ActivityState};
 
-use super::mask::{self, Known};
-use super::search::prefers_chinese;
+use super::super::{LONGEST_TEXT, LONGEST_TITLE, MOST_NAMES};
+use super::mask::{self, Known, Span};
 
 /// What a draft is made from.
 pub struct Source<'a> {
@@ -16,6 +18,10 @@ pub struct Source<'a> {
     /// The fault's alarms.
     pub alarms: &'a [Alarm],
     pub equipment: Option<&'a Equipment>,
+    /// What people did meanwhile.
+    pub activities: &'a [Activity],
+    /// What was typed in sessions, in order.
+    pub commands: &'a [String],
     /// Names that must not leave the customer.
     pub known: &'a Known,
 }
@@ -39,7 +45,49 @@ pub const fn cause_names(cause: ProbableCause) -> (&'static str, &'static str) {
     }
 }
 
-pub fn body(source: &Source<'_>) -> CaseBody {
+/// A text of the draft as the fault says it, and what is taken out of it.
+#[derive(Clone, Debug)]
+pub struct Raw {
+    pub language: Language,
+    pub field: CaseField,
+    pub text: String,
+    pub spans: Vec<Span>,
+}
+
+impl Raw {
+    fn of(language: Language, field: CaseField, text: &str, known: &Known) -> Self {
+        let most = if field == CaseField::Title { LONGEST_TITLE } else { LONGEST_TEXT };
+        let (text, spans) = fit(text, mask::spans(text, known), most);
+        Self { language, field, text, spans }
+    }
+
+    fn shown(&self) -> Printable {
+        Printable::new(mask::render(&self.text, &self.spans))
+    }
+}
+
+/// As much of the beginning as may be shown: never cut within something that was found, since half a secret looks like none.
+fn fit(text: &str, mut spans: Vec<Span>, most: usize) -> (String, Vec<Span>) {
+    let (mut end, mut shown, mut at) = (0, 0, 0);
+    while at < text.len() {
+        let inside = spans.iter().find(|span| span.start == at);
+        let (step, chars) = match inside {
+            Some(span) => (span.end - at, span.rule.shown().chars().count()),
+            None => (text[at..].chars().next().map_or(1, char::len_utf8), 1),
+        };
+        shown += chars;
+        if shown > most {
+            break;
+        }
+        at += step;
+        end = at;
+    }
+    spans.retain(|span| span.end <= end);
+    (text[..end].to_owned(), spans)
+}
+
+/// The draft: what the case says, and what the fault says, text by text.
+pub fn body(source: &Source<'_>) -> (CaseBody, Vec<Raw>) {
     let (mut en, mut zh) = (Draft::default(), Draft::default());
     let alarms = worst_first(source.alarms);
     let about = source.equipment.map(about);
@@ -65,8 +113,27 @@ pub fn body(source: &Source<'_>) -> CaseBody {
     let cause = resolved.and_then(|resolution| resolution.cause.as_ref()).or(fault.cause.as_ref());
     by_language(cause.map_or("", Printable::raw), |text, is_zh| if is_zh { &mut zh } else { &mut en }.cause.push(text));
     by_language(fault.plan.as_ref().map_or("", Printable::raw), |text, is_zh| if is_zh { &mut zh } else { &mut en }.steps.push(text));
+    for activity in source.activities {
+        let (line, is_zh) = done(activity);
+        if let Some(line) = line {
+            if is_zh { &mut zh } else { &mut en }.steps.push(line);
+        }
+    }
     let note = resolved.map_or("", |resolution| resolution.note.raw());
     by_language(note, |text, is_zh| if is_zh { &mut zh } else { &mut en }.resolution.push(text));
+    // Commands have no language: they stand wherever something else does.
+    if !source.commands.is_empty() {
+        let is_only_zh = en.is_empty() && !zh.is_empty();
+        let block = |label: &str| {
+            format!("{label}\n{}", source.commands.iter().map(|command| format!("    {command}")).collect::<Vec<_>>().join("\n"))
+        };
+        if !is_only_zh {
+            en.steps.push(block("Typed in recorded sessions:"));
+        }
+        if !zh.is_empty() {
+            zh.steps.push(block("会话中执行的命令："));
+        }
+    }
     // A language that says something needs a title; the fault's own is better than none.
     for draft in [&mut en, &mut zh] {
         if draft.title.is_empty() && !draft.is_empty() {
@@ -78,18 +145,50 @@ pub fn body(source: &Source<'_>) -> CaseBody {
     }
     let mut codes: Vec<Printable> = Vec::new();
     for alarm in &alarms {
-        if !alarm.alarm_type.is_empty() && !codes.contains(&alarm.alarm_type) && codes.len() < super::MOST_NAMES {
+        if !alarm.alarm_type.is_empty() && !codes.contains(&alarm.alarm_type) && codes.len() < MOST_NAMES {
             codes.push(alarm.alarm_type.clone());
         }
     }
-    CaseBody {
-        zh: zh.text(source.known),
-        en: en.text(source.known),
+    let (zh, en) = (zh.raws(Language::Zh, source.known), en.raws(Language::En, source.known));
+    let body = CaseBody {
+        zh: text_of(&zh),
+        en: text_of(&en),
         equipment: about.into_iter().collect(),
         codes,
         cause: alarms.first().map(|alarm| alarm.probable_cause),
         audience: Audience::Internal,
-    }
+    };
+    (body, zh.into_iter().chain(en).collect())
+}
+
+fn text_of(raws: &[Raw]) -> Option<CaseText> {
+    let shown = |field: CaseField| raws.iter().find(|raw| raw.field == field).map(Raw::shown).unwrap_or_default();
+    (!raws.is_empty()).then(|| CaseText {
+        title: shown(CaseField::Title),
+        symptom: shown(CaseField::Symptom),
+        cause: shown(CaseField::Cause),
+        steps: shown(CaseField::Steps),
+        resolution: shown(CaseField::Resolution),
+    })
+}
+
+/// One line for what was done by telephone or on site, in the language of its words. Consents, sessions and diagnoses are told elsewhere.
+fn done(activity: &Activity) -> (Option<String>, bool) {
+    let said: Vec<&str> = [Some(&activity.text), activity.outcome.as_ref()].into_iter().flatten().map(|text| text.raw().trim()).collect();
+    let said = said.into_iter().filter(|text| !text.is_empty()).collect::<Vec<_>>().join("; ");
+    let is_zh = prefers_chinese(&said);
+    let (en, zh) = match activity.kind {
+        ActivityKind::Phone => ("By telephone", "电话"),
+        ActivityKind::Guidance => ("Guidance on site", "现场指导"),
+        ActivityKind::Visit => ("Visit", "上站"),
+        ActivityKind::Consent | ActivityKind::Session | ActivityKind::Diagnosis => return (None, is_zh),
+    };
+    let is_done = activity.state == ActivityState::Done && !said.is_empty();
+    (is_done.then(|| if is_zh { format!("{zh}：{said}") } else { format!("{en}: {said}") }), is_zh)
+}
+
+fn prefers_chinese(text: &str) -> bool {
+    text.chars().any(|c| ('\u{4e00}'..='\u{9fff}').contains(&c))
 }
 
 #[derive(Default)]
@@ -106,16 +205,18 @@ impl Draft {
         self.title.is_empty() && [&self.symptom, &self.cause, &self.steps, &self.resolution].iter().all(|lines| lines.is_empty())
     }
 
-    fn text(self, known: &Known) -> Option<CaseText> {
-        let clean = |text: &str, most: usize| Printable::new(mask::mask(text, known).chars().take(most).collect::<String>());
-        let lines = |lines: &[String]| clean(&lines.join("\n"), super::LONGEST_TEXT);
-        (!self.is_empty()).then(|| CaseText {
-            title: clean(&self.title, super::LONGEST_TITLE),
-            symptom: lines(&self.symptom),
-            cause: lines(&self.cause),
-            steps: lines(&self.steps),
-            resolution: lines(&self.resolution),
-        })
+    fn raws(&self, language: Language, known: &Known) -> Vec<Raw> {
+        if self.is_empty() {
+            return Vec::new();
+        }
+        let texts = [
+            (CaseField::Title, self.title.clone()),
+            (CaseField::Symptom, self.symptom.join("\n")),
+            (CaseField::Cause, self.cause.join("\n")),
+            (CaseField::Steps, self.steps.join("\n")),
+            (CaseField::Resolution, self.resolution.join("\n")),
+        ];
+        texts.into_iter().filter(|(_, text)| !text.is_empty()).map(|(field, text)| Raw::of(language, field, &text, known)).collect()
     }
 }
 
@@ -198,135 +299,4 @@ fn by_language(text: &str, mut take: impl FnMut(String, bool)) {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use lineman_common::alarm::{EventType, OperatorState, ResourceState, Severity};
-    use lineman_common::api::{Presence, Resolution};
-    use lineman_common::fault::{Channel, FaultStatus, Impact};
-    use lineman_common::id::{AlarmId, EquipmentId, FaultId};
-
-    fn alarm(alarm_type: &str, qualifier: &str, severity: Severity, cause: ProbableCause, text: &str) -> Alarm {
-        let at = "2026-11-22T00:00:00Z".parse().unwrap();
-        Alarm {
-            id: AlarmId::new(),
-            equipment: "ne-1.jw.ne".parse().unwrap(),
-            alarm_type: alarm_type.into(),
-            qualifier: qualifier.into(),
-            state: ResourceState::Cleared,
-            severity,
-            event_type: EventType::Equipment,
-            probable_cause: cause,
-            text: text.into(),
-            value: Some("0 rpm".into()),
-            threshold: None,
-            raised_at: at,
-            changed_at: at,
-            received_at: at,
-            cleared_at: Some(at),
-            count: 1,
-            operator_state: OperatorState::None,
-            operator: None,
-            operator_note: None,
-            fault: None,
-            marks: lineman_common::api::AlarmMarks::default(),
-        }
-    }
-
-    fn fault(reported_by: &str, title: &str) -> Fault {
-        let at = "2026-11-22T00:00:00Z".parse().unwrap();
-        Fault {
-            id: FaultId::new(),
-            number: "F-JW-1".parse().unwrap(),
-            customer: "JW".parse().unwrap(),
-            equipment: Some("ne-1.jw.ne".parse().unwrap()),
-            title: title.into(),
-            description: Printable::default(),
-            severity: Severity::Major,
-            impact: Impact::Partial,
-            status: FaultStatus::Closed,
-            pending_reason: None,
-            owner: Some("engineer-a".parse().unwrap()),
-            reported_by: reported_by.to_owned(),
-            reported_at: at,
-            updated_at: at,
-            proposes_restored: false,
-            cause: Some("fan-2 seized, password=x".into()),
-            plan: Some("重新插拔风扇框".into()),
-            resolution: Some(Resolution { channel: Channel::Remote, cause: None, note: "reset on ne-1.jw.ne".into() }),
-            kind: lineman_common::fault::FaultKind::Fault,
-            version: 1,
-            customer_reference: None,
-            resolved_at: None,
-            problem: None,
-            warnings: Vec::new(),
-            duplicate_of: None,
-        }
-    }
-
-    fn equipment() -> Equipment {
-        Equipment {
-            id: EquipmentId::new(),
-            name: "ne-1.jw.ne".parse().unwrap(),
-            site: "s".into(),
-            product: "OLT".into(),
-            model: "C320".into(),
-            serial: "1".into(),
-            software: "1".into(),
-            parent: None,
-            presence: Presence::Online,
-            last_seen_at: None,
-            agent: None,
-            vouched: true,
-            active_alarms: 0,
-            open_faults: 0,
-        }
-    }
-
-    #[test]
-    fn alarms_give_title_and_symptom_in_both_languages() {
-        let alarms = [
-            alarm("temperature.high", "board-3", Severity::Minor, ProbableCause::TemperatureUnacceptable, "board-3 at 71 degrees"),
-            alarm("fan.speed", "fan-2", Severity::Major, ProbableCause::FanFailure, "fan-2 speed 0 rpm / 风扇 fan-2 转速 0 rpm，停转"),
-        ];
-        let (fault, equipment, known) = (fault("agent:ne-1.jw.ne", "whatever"), equipment(), Known::default());
-        let body = body(&Source { fault: &fault, alarms: &alarms, equipment: Some(&equipment), known: &known });
-        let (en, zh) = (body.en.unwrap(), body.zh.unwrap());
-        assert_eq!(en.title.raw(), "Fan failure, temperature out of range: fan-2, board-3 (OLT C320)");
-        assert_eq!(zh.title.raw(), "风扇故障、温度异常：fan-2、board-3（OLT C320）");
-        assert_eq!(en.symptom.raw(), "fan.speed (major): fan-2 speed 0 rpm\ntemperature.high (minor): board-3 at 71 degrees");
-        assert_eq!(zh.symptom.raw(), "fan.speed (major): 风扇 fan-2 转速 0 rpm，停转\ntemperature.high (minor): 温度异常 board-3 0 rpm");
-        assert_eq!(body.codes, ["fan.speed".into(), Printable::from("temperature.high")]);
-        assert_eq!(body.equipment.iter().map(ToString::to_string).collect::<Vec<_>>(), ["OLT C320"]);
-        assert!(body.equipment[0].versions.contains("1") && !body.equipment[0].versions.contains("2"));
-        assert_eq!(body.cause, Some(ProbableCause::FanFailure));
-    }
-
-    #[test]
-    fn what_people_wrote_stays_in_its_language_and_is_masked() {
-        let alarms = [alarm("fan.speed", "fan-2", Severity::Major, ProbableCause::FanFailure, "fan stopped")];
-        let (fault, known) = (fault("noc-a", "风扇不转"), Known::default());
-        let body = body(&Source { fault: &fault, alarms: &alarms, equipment: None, known: &known });
-        let (en, zh) = (body.en.unwrap(), body.zh.unwrap());
-        assert_eq!((en.cause.raw(), zh.cause.raw()), ("fan-2 seized, password=[secret]", ""));
-        assert_eq!((en.steps.raw(), zh.steps.raw()), ("", "重新插拔风扇框"));
-        assert_eq!(en.resolution.raw(), "reset on [equipment]");
-        assert!(zh.symptom.raw().ends_with("风扇不转") && !en.symptom.raw().contains("风扇"));
-    }
-
-    #[test]
-    fn without_alarms_the_report_speaks() {
-        let (fault, known) = (fault("noc-a", "小区退服"), Known::default());
-        let body = body(&Source { fault: &fault, alarms: &[], equipment: None, known: &known });
-        assert_eq!(body.zh.unwrap().title.raw(), "小区退服");
-        assert_eq!(body.en.unwrap().title.raw(), "小区退服", "the English cause needs a title");
-        assert!(body.codes.is_empty() && body.equipment.is_empty());
-    }
-
-    #[test]
-    fn every_cause_has_its_name_in_both_languages() {
-        for cause in ProbableCause::ALL {
-            let (en, zh) = cause_names(*cause);
-            assert!(en.is_ascii() && prefers_chinese(zh), "{cause}");
-        }
-    }
-}
+mod tests;

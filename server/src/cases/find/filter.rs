@@ -1,0 +1,155 @@
+//! The filters of a search, in the common query grammar.
+
+use std::str::FromStr;
+
+use lineman_common::api::{Audience, CaseFacet, CaseState, Language};
+use lineman_common::query::{Filter, Key, Query, QueryError, Test};
+use lineman_common::version::VersionRange;
+
+use super::fields;
+use crate::search::index::Require;
+use crate::search::tokens;
+use crate::web::ApiError;
+
+pub const KEYS: [Key; 8] = [
+    Key::word("product"),
+    Key::word("model"),
+    Key::word("version"),
+    Key::word("code"),
+    Key::word("cause"),
+    Key::word("language"),
+    Key::word("state"),
+    Key::word("audience"),
+];
+
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error(transparent)]
+    Grammar(#[from] QueryError),
+    #[error("`{key}:{value}`: {why}")]
+    Value { key: &'static str, value: String, why: String },
+    #[error("`{0}:` needs a value, like `{0}:{1}`")]
+    Empty(&'static str, &'static str),
+}
+
+impl From<Error> for ApiError {
+    fn from(error: Error) -> Self {
+        Self::invalid(error.to_string())
+    }
+}
+
+/// Reads a question and its filters.
+pub fn read(text: &str) -> Result<(Query, Vec<Wanted>), Error> {
+    let query = Query::parse(text, &KEYS)?;
+    let wanted = query.filters().map(Wanted::of).collect::<Result<_, _>>()?;
+    Ok((query, wanted))
+}
+
+/// A filter that was understood.
+#[derive(Clone, Debug)]
+pub struct Wanted {
+    facet: CaseFacet,
+    negate: bool,
+    values: Vec<String>,
+}
+
+impl Wanted {
+    fn of(filter: &Filter) -> Result<Self, Error> {
+        let facet: CaseFacet =
+            filter.key.parse().map_err(|_| Error::Value { key: filter.key, value: String::new(), why: "no such filter".into() })?;
+        let values = match &filter.test {
+            Test::AnyOf(values) => values.clone(),
+            Test::Compare(order, value) => vec![format!("{}{value}", order.sign())],
+        };
+        if values.is_empty() {
+            return Err(Error::Empty(filter.key, example(facet)));
+        }
+        for value in &values {
+            check(facet, value).map_err(|why| Error::Value { key: filter.key, value: value.clone(), why })?;
+        }
+        Ok(Self { facet, negate: filter.negate, values })
+    }
+
+    pub fn require(&self) -> Require {
+        let values = self.values.clone();
+        let accept: Box<dyn Fn(&str) -> bool> = match self.facet {
+            CaseFacet::Version => {
+                Box::new(move |value| value.parse::<VersionRange>().is_ok_and(|range| values.iter().any(|version| range.contains(version))))
+            }
+            // Names that people write: the same in every spelling.
+            CaseFacet::Product | CaseFacet::Model | CaseFacet::Code => {
+                let names: Vec<_> = values.iter().map(|value| tokens::exact(value)).collect();
+                Box::new(move |value| names.contains(&tokens::exact(value)))
+            }
+            CaseFacet::Cause | CaseFacet::Language | CaseFacet::State | CaseFacet::Audience => {
+                Box::new(move |value| values.iter().any(|word| word.eq_ignore_ascii_case(value)))
+            }
+        };
+        Require { facet: fields::facet(self.facet), accept, negate: self.negate }
+    }
+}
+
+const fn example(facet: CaseFacet) -> &'static str {
+    match facet {
+        CaseFacet::Product => "OLT",
+        CaseFacet::Model => "C320",
+        CaseFacet::Version => "5.2",
+        CaseFacet::Code => "ALM-25621",
+        CaseFacet::Cause => "fan_failure",
+        CaseFacet::Language => "zh",
+        CaseFacet::State => "validated",
+        CaseFacet::Audience => "customer",
+    }
+}
+
+fn check(facet: CaseFacet, value: &str) -> Result<(), String> {
+    fn word<T: FromStr<Err: ToString>>(value: &str) -> Result<(), String> {
+        value.to_ascii_lowercase().parse::<T>().map(drop).map_err(|error| error.to_string())
+    }
+    match facet {
+        CaseFacet::Language => word::<Language>(value),
+        CaseFacet::Audience => word::<Audience>(value),
+        CaseFacet::State if value.eq_ignore_ascii_case(CaseState::Archived.as_str()) => {
+            Err("archived cases are out of use and not searched; `lineman case list --state archived` lists them".to_owned())
+        }
+        CaseFacet::State => word::<CaseState>(value),
+        CaseFacet::Version => value.parse::<VersionRange>().map(drop).map_err(|error| error.to_string()),
+        CaseFacet::Product | CaseFacet::Model | CaseFacet::Code | CaseFacet::Cause => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn accepts(text: &str, value: &str) -> bool {
+        let (_, wanted) = read(text).unwrap();
+        (wanted[0].require().accept)(value)
+    }
+
+    #[test]
+    fn names_are_the_same_in_every_spelling() {
+        for code in ["ALM-25621", "alm25621", "ＡＬＭ－２５６２１", "\"ALM 25621\""] {
+            assert!(accepts(&format!("code:{code}"), "ALM-25621"), "{code}");
+        }
+        assert!(accepts("product:olt,bbu", "BBU") && !accepts("product:olt", "BBU"));
+        assert!(accepts("model:\"ZXR10 8902E\"", "ZXR10-8902E"));
+    }
+
+    #[test]
+    fn a_version_is_asked_of_ranges() {
+        assert!(accepts("version:5.3", "5.2..5.4") && !accepts("version:5.5", "5.2..5.4"));
+    }
+
+    #[test]
+    fn errors_say_what_is_right() {
+        let said = |text: &str| read(text).unwrap_err().to_string();
+        assert!(said("state:done").contains("validated"), "{}", said("state:done"));
+        assert!(said("language:fr").contains("zh"), "{}", said("language:fr"));
+        assert!(said("state:archived").contains("case list"));
+        assert!(said("prodct:OLT").contains("did you mean `product:`"));
+        assert_eq!(said("state:\"\""), "`state:` needs a value, like `state:validated`");
+        assert!(said("version:>5").contains("can't be compared"));
+        assert!(read("ALM:25621 10:30 http://x title:fan").is_ok());
+    }
+}

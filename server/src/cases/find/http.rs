@@ -1,0 +1,61 @@
+use axum::Json;
+use axum::extract::State;
+use lineman_common::api::CaseAnswer;
+use serde::Deserialize;
+
+use super::super::http::Desk;
+use super::super::life;
+use super::{Ask, Finder, filter};
+use crate::store::Store;
+use crate::web::{Actor, ApiError, Params};
+
+const HITS: u32 = 20;
+const MOST_HITS: u32 = 100;
+
+impl axum::extract::FromRef<Desk> for Finder {
+    fn from_ref(desk: &Desk) -> Self {
+        desk.finder.clone()
+    }
+}
+
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+pub struct SearchParams {
+    /// Words, codes, models, a case's number; Chinese or English; and filters: `product:OLT`, `-state:wip`, `code:ALM-25621,LOS`,
+    /// `version:5.3`. Without words the newest that pass the filters; the newest validated cases when empty.
+    #[serde(default)]
+    q: String,
+    /// At most 100; 20 when absent.
+    limit: Option<u32>,
+    /// The last word may be the beginning of one: for a search while somebody types.
+    #[serde(default)]
+    typing: bool,
+    /// Counts by product, model, version, code, cause, language and state.
+    #[serde(default)]
+    facets: bool,
+}
+
+/// Searches the library: exact codes first, then by relevance and use.
+#[utoipa::path(get, path = "/api/v1/cases", tag = "cases", params(SearchParams), responses((status = 200, body = CaseAnswer)))]
+pub async fn search(
+    actor: Actor,
+    State(store): State<Store>,
+    State(finder): State<Finder>,
+    Params(params): Params<SearchParams>,
+) -> Result<Json<CaseAnswer>, ApiError> {
+    let SearchParams { q, limit, typing, facets } = params;
+    let (query, filters) = filter::read(&q)?;
+    let limit = limit.unwrap_or(HITS).clamp(1, MOST_HITS) as usize;
+    // What a filter leaves out is not missing, and what is still being typed is not asked yet.
+    let is_question = filters.is_empty() && !typing;
+    let (asker, text) = (actor.clone(), query.text());
+    let read = move |db: &crate::store::Db<'_>| -> Result<_, ApiError> {
+        let ask = Ask { filters, typing, facets, limit, ..Ask::default() };
+        Ok(finder.search(db, &actor.scope(), &query, ask)?)
+    };
+    let answer = store.read(read).await?;
+    if is_question && answer.items.is_empty() {
+        life::gaps::note(&store, asker, text).await;
+    }
+    Ok(Json(answer))
+}

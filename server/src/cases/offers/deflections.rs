@@ -1,0 +1,70 @@
+//! Faults that were not filed, since a case solved them: what a library is worth to those who never call.
+
+use jiff::Timestamp;
+use lineman_common::api::{Cited, Deflection, LinkVerdict, NewDeflection};
+use lineman_common::id::{CustomerId, DeflectionId};
+use lineman_common::name::CaseNumber;
+use lineman_common::people::Role;
+
+use super::super::{self as cases, Reference, mask, names_in};
+use super::{Error, LONGEST_QUERY, sql};
+use crate::customers;
+use crate::equipment::{self, Reference as EquipmentReference};
+use crate::store::{Db, StoreError, Tx};
+use crate::web::{Actor, Scope};
+
+pub fn record(tx: &mut Tx<'_>, actor: &Actor, reference: &Reference, new: &NewDeflection) -> Result<Deflection, Error> {
+    let case = cases::get(tx, &actor.scope(), reference)?;
+    let customer = whose(tx, actor, new)?;
+    let known = names_in(tx, &customer.map_or_else(|| actor.scope(), Scope::Customer))?;
+    let question: String = mask::mask(new.question.raw().trim(), &known).chars().take(LONGEST_QUERY).collect();
+    if !question.chars().any(char::is_alphanumeric) {
+        return Err(Error::NoQuestion);
+    }
+    let id = DeflectionId::new();
+    let row = sql::NewRow { id, case: case.number, customer, offer: new.offer, question: &question, person: &actor.name };
+    sql::insert_deflection(tx, &row)?;
+    if let Some(offer) = new.offer {
+        sql::set_cited(tx, &actor.name, offer, Cited { case: case.number, verdict: LinkVerdict::Solved })?;
+    }
+    sql::get_deflection(tx, &actor.scope(), id)?.ok_or(Error::NoDeflection)
+}
+
+fn whose(db: &Db<'_>, actor: &Actor, new: &NewDeflection) -> Result<Option<CustomerId>, Error> {
+    let scope = actor.scope();
+    match (&new.equipment, &new.customer) {
+        (Some(name), _) => Ok(Some(equipment::find(db, &scope, &EquipmentReference::Name(name.clone()))?.customer)),
+        (None, Some(code)) => Ok(Some(customers::find(db, &scope, code)?.ok_or_else(|| Error::NoCustomer(code.clone()))?.id)),
+        (None, None) => Ok(actor.customer.as_ref().map(|(id, _)| *id)),
+    }
+}
+
+/// It did not solve it after all.
+pub fn undo(tx: &mut Tx<'_>, actor: &Actor, reference: &Reference, id: &str) -> Result<Deflection, Error> {
+    let case = cases::get(tx, &actor.scope(), reference)?;
+    let id: DeflectionId = id.parse().map_err(|_| Error::NoDeflection)?;
+    let known = sql::get_deflection(tx, &actor.scope(), id)?.filter(|known| known.case == case.number).ok_or(Error::NoDeflection)?;
+    if known.by != actor.name && !matches!(actor.role, Role::DutyManager | Role::Admin) {
+        return Err(Error::NotYours);
+    }
+    if known.undone_at.is_some() {
+        return Err(Error::Undone);
+    }
+    sql::undo_deflection(tx, id, &actor.name)?;
+    sql::get_deflection(tx, &actor.scope(), id)?.ok_or(Error::NoDeflection)
+}
+
+/// Newest first.
+pub fn list(db: &Db<'_>, scope: &Scope, after: Option<DeflectionId>, limit: u32) -> Result<Vec<Deflection>, StoreError> {
+    sql::deflections(db, scope, after, limit)
+}
+
+/// How many there are since a time, of those that were not taken back.
+pub fn deflected(db: &Db<'_>, scope: &Scope, since: Option<Timestamp>) -> Result<u32, StoreError> {
+    sql::count_deflections(db, scope, since, None)
+}
+
+/// How many faults a case has kept from being filed.
+pub fn deflected_by_case(db: &Db<'_>, scope: &Scope, case: CaseNumber) -> Result<u32, StoreError> {
+    sql::count_deflections(db, scope, None, Some(case))
+}

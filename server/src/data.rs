@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use clap::Subcommand;
 
-use crate::config::Settings;
 use crate::cases;
+use crate::config::Settings;
 use crate::gateway;
 use crate::store::{self, Store};
 

@@ -68,22 +68,13 @@ const ON_DEMO: &[(&str, OnDemo)] = &[
         finding::what_is_saved_is_found_with_filters_facets_and_highlights,
     ),
     ("finding::no_question_is_an_error", finding::no_question_is_an_error),
-    (
-        "library::a_case_is_reviewed_sent_back_edited_and_brought_back",
-        library::a_case_is_reviewed_sent_back_edited_and_brought_back,
-    ),
-    (
-        "library::the_number_of_a_duplicate_answers_with_the_other_case",
-        library::the_number_of_a_duplicate_answers_with_the_other_case,
-    ),
+    ("library::a_case_is_reviewed_sent_back_edited_and_brought_back", library::a_case_is_reviewed_sent_back_edited_and_brought_back),
+    ("library::the_number_of_a_duplicate_answers_with_the_other_case", library::the_number_of_a_duplicate_answers_with_the_other_case),
     (
         "library::customers_read_judge_and_doubt_what_is_published_for_them",
         library::customers_read_judge_and_doubt_what_is_published_for_them,
     ),
-    (
-        "library::languages_questions_and_health_are_seen_side_by_side",
-        library::languages_questions_and_health_are_seen_side_by_side,
-    ),
+    ("library::languages_questions_and_health_are_seen_side_by_side", library::languages_questions_and_health_are_seen_side_by_side),
     ("reports::each_figure_leads_to_its_faults", reports::each_figure_leads_to_its_faults),
     (
         "reports::reports_come_in_every_form_and_for_each_reader_their_own",
@@ -104,16 +95,10 @@ const ON_DEMO: &[(&str, OnDemo)] = &[
 ];
 
 const ALONE: &[(&str, fn())] = &[
-    (
-        "case_index::saved_cases_are_found_whatever_becomes_of_the_file",
-        case_index::saved_cases_are_found_whatever_becomes_of_the_file,
-    ),
+    ("case_index::saved_cases_are_found_whatever_becomes_of_the_file", case_index::saved_cases_are_found_whatever_becomes_of_the_file),
     ("semantics::a_model_is_installed_used_and_removed", semantics::a_model_is_installed_used_and_removed),
     ("finding::the_cases_bench_runs", finding::the_cases_bench_runs),
-    (
-        "exchange::an_import_that_was_killed_is_completed_by_the_next_one",
-        exchange::an_import_that_was_killed_is_completed_by_the_next_one,
-    ),
+    ("exchange::an_import_that_was_killed_is_completed_by_the_next_one", exchange::an_import_that_was_killed_is_completed_by_the_next_one),
     ("adversary::table::every_cell_names_a_test_that_exists", adversary::table::every_cell_names_a_test_that_exists),
     (
         "adversary::centre::with_all_its_keys_and_its_database_it_enters_nowhere",

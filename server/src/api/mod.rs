@@ -17,8 +17,8 @@ use utoipa::openapi::{ContentBuilder, PathItem, Ref, ResponseBuilder};
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::{
-    agents, alarms, cases, consents, customers, duty, equipment, events, faults, gateway, health, meaning, notices, offices, people, reports,
-    search, sessions, terminals, trust,
+    agents, alarms, cases, consents, customers, duty, equipment, events, faults, gateway, health, meaning, notices, offices, people,
+    reports, search, sessions, terminals, trust,
 };
 
 pub use door::{Door, serve};
@@ -56,7 +56,8 @@ struct Description;
 
 /// All routes of the API, with their description.
 fn described(handles: &Handles) -> OpenApiRouter {
-    let Handles { store, samples, links, authority, vendor_root, lines, addresses, throttle, has_mail, terminals, library, meaning, stop } = handles.clone();
+    let Handles { store, samples, links, authority, vendor_root, lines, addresses, throttle, has_mail, terminals, library, meaning, stop } =
+        handles.clone();
     let finder = cases::find::Finder::new(library.clone(), meaning.clone());
     OpenApiRouter::with_openapi(Description::openapi())
         .merge(people::http::routes().with_state(people::http::Handles { store: store.clone(), throttle }))
@@ -80,7 +81,12 @@ fn described(handles: &Handles) -> OpenApiRouter {
         .merge(terminals::http::routes().with_state(terminals::http::Handles { store: store.clone(), terminals }))
         .merge(search::http::routes().with_state(store.clone()))
         .merge(cases::exchange::http::routes().with_state(store.clone()))
-        .merge(cases::http::routes().with_state(cases::http::Desk { store: store.clone(), library: library.clone(), meaning, finder: finder.clone() }))
+        .merge(cases::http::routes().with_state(cases::http::Desk {
+            store: store.clone(),
+            library: library.clone(),
+            meaning,
+            finder: finder.clone(),
+        }))
         .merge(reports::http::routes().with_state(store.clone()))
         .merge(notices::http::routes().with_state(notices::http::Handles { store: store.clone(), has_mail }))
         .merge(events::http::routes().with_state(events::http::Handles { store: store.clone(), stop }))

@@ -40,10 +40,10 @@ use crate::store::{Db, StoreError};
 use crate::web::{ApiError, Scope};
 
 pub use drafts::{close_fault, draft_from};
+use drafts::{mask, names_in};
 pub use life::states::{archive, create, publish, submit};
 #[cfg(test)]
 pub use life::{links::link, states::edit};
-use drafts::{mask, names_in};
 
 /// Characters.
 const LONGEST_TITLE: usize = 300;

@@ -226,6 +226,9 @@ impl Life {
             Kind::CaseLinked => {
                 self.cases.insert(event.data["case"].to_string(), text("verdict") != "wrong");
             }
+            Kind::CaseUnlinked => {
+                self.cases.remove(&event.data["case"].to_string());
+            }
             Kind::ConsentRequested => {
                 self.asked_consent = true;
                 self.waits.push(Wait { consent: text("consent"), asked: at, answered: None });
@@ -277,7 +280,7 @@ impl Life {
     /// Everything that counts. `repeats`: the same cause was on the same equipment before; none when there is no equipment.
     pub fn items(&self, clocks: &[Clock], repeats: Option<bool>, out: &mut Vec<Item>) {
         out.clear();
-        self.of_clocks(clocks, out);
+        of_clocks(clocks, out);
         self.of_consents(out);
         for (kind, occurred_at, late) in &self.steps {
             let what = Some(Cow::Owned(format!("{kind} at {occurred_at}")));
@@ -290,30 +293,6 @@ impl Life {
             out.push(Item { took: Some(at.duration_since(self.reported_at)), ..Item::of(Measure::ToAccept, Mark::Counted) });
         } else if self.over.is_none() {
             out.push(Item::of(Measure::ToAccept, Mark::Undecided));
-        }
-    }
-
-    fn of_clocks(&self, clocks: &[Clock], out: &mut Vec<Item>) {
-        const OF: [(&str, Measure); 6] = [
-            ("K1", Measure::Accept),
-            ("K2", Measure::Respond),
-            ("K4", Measure::Session),
-            ("K5", Measure::Diagnosis),
-            ("K6", Measure::Restore),
-            ("K7", Measure::Resolve),
-        ];
-        for (name, measure) in OF {
-            let Some(clock) = clocks.iter().find(|clock| clock.name == name && clock.target_s.is_some()) else { continue };
-            // (In time; missed.)
-            let (kept, missed) = match (clock.breached, clock.state) {
-                (true, _) | (false, ClockState::Breached) => (Mark::NotCounted, Mark::Counted),
-                (false, ClockState::Met) => (Mark::Counted, Mark::NotCounted),
-                (false, ClockState::Running | ClockState::Paused) => (Mark::Undecided, Mark::Undecided),
-                (false, ClockState::NotStarted | ClockState::Done | ClockState::Void) => continue,
-            };
-            let took = Some(SignedDuration::from_secs(i64::try_from(clock.elapsed_s).unwrap_or(i64::MAX)));
-            out.push(Item { measure, mark: kept, what: None, took });
-            out.push(Item { measure: Measure::Opportunity, mark: missed, what: Some(Cow::Borrowed(name)), took });
         }
     }
 
@@ -362,5 +341,29 @@ impl Life {
         if let Some(repeats) = repeats.filter(|_| !resolved.cause.is_empty()) {
             out.push(Item::share(Measure::Repeated, repeats));
         }
+    }
+}
+
+fn of_clocks(clocks: &[Clock], out: &mut Vec<Item>) {
+    const OF: [(&str, Measure); 6] = [
+        ("K1", Measure::Accept),
+        ("K2", Measure::Respond),
+        ("K4", Measure::Session),
+        ("K5", Measure::Diagnosis),
+        ("K6", Measure::Restore),
+        ("K7", Measure::Resolve),
+    ];
+    for (name, measure) in OF {
+        let Some(clock) = clocks.iter().find(|clock| clock.name == name && clock.target_s.is_some()) else { continue };
+        // (In time; missed.)
+        let (kept, missed) = match (clock.breached, clock.state) {
+            (true, _) | (false, ClockState::Breached) => (Mark::NotCounted, Mark::Counted),
+            (false, ClockState::Met) => (Mark::Counted, Mark::NotCounted),
+            (false, ClockState::Running | ClockState::Paused) => (Mark::Undecided, Mark::Undecided),
+            (false, ClockState::NotStarted | ClockState::Done | ClockState::Void) => continue,
+        };
+        let took = Some(SignedDuration::from_secs(i64::try_from(clock.elapsed_s).unwrap_or(i64::MAX)));
+        out.push(Item { measure, mark: kept, what: None, took });
+        out.push(Item { measure: Measure::Opportunity, mark: missed, what: Some(Cow::Borrowed(name)), took });
     }
 }

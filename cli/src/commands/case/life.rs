@@ -298,7 +298,18 @@ impl Command {
             Self::Handover(Handover { case: Some(case), to, reason, .. }) => {
                 client.hand_case_over(&case, &HandOver { to, reason: reason.into() }).await?
             }
-            list => return list.show(app, client).await,
+            list @ (Self::Reviews { .. }
+            | Self::Versions { .. }
+            | Self::Diff { .. }
+            | Self::Handover(_)
+            | Self::Flags { .. }
+            | Self::Settings { .. }
+            | Self::Links { .. }
+            | Self::Feedback { .. }
+            | Self::ToTranslate { .. }
+            | Self::Gaps { .. }
+            | Self::Gap(_)
+            | Self::Health(_)) => return list.show(app, client).await,
         };
         app.out.row(&case, |cases| cases_table(cases.iter().copied()))?;
         say_next(app, &case);
@@ -309,13 +320,13 @@ impl Command {
     async fn show(self, app: &App, client: &Client) -> Outcome {
         match self {
             Self::Reviews { mine, product, owner, limit } => {
-                let filter = &CaseFilter { mine, product, owner, ..CaseFilter::default() };
+                let filter = &CaseFilter { owner, product, mine, ..CaseFilter::default() };
                 let items = limit.read(app, |page| async move { client.reviews(filter, &page).await }).await?;
                 app.out.list(&items, reviews_table)?;
             }
             Self::Versions { case, show: Some(version), .. } => {
                 let version = client.case_version(&case, version).await?;
-                app.out.sheet(&version, |version| sides::version_sheet(version))?;
+                app.out.sheet(&version, sides::version_sheet)?;
             }
             Self::Versions { case, show: None, limit } => {
                 let case = &case;
@@ -361,7 +372,7 @@ impl Command {
                 app.out.list(&items, translate_table)?;
             }
             Self::Gaps { state, language, product, limit } => {
-                let filter = &CaseFilter { language, product, ..CaseFilter::default() };
+                let filter = &CaseFilter { product, language, ..CaseFilter::default() };
                 let items = limit.read(app, |page| async move { client.gaps(state, filter, &page).await }).await?;
                 app.out.list(&items, |gaps| gaps_table(gaps))?;
             }
@@ -413,7 +424,7 @@ impl Health {
         let query = &HealthQuery { from: self.from, until: self.until, by: self.by, product: self.product, owner: self.owner };
         if let Some(figure) = self.figure {
             let items = self.limit.read(app, |page| async move { client.behind_case_health(figure, query, &page).await }).await?;
-            app.out.list(&items, |items| behind_table(items))?;
+            app.out.list(&items, behind_table)?;
             return Ok(Exit::Done);
         }
         let health = client.case_health(query).await?;

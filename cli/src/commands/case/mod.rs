@@ -236,7 +236,7 @@ pub fn cases_table<'a>(cases: impl IntoIterator<Item = &'a Case>) -> Table {
 }
 
 fn flags(case: &Case) -> Cell {
-    let tone = case.flags.iter().map(|kind| life::flag_tone(*kind)).last().unwrap_or_default();
+    let tone = case.flags.iter().map(|kind| life::flag_tone(*kind)).next_back().unwrap_or_default();
     Cell::toned(case.flags.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "), tone)
 }
 

@@ -35,12 +35,11 @@ pub struct Suggest {
 
 impl Suggest {
     pub async fn run(self, app: &App, client: &Client) -> Outcome {
-        let found = match &self.fault {
-            Some(fault) => client.similar(fault).await?,
-            None => {
-                let equipment = self.equipment.as_ref().map(ToString::to_string);
-                client.suggest(&Typed { text: self.words.join(" ").into(), equipment, customer: self.customer, limit: None }).await?
-            }
+        let found = if let Some(fault) = &self.fault {
+            client.similar(fault).await?
+        } else {
+            let equipment = self.equipment.as_ref().map(ToString::to_string);
+            client.suggest(&Typed { text: self.words.join(" ").into(), equipment, customer: self.customer, limit: None }).await?
         };
         app.out.sheet(&found, suggestions_sheet)?;
         Ok(Exit::Done)

@@ -71,7 +71,7 @@ fn wrapped(text: &str, most: usize) -> Vec<String> {
                     Some(_) | None => String::new(),
                 };
                 lines.push(out.trim_end().to_owned());
-                out = rest.trim_start().to_owned();
+                rest.trim_start().clone_into(&mut out);
                 (used, blank) = (columns(&out), None);
                 if c == ' ' {
                     continue;

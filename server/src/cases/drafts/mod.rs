@@ -177,6 +177,8 @@ fn names_of(
         let words = [&device.product, &device.model, &device.software];
         words.into_iter().flat_map(|text| text.raw().split_whitespace()).for_each(|word| known.keep(word));
     }
-    alarms.iter().for_each(|alarm| known.keep(alarm.alarm_type.raw()));
+    for alarm in alarms {
+        known.keep(alarm.alarm_type.raw());
+    }
     Ok(known)
 }

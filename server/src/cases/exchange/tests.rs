@@ -222,7 +222,10 @@ fn cases_arrive_unreviewed_unless_an_administrator_says_otherwise() {
     let done = desk.take_as(&admin, &published).unwrap();
     for case in done.cases {
         let case = desk.case(case.number.unwrap());
-        assert_eq!((case.state, case.reviewer.as_ref().map(|name| name.as_str())), (CaseState::Validated, Some("admin-z")));
+        assert_eq!(
+            (case.state, case.reviewer.as_ref().map(lineman_common::name::PersonName::as_str)),
+            (CaseState::Validated, Some("admin-z"))
+        );
     }
     // What is published and changed by an import waits for review again.
     desk.take(&of([keyed("3", "board", "reseat twice")]));

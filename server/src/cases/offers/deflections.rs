@@ -1,9 +1,7 @@
 //! Faults that were not filed, since a case solved them: what a library is worth to those who never call.
 
-use jiff::Timestamp;
 use lineman_common::api::{Cited, Deflection, LinkVerdict, NewDeflection};
 use lineman_common::id::{CustomerId, DeflectionId};
-use lineman_common::name::CaseNumber;
 use lineman_common::people::Role;
 
 use super::super::{self as cases, Reference, mask, names_in};
@@ -57,14 +55,4 @@ pub fn undo(tx: &mut Tx<'_>, actor: &Actor, reference: &Reference, id: &str) -> 
 /// Newest first.
 pub fn list(db: &Db<'_>, scope: &Scope, after: Option<DeflectionId>, limit: u32) -> Result<Vec<Deflection>, StoreError> {
     sql::deflections(db, scope, after, limit)
-}
-
-/// How many there are since a time, of those that were not taken back.
-pub fn deflected(db: &Db<'_>, scope: &Scope, since: Option<Timestamp>) -> Result<u32, StoreError> {
-    sql::count_deflections(db, scope, since, None)
-}
-
-/// How many faults a case has kept from being filed.
-pub fn deflected_by_case(db: &Db<'_>, scope: &Scope, case: CaseNumber) -> Result<u32, StoreError> {
-    sql::count_deflections(db, scope, None, Some(case))
 }

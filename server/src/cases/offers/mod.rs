@@ -27,7 +27,6 @@ use crate::faults;
 use crate::store::StoreError;
 use crate::web::ApiError;
 
-pub use deflections::{deflected, deflected_by_case};
 pub use signals::run;
 
 /// Characters of a question that are kept.

@@ -59,16 +59,15 @@ fn store_one(tx: &mut Tx<'_>, actor: &Actor, new: &NewOffer, names: &mut Names) 
     let scope = actor.scope();
     let about = About::of(tx, actor, new)?;
     let before = sql::offer(tx, &actor.name, new.offer)?;
-    match &before {
-        Some(_) => sql::add_to_offer(tx, &actor.name, new.offer, about.fault, new.none_fits)?,
-        None => {
-            let query = masked(tx, actor, new, about.customer, names)?;
-            sql::insert_offer(tx, &actor.name, new, &query, about.customer, about.fault)?;
-            for (position, shown) in (1u32..).zip(&new.shown) {
-                if is_visible(tx, &scope, shown.case)? {
-                    let score = if shown.score.is_finite() { shown.score } else { 0.0 };
-                    sql::insert_shown(tx, &actor.name, new.offer, position, shown.case, score)?;
-                }
+    if before.is_some() {
+        sql::add_to_offer(tx, &actor.name, new.offer, about.fault, new.none_fits)?;
+    } else {
+        let query = masked(tx, actor, new, about.customer, names)?;
+        sql::insert_offer(tx, &actor.name, new, &query, about.customer, about.fault)?;
+        for (position, shown) in (1u32..).zip(&new.shown) {
+            if is_visible(tx, &scope, shown.case)? {
+                let score = if shown.score.is_finite() { shown.score } else { 0.0 };
+                sql::insert_shown(tx, &actor.name, new.offer, position, shown.case, score)?;
             }
         }
     }

@@ -241,10 +241,3 @@ pub fn undo_deflection(db: &Db<'_>, id: DeflectionId, person: &PersonName) -> Re
     db.sql().prepare_cached(sql)?.execute(params![Text(id), At(db.now()), Text(person)])?;
     Ok(())
 }
-
-pub fn count_deflections(db: &Db<'_>, scope: &Scope, since: Option<Timestamp>, case: Option<CaseNumber>) -> Result<u32, StoreError> {
-    let sql = "SELECT count(*) FROM case_deflection WHERE undone_at IS NULL AND (?1 IS NULL OR customer = ?1) AND (?2 IS NULL OR at >= ?2)
-               AND (?3 IS NULL OR number = ?3)";
-    let mut statement = db.sql().prepare_cached(sql)?;
-    Ok(statement.query_row(params![scope.customer(), since.map(At), case.map(|case| case.0)], |row| row.get(0))?)
-}

@@ -18,16 +18,16 @@ fn add_one(store: &mut TestStore, zh: &[&str], en: &[&str]) -> SynonymGroup {
 #[test]
 fn the_fields_groups_come_first_and_users_groups_follow_at_once() {
     let mut store = TestStore::new();
-    let before = store.read(|db| load(db)).unwrap();
+    let before = store.read(load).unwrap();
     assert_eq!(before.len(), FIELD.len());
-    let revision_before = store.read(|db| revision(db)).unwrap();
+    let revision_before = store.read(revision).unwrap();
     let group = add_one(&mut store, &["烧纤"], &["fibre burn", " fibre burn "]);
     assert_eq!((group.zh.len(), group.en.len(), group.changed_by), (1, 1, Some("engineer-a".parse().unwrap())));
     assert_eq!(group.changed_at, Some(store.now));
-    let after = store.read(|db| load(db)).unwrap();
+    let after = store.read(load).unwrap();
     assert_eq!(after.len(), before.len() + 1);
     assert_eq!(after.last(), Some(&Group { zh: vec!["烧纤".into()], en: vec!["fibre burn".into()] }));
-    assert!(store.read(|db| revision(db)).unwrap() > revision_before);
+    assert!(store.read(revision).unwrap() > revision_before);
 }
 
 #[test]
@@ -39,13 +39,13 @@ fn a_built_in_group_is_switched_off_and_never_edited() {
     assert!(matches!(store.write(|tx| remove(tx, &actor(), &id)), Err(Error::BuiltIn)));
     let off = store.write(|tx| switch(tx, &actor(), &id, false)).unwrap();
     assert!(!off.on && off.changed_by.is_some());
-    assert_eq!(store.read(|db| load(db)).unwrap().len(), FIELD.len() - 1);
-    let revision_off = store.read(|db| revision(db)).unwrap();
+    assert_eq!(store.read(load).unwrap().len(), FIELD.len() - 1);
+    let revision_off = store.read(revision).unwrap();
     // Said twice, it is so once.
     store.write(|tx| switch(tx, &actor(), &id, false)).unwrap();
-    assert_eq!(store.read(|db| revision(db)).unwrap(), revision_off);
+    assert_eq!(store.read(revision).unwrap(), revision_off);
     store.write(|tx| switch(tx, &actor(), &id, true)).unwrap();
-    assert_eq!(store.read(|db| load(db)).unwrap().len(), FIELD.len());
+    assert_eq!(store.read(load).unwrap().len(), FIELD.len());
     assert!(matches!(store.write(|tx| switch(tx, &actor(), "field-0", false)), Err(Error::NotFound)));
 }
 
@@ -56,7 +56,7 @@ fn groups_are_edited_and_removed() {
     let edited = store.write(|tx| edit(tx, &actor(), &group.id, new(&["烧纤", "光纤烧毁"], &["fibre burn"]))).unwrap();
     assert_eq!(edited.zh.len(), 2);
     store.write(|tx| switch(tx, &actor(), &group.id, false)).unwrap();
-    assert_eq!(store.read(|db| load(db)).unwrap().len(), FIELD.len());
+    assert_eq!(store.read(load).unwrap().len(), FIELD.len());
     store.write(|tx| remove(tx, &actor(), &group.id)).unwrap();
     assert!(store.read(|db| list(db, &Scope::All)).unwrap().iter().all(|group| group.built_in));
     assert!(matches!(store.write(|tx| edit(tx, &actor(), &group.id, new(&["烧纤"], &["y"]))), Err(Error::NotFound)));
@@ -106,10 +106,10 @@ fn a_table_is_planned_then_taken_and_taken_again_changes_nothing() {
     let mut store = TestStore::new();
     let dry = store.write(|tx| import(tx, &actor(), TABLE, None)).unwrap();
     assert_eq!(dry.lines.iter().map(|line| (line.line, line.verdict)).collect::<Vec<_>>(), [(2, LineVerdict::New), (4, LineVerdict::New)]);
-    assert!(!dry.applied && store.read(|db| load(db)).unwrap().len() == FIELD.len());
+    assert!(!dry.applied && store.read(load).unwrap().len() == FIELD.len());
     assert!(matches!(store.write(|tx| import(tx, &actor(), TABLE, Some("0"))), Err(Error::OtherPlan(_))));
     assert!(store.write(|tx| import(tx, &actor(), TABLE, Some(&dry.plan))).unwrap().applied);
-    let exported = store.read(|db| export(db)).unwrap();
+    let exported = store.read(export).unwrap();
     assert_eq!(exported, "烧纤; 光纤烧毁\tfibre burn\n虹吸\tsiphon; syphon\n");
     for table in [TABLE, exported.as_str()] {
         let again = store.write(|tx| import(tx, &actor(), table, None)).unwrap();
@@ -133,7 +133,7 @@ fn a_line_changes_the_one_group_that_it_shares_a_phrase_with() {
     let plan = |store: &TestStore, table: &str| store.read(|db| plan(db, table)).unwrap();
     let changed = plan(&store, "烧纤\tfibre burn; burnt fibre");
     assert_eq!((changed.lines[0].verdict, changed.lines[0].group.as_ref()), (LineVerdict::Changed, Some(&one.id)));
-    assert_eq!(changed.missing, [two.id.clone()]);
+    assert_eq!(changed.missing, std::slice::from_ref(&two.id));
     let both = plan(&store, "烧纤; 虹吸\tx1");
     assert!(both.lines[0].verdict == LineVerdict::Refused && both.lines[0].reason.as_ref().unwrap().contains(&two.id));
     let twice = plan(&store, "烧纤\tfibre burn\n烧纤\tburnt");

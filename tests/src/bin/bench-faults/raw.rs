@@ -33,7 +33,7 @@ fn commit(database: &Path, rows: u32) -> anyhow::Result<f64> {
         connection.execute(&format!("DROP TRIGGER {name}"), [])?;
     }
     let templates = templates(&connection)?;
-    let columns = connection.prepare("SELECT * FROM alarm LIMIT 0")?.column_names().into_iter().map(str::to_owned).collect::<Vec<_>>();
+    let columns = connection.prepare("SELECT * FROM alarm LIMIT 0")?.column_names().map(str::to_owned).collect::<Vec<_>>();
     let at = |name: &str| columns.iter().position(|column| column == name).with_context(|| format!("alarms have no `{name}`"));
     let (place, id, qualifier) = (at("place")?, at("id")?, at("qualifier")?);
     let insert = format!("INSERT INTO alarm VALUES ({})", vec!["?"; columns.len()].join(", "));

@@ -8,10 +8,13 @@ use super::Found;
 use super::fold::Folded;
 use crate::search::tokens;
 
+/// A name in small letters, and what it is.
+type Name = (Vec<char>, MaskRule);
+
 #[derive(Debug, Default)]
 pub struct Known {
     /// Taken out wherever they stand as a word, by their first two characters; the longest first.
-    names: HashMap<(char, char), Vec<(Vec<char>, MaskRule)>>,
+    names: HashMap<(char, char), Vec<Name>>,
     /// Codes that may be words of the language: only as written then.
     codes: Vec<(String, MaskRule)>,
     /// Words of the field that no form of an address or a key is seen in.

@@ -32,7 +32,7 @@ pub fn find(found: &mut Found<'_>, known: &Known) {
 fn word(found: &mut Found<'_>, known: &Known, start: usize, end: usize) {
     let lower = &found.folded.lower[start..end];
     let has_pair = lower.windows(2).any(|pair| pair == [':', ':']);
-    let is_edge = |c: &char| !c.is_ascii_alphanumeric() && !(has_pair && *c == ':');
+    let is_edge = |c: &char| !(c.is_ascii_alphanumeric() || (has_pair && *c == ':'));
     let Some(first) = lower.iter().position(|c| !is_edge(c)) else { return };
     let last = lower.iter().rposition(|c| !is_edge(c)).unwrap_or(first);
     let (start, end) = (start + first, start + last + 1);

@@ -63,15 +63,14 @@ pub fn channel(db: &Db<'_>, session: SessionId, wanted: Option<u32>, to_s: f64) 
         let is_found = opened.iter().any(|(channel, opened)| wanted.map_or(opened.terminal.is_some(), |wanted| wanted == *channel));
         !is_found && !is_over
     })?;
-    match wanted {
-        Some(wanted) => opened.iter().find(|(channel, _)| *channel == wanted).map(|(channel, _)| *channel).ok_or(Error::NoChannel(wanted)),
-        None => {
-            let of = |test: fn(&Opened) -> bool| opened.iter().find(|(_, opened)| test(opened)).map(|(channel, _)| *channel);
-            of(|opened| opened.terminal.is_some())
-                .or_else(|| of(|opened| opened.door == Door::Exec))
-                .or_else(|| of(|_| true))
-                .ok_or(Error::NothingRecorded)
-        }
+    if let Some(wanted) = wanted {
+        opened.iter().find(|(channel, _)| *channel == wanted).map(|(channel, _)| *channel).ok_or(Error::NoChannel(wanted))
+    } else {
+        let of = |test: fn(&Opened) -> bool| opened.iter().find(|(_, opened)| test(opened)).map(|(channel, _)| *channel);
+        of(|opened| opened.terminal.is_some())
+            .or_else(|| of(|opened| opened.door == Door::Exec))
+            .or_else(|| of(|_| true))
+            .ok_or(Error::NothingRecorded)
     }
 }
 

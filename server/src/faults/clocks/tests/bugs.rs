@@ -99,7 +99,13 @@ fn a_promise_that_the_end_of_the_fault_cut_short_is_not_kept() {
     ];
     let after = clocks(&log, 200);
     assert_eq!([after[3].state, after[4].state], [ClockState::Void; 2], "nobody logged in, nothing was diagnosed");
-    let log = [(Kind::FaultReported, 0), (Kind::ConsentApproved, 2), (Kind::SessionFirstByte, 5), (Kind::FaultClosed, 10), (Kind::FaultReopened, 100)];
+    let log = [
+        (Kind::FaultReported, 0),
+        (Kind::ConsentApproved, 2),
+        (Kind::SessionFirstByte, 5),
+        (Kind::FaultClosed, 10),
+        (Kind::FaultReopened, 100),
+    ];
     assert_eq!(clocks(&log, 200)[4].state, ClockState::Void);
 }
 

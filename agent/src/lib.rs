@@ -15,6 +15,8 @@
 //! | `agent`, `orders` | what the centre and the local administrator may ask for |
 //! | `link`, `control` | the two doors: the standing connection, and the Unix socket |
 
+#![forbid(unsafe_code)]
+
 pub mod agent;
 pub mod checks;
 pub mod commands;

@@ -1,5 +1,7 @@
 //! `lineman-agent`.
 
+#![forbid(unsafe_code)]
+
 use std::process::ExitCode;
 
 use clap::Parser;

@@ -129,7 +129,7 @@ impl From<Problem> for Failure {
         let Problem { code, title, request_id, hint, .. } = problem;
         let exit = match code {
             ErrorCode::NotFound => Exit::NotFound,
-            ErrorCode::Unauthenticated => Exit::SignIn,
+            ErrorCode::Unauthenticated | ErrorCode::SecondFactor => Exit::SignIn,
             ErrorCode::Forbidden | ErrorCode::StatementRefused | ErrorCode::AgentRefused => Exit::Forbidden,
             ErrorCode::Conflict | ErrorCode::PreconditionFailed => Exit::Conflict,
             ErrorCode::Unavailable => Exit::Unreachable,

@@ -4,6 +4,8 @@
 //! over it. Everything that decides whether somebody gets into a device is decided by signatures that this program checks
 //! or makes on the person's own machine: what the centre says is only shown.
 
+#![forbid(unsafe_code)]
+
 pub mod client;
 pub mod commands;
 pub mod consents;

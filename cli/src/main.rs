@@ -1,5 +1,7 @@
 //! `lineman`: the command line of engineers and NOC staff.
 
+#![forbid(unsafe_code)]
+
 use std::process::ExitCode;
 
 use clap::Parser;

@@ -31,6 +31,8 @@ words! {
         BadRequest = "bad_request",
         /// 401: no credentials, or wrong ones.
         Unauthenticated = "unauthenticated",
+        /// 401: the password is right, and a one-time code is needed beside it.
+        SecondFactor = "second_factor",
         /// 403: known, but not allowed to do this.
         Forbidden = "forbidden",
         /// 404: no such thing, or none that the caller may know of.
@@ -70,7 +72,7 @@ impl ErrorCode {
     pub const fn status(self) -> u16 {
         match self {
             Self::BadRequest => 400,
-            Self::Unauthenticated => 401,
+            Self::Unauthenticated | Self::SecondFactor => 401,
             Self::Forbidden => 403,
             Self::NotFound => 404,
             Self::MethodNotAllowed => 405,

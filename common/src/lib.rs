@@ -4,6 +4,8 @@
 //! opens a file, a socket or a database, so the agent on a small device and the server at the support centre
 //! share the same code for the same meaning.
 
+#![forbid(unsafe_code)]
+
 #[macro_use]
 mod words;
 

@@ -28,6 +28,7 @@ mod processes;
 mod reports;
 mod rooms;
 mod semantics;
+mod sign_in;
 mod statements;
 mod story;
 mod tenants;
@@ -52,6 +53,10 @@ const ON_DEMO: &[(&str, OnDemo)] = &[
     ("statements::stock_ssh_keygen_verifies_every_statement", statements::stock_ssh_keygen_verifies_every_statement),
     ("forged::the_device_believes_no_forged_or_foreign_consent", forged::the_device_believes_no_forged_or_foreign_consent),
     ("forged::a_recording_that_was_changed_is_found_out", forged::a_recording_that_was_changed_is_found_out),
+    (
+        "sign_in::a_browser_signs_in_with_a_cookie_that_no_other_site_can_use",
+        sign_in::a_browser_signs_in_with_a_cookie_that_no_other_site_can_use,
+    ),
     ("tenants::a_customer_sees_nothing_of_another", tenants::a_customer_sees_nothing_of_another),
     ("bad_input::every_wrong_request_is_told_what_is_wrong", bad_input::every_wrong_request_is_told_what_is_wrong),
     ("bad_input::hostile_texts_are_shown_harmless", bad_input::hostile_texts_are_shown_harmless),

@@ -11,6 +11,8 @@ pub struct Http {
     client: reqwest::Client,
     base: String,
     token: Option<String>,
+    /// Sent with every request.
+    headers: Vec<(&'static str, String)>,
 }
 
 #[derive(Clone, Debug)]
@@ -19,6 +21,8 @@ pub struct Reply {
     pub status: u16,
     pub content_type: String,
     pub body: Value,
+    /// `Set-Cookie`, if there was one.
+    pub cookie: Option<String>,
 }
 
 impl Reply {
@@ -46,7 +50,14 @@ impl Http {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
         let ca = reqwest::Certificate::from_pem(&std::fs::read(ca).expect("the CA")).expect("a certificate");
         let client = reqwest::Client::builder().tls_certs_only([ca]).timeout(Duration::from_secs(60)).build().expect("a client");
-        Self { runtime, client, base: base.to_owned(), token }
+        Self { runtime, client, base: base.to_owned(), token, headers: Vec::new() }
+    }
+
+    /// Sends this too from now on.
+    #[must_use]
+    pub fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.headers.push((name, value.into()));
+        self
     }
 
     pub fn get(&self, path: &str) -> Reply {
@@ -88,6 +99,9 @@ impl Http {
         if let Some(token) = &self.token {
             request = request.bearer_auth(token);
         }
+        for (name, value) in &self.headers {
+            request = request.header(*name, value);
+        }
         if let Some((content_type, bytes)) = body {
             request = request.header("content-type", content_type).body(bytes);
         }
@@ -95,9 +109,10 @@ impl Http {
             let response = request.send().await.unwrap_or_else(|e| panic!("{asked}: {e:?}"));
             let status = response.status().as_u16();
             let content_type = response.headers().get("content-type").and_then(|v| v.to_str().ok()).unwrap_or_default().to_owned();
+            let cookie = response.headers().get("set-cookie").and_then(|v| v.to_str().ok()).map(str::to_owned);
             let bytes = response.bytes().await.unwrap_or_else(|e| panic!("{asked}: {e:?}"));
             let body = serde_json::from_slice(&bytes).unwrap_or_else(|_| Value::from(String::from_utf8_lossy(&bytes).into_owned()));
-            Reply { asked, status, content_type, body }
+            Reply { asked, status, content_type, body, cookie }
         })
     }
 }

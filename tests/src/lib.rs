@@ -2,6 +2,7 @@
 //!
 //! Nothing here knows the inside of a program: tests start the built binaries, speak HTTP, run `lineman`, `ssh`, `ssh-keygen`.
 
+#![forbid(unsafe_code)]
 #![expect(clippy::expect_used, reason = "a testkit fails loudly, where the test stands")]
 #![expect(clippy::return_self_not_must_use, reason = "a check may be the last word")]
 

@@ -7,7 +7,7 @@ use lineman_common::api::{
     Approval, Assign, Case, CaseAnswer, CaseBody, ChainCheck, ChallengeReply, Clock, Close, Closed, ConsentView, Customer, DeviceIdentity,
     Diagnosis, Duplicate, EnrolmentTokenReply, Equipment, Event, Fault, FaultPage, HealthHistory, Healthz, List, Login, NewApiToken,
     NewChallenge, NewCustomer, NewEquipment, NewFault, NewLink, NewPerson, NewRequest, NewSite, Note, Pend, Person, Reason, RecordingReply,
-    Resolution, Restore, Session, Site, Tier, TokenReply, TrustBundle,
+    RecoveryCodes, Resolution, Restore, SecondFactorCode, SecondFactorSecret, Session, Site, Tier, TokenReply, TrustBundle,
 };
 use lineman_common::statement::Signed;
 use serde_json::Value;
@@ -51,6 +51,26 @@ impl Client {
 
     pub async fn login(&self, login: &Login) -> Result<TokenReply> {
         self.post(&["login"], login).await
+    }
+
+    pub async fn begin_second_factor(&self) -> Result<SecondFactorSecret> {
+        self.post_empty(&["second-factor"]).await
+    }
+
+    pub async fn confirm_second_factor(&self, code: &SecondFactorCode) -> Result<RecoveryCodes> {
+        self.post(&["second-factor", "confirmation"], code).await
+    }
+
+    pub async fn give_up_second_factor(&self, code: &SecondFactorCode) -> Result<()> {
+        self.post::<_, Value>(&["second-factor", "removal"], code).await.map(drop)
+    }
+
+    pub async fn take_second_factor_away(&self, name: &str, reason: &Reason) -> Result<Person> {
+        self.post(&["people", name, "second-factor", "removal"], reason).await
+    }
+
+    pub async fn sign_out_everywhere(&self, name: &str) -> Result<()> {
+        self.post_empty::<Value>(&["people", name, "sign-out"]).await.map(drop)
     }
 
     pub async fn logout(&self) -> Result<()> {

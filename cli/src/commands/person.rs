@@ -1,13 +1,13 @@
 //! `lineman person`: skills and levels, who may not work here any more, passwords.
 
 use clap::{Args, Subcommand};
-use lineman_common::api::{NewPassword, Person, Profile, Reason};
+use lineman_common::api::{NewPassword, Person, Profile, Reason, SecondFactorCode};
 use lineman_common::name::PersonName;
 
 use super::App;
-use crate::client::Page;
+use crate::client::{Client, Page};
 use crate::exit::{Exit, Failure, Outcome};
-use crate::output::{Cell, Sheet, text};
+use crate::output::{Cell, Sheet, Table, text};
 use crate::prompt;
 
 /// People: skills and levels, disable and enable, passwords
@@ -15,6 +15,7 @@ use crate::prompt;
 #[command(after_help = "Examples:
   lineman person show engineer-a
   lineman person set engineer-a --skill olt --skill optics --level 2
+  lineman person second-factor
   lineman person disable engineer-a --reason 'left the company'")]
 pub enum Command {
     /// Show one person
@@ -23,6 +24,30 @@ pub enum Command {
         name: PersonName,
     },
     Set(Set),
+    /// Sign in with a one-time code beside the password from now on
+    #[command(after_help = "Examples:\n  lineman person second-factor")]
+    SecondFactor,
+    /// Give your second factor up, with a code of it; or take another's away (admin), with a reason
+    #[command(after_help = "Examples:
+  lineman person no-second-factor --code 123456
+  lineman person no-second-factor engineer-a --reason 'lost the phone'")]
+    NoSecondFactor {
+        #[arg(requires = "reason", required_unless_present = "code")]
+        name: Option<PersonName>,
+        #[arg(long)]
+        reason: Option<String>,
+        /// Six digits, or a recovery code
+        #[arg(long, conflicts_with = "name")]
+        code: Option<String>,
+    },
+    /// End every sign-in and every API token: your own, or (admin) anyone's
+    #[command(after_help = "Examples:\n  lineman person sign-out engineer-a --yes")]
+    SignOut {
+        name: PersonName,
+        /// Don't ask
+        #[arg(short, long)]
+        yes: bool,
+    },
     /// Disable: all tokens end, no sign-in, no duty, no new faults; open faults are listed for hand-over
     #[command(after_help = "Examples:\n  lineman person disable engineer-a --reason 'left the company' --yes")]
     Disable {
@@ -100,6 +125,19 @@ impl Command {
             Self::Enable { name, reason } => {
                 app.out.sheet(&client.enable_person(name.as_str(), &Reason { reason: reason.into() }).await?, sheet)?;
             }
+            Self::SecondFactor => second_factor(app, &client).await?,
+            Self::NoSecondFactor { name: Some(name), reason, .. } => {
+                let reason = Reason { reason: reason.unwrap_or_default().into() };
+                app.out.sheet(&client.take_second_factor_away(name.as_str(), &reason).await?, sheet)?;
+            }
+            Self::NoSecondFactor { name: None, code, .. } => {
+                client.give_up_second_factor(&SecondFactorCode { code: code.unwrap_or_default() }).await?;
+                app.say("the password alone signs you in from now on");
+            }
+            Self::SignOut { name, yes } => {
+                prompt::confirm(&format!("sign {name} out everywhere on {}: all their tokens end now", client.server()), yes)?;
+                client.sign_out_everywhere(name.as_str()).await?;
+            }
             Self::Password(password) => password.run(app).await?,
         }
         Ok(Exit::Done)
@@ -128,6 +166,19 @@ impl Password {
     }
 }
 
+/// The secret goes into an authenticator, which shows that it has it; the recovery codes are the answer.
+async fn second_factor(app: &App, client: &Client) -> Result<(), Failure> {
+    if !prompt::is_interactive() {
+        return Err(Failure::usage("there is no terminal to ask for a code on"));
+    }
+    let secret = client.begin_second_factor().await?;
+    app.say(format!("put this into your authenticator: {}\nor type its secret there: {}", secret.uri, secret.secret));
+    let code = prompt::secret("the code that it shows now", "run it on a terminal")?.expose().to_owned();
+    let codes = client.confirm_second_factor(&SecondFactorCode { code }).await?;
+    app.say("each of these lets you in once when the device is lost; they are not shown again:");
+    app.out.list(&codes.codes, |codes| Table::new(["recovery code"], codes.iter().map(|code| [text(code)])))
+}
+
 fn sheet(person: &Person) -> Sheet {
     let disabled = person.disabled.as_ref();
     let skills: Vec<_> = person.skills.iter().map(|skill| lineman_common::printable::escape(skill)).collect();
@@ -136,6 +187,7 @@ fn sheet(person: &Person) -> Sheet {
             ("name", text(&person.name)),
             ("role", text(person.role)),
             ("customer", Cell::option(person.customer.as_ref())),
+            ("second factor", text(if person.second_factor { "yes" } else { "no" })),
             ("level", Cell::option(person.level)),
             ("skills", text(skills.join(", "))),
             ("mail", Cell::option(person.mail.as_ref().map(|mail| lineman_common::printable::escape(mail)))),

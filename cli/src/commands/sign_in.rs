@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use lineman_common::api;
+use lineman_common::error::ErrorCode;
 use serde_json::json;
 
 use super::App;
@@ -29,6 +30,9 @@ pub struct Login {
     /// Read the password from stdin
     #[arg(long)]
     password_stdin: bool,
+    /// The six digits of your second factor, or a recovery code; asked for on the terminal when it is needed
+    #[arg(long)]
+    code: Option<String>,
     /// Read an API token from stdin instead of signing in with a password
     #[arg(long, conflicts_with = "password_stdin")]
     token_stdin: bool,
@@ -96,8 +100,15 @@ impl Login {
         } else {
             let name = self.name.clone().unwrap_or_default();
             let password = self.password(app, &name)?;
-            let login = api::Login { name, password: password.expose().to_owned() };
-            let reply = Client::new(&connect)?.login(&login).await?;
+            let mut login = api::Login { name, password: password.expose().to_owned(), code: self.code.clone() };
+            let client = Client::new(&connect)?;
+            let reply = match client.login(&login).await.map_err(Failure::from) {
+                Err(failure) if failure.code == Some(ErrorCode::SecondFactor) => {
+                    login.code = Some(prompt::secret("one-time code", "use --code")?.expose().to_owned());
+                    client.login(&login).await?
+                }
+                other => other?,
+            };
             app.say(format!("signed in until {}", app.out.moment(reply.expires_at)));
             Secret::new(reply.token)
         };

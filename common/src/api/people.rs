@@ -13,6 +13,31 @@ use crate::people::Role;
 pub struct Login {
     pub name: String,
     pub password: String,
+    /// The six digits of the second factor, or a recovery code; asked for with the error `second_factor`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<String>,
+}
+
+/// What an authenticator needs; shown once.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct SecondFactorSecret {
+    /// Base32, to be typed.
+    pub secret: String,
+    /// `otpauth://totp/...`, to be shown as a QR code.
+    pub uri: String,
+}
+
+/// The six digits, or a recovery code.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SecondFactorCode {
+    pub code: String,
+}
+
+/// Each lets its owner in once when the device is lost; shown once.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct RecoveryCodes {
+    pub codes: Vec<String>,
 }
 
 /// A bearer token: shown once, stored as a hash.
@@ -41,6 +66,9 @@ pub struct Person {
     pub mail: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub disabled: Option<Disabled>,
+    /// Signs in with a one-time code beside the password.
+    #[serde(default)]
+    pub second_factor: bool,
 }
 
 /// Since when, by whom and why somebody has no tokens, can't sign in and takes no faults.

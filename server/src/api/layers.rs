@@ -49,13 +49,23 @@ pub async fn trace(request: Request, next: Next) -> Response {
     response
 }
 
-/// Finds out who asks. A request without a token goes on without an actor; one with a wrong token ends here.
+/// Finds out who asks, by token or by a browser's cookie. A request with neither goes on without an actor; one with a wrong token ends
+/// here.
 pub async fn authenticate(State(store): State<Store>, mut request: Request, next: Next) -> Result<Response, ApiError> {
-    let Some(value) = request.headers().get(header::AUTHORIZATION) else { return Ok(next.run(request).await) };
-    let token = value.to_str().ok().and_then(|value| value.strip_prefix("Bearer ")).map(|token| token.trim().to_owned());
-    let token = token.ok_or_else(ApiError::unauthenticated)?;
+    let (token, is_browser) = match people::http::bearer(request.headers())? {
+        Some(token) => (token, false),
+        None => match people::browser::token(request.method(), request.headers())? {
+            Some(token) => (token, true),
+            None => return Ok(next.run(request).await),
+        },
+    };
     let actor = store.read(move |db| people::by_token(db, &token).map_err(ApiError::from)).await?;
-    request.extensions_mut().insert(actor.ok_or_else(ApiError::unauthenticated)?);
+    match actor {
+        Some(actor) => drop(request.extensions_mut().insert(actor)),
+        // A cookie outlives its sign-in, and must not keep anybody from signing in again.
+        None if is_browser => {}
+        None => return Err(ApiError::unauthenticated()),
+    }
     Ok(next.run(request).await)
 }
 

@@ -3,17 +3,20 @@ use std::time::Instant;
 
 use axum::Json;
 use axum::extract::{FromRef, State};
-use axum::http::{HeaderMap, StatusCode, header};
-use lineman_common::api::{List, Login, NewApiToken, NewPassword, NewPerson, Person, Profile, Reason, TokenReply};
+use axum::http::{HeaderMap, Method, StatusCode, header};
+use lineman_common::api::{
+    List, Login, NewApiToken, NewPassword, NewPerson, Person, Profile, Reason, RecoveryCodes, SecondFactorCode, SecondFactorSecret,
+    TokenReply,
+};
 use lineman_common::error::ErrorCode;
 use lineman_common::name::PersonName;
 use lineman_common::people::Role;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::{Error, Throttle};
+use super::{Error, Throttle, browser, second_factor};
 use crate::store::Store;
-use crate::web::{Actor, ApiError, Body, Path};
+use crate::web::{Actor, ApiError, Body, Path, Scope};
 
 #[derive(Clone, FromRef)]
 pub struct Handles {
@@ -25,6 +28,13 @@ pub fn routes() -> OpenApiRouter<Handles> {
     OpenApiRouter::new()
         .routes(routes!(login))
         .routes(routes!(logout))
+        .routes(routes!(sign_in))
+        .routes(routes!(sign_out))
+        .routes(routes!(sign_out_everywhere))
+        .routes(routes!(begin_second_factor))
+        .routes(routes!(give_up_second_factor))
+        .routes(routes!(confirm_second_factor))
+        .routes(routes!(take_second_factor_away))
         .routes(routes!(whoami))
         .routes(routes!(list, add))
         .routes(routes!(issue_token))
@@ -42,11 +52,13 @@ async fn login(
     State(throttle): State<Arc<Throttle>>,
     Body(login): Body<Login>,
 ) -> Result<Json<TokenReply>, ApiError> {
+    Ok(Json(prove(&store, &throttle, login).await?))
+}
+
+/// Checks name, password and second factor, no faster than is good.
+async fn prove(store: &Store, throttle: &Throttle, login: Login) -> Result<TokenReply, ApiError> {
     let name: PersonName = login.name.parse().map_err(|_| Error::WrongPassword)?;
-    throttle.try_now(name.as_str(), Instant::now()).map_err(|seconds| {
-        let message = format!("too many tries: wait {seconds} seconds");
-        ApiError::new(ErrorCode::RateLimited, message).retry_after_s(seconds)
-    })?;
+    slowly(throttle, &name)?;
     let _slow = throttle.one_of_few().await;
     let asked = name.clone();
     let stored = store.read(move |db| super::password_of(db, &asked)).await?;
@@ -55,19 +67,113 @@ async fn login(
     if !fits {
         return Err(Error::WrongPassword.into());
     }
+    let (asked, code) = (name.clone(), login.code);
+    let reply = store.write(move |tx| super::sign_in(tx, &asked, code.as_deref()).map_err(ApiError::from)).await?;
     throttle.forgive(name.as_str());
-    store.write(move |tx| Ok(Json(super::sign_in(tx, &name)?))).await
+    Ok(reply)
 }
 
-/// The token that a request carries.
-fn bearer(headers: &HeaderMap) -> Option<String> {
-    headers.get(header::AUTHORIZATION).and_then(|v| v.to_str().ok()).and_then(|v| v.strip_prefix("Bearer ")).map(str::to_owned)
+/// The token in a request's `Authorization`.
+///
+/// # Errors
+/// There is such a header, and no token in it.
+pub fn bearer(headers: &HeaderMap) -> Result<Option<String>, ApiError> {
+    let Some(value) = headers.get(header::AUTHORIZATION) else { return Ok(None) };
+    let token = value.to_str().ok().and_then(|value| value.strip_prefix("Bearer ")).map(|token| token.trim().to_owned());
+    token.map(Some).ok_or_else(ApiError::unauthenticated)
+}
+
+/// Signs a browser in: like `login`, but the token goes into a cookie that no script can read.
+#[utoipa::path(post, path = "/api/v1/sign-in", tag = "people", request_body = Login, responses((status = 200, body = Person)), security(()))]
+async fn sign_in(
+    State(store): State<Store>,
+    State(throttle): State<Arc<Throttle>>,
+    Body(login): Body<Login>,
+) -> Result<([(header::HeaderName, String); 1], Json<Person>), ApiError> {
+    let reply = prove(&store, &throttle, login).await?;
+    let token = reply.token.clone();
+    let person = store
+        .read(move |db| -> Result<_, ApiError> {
+            let actor = super::by_token(db, &token)?.ok_or(Error::WrongPassword)?;
+            Ok(super::find(db, &Scope::All, &actor.name)?.ok_or(Error::NoPerson)?)
+        })
+        .await?;
+    let seconds = reply.expires_at.duration_since(jiff::Timestamp::now()).as_secs();
+    Ok(([(header::SET_COOKIE, browser::set(&reply.token, seconds))], Json(person)))
+}
+
+/// Signs a browser out; also where it was no longer signed in.
+#[utoipa::path(post, path = "/api/v1/sign-out", tag = "people", responses((status = 204)), security(()))]
+async fn sign_out(State(store): State<Store>, headers: HeaderMap) -> Result<(StatusCode, [(header::HeaderName, String); 1]), ApiError> {
+    if let Some(token) = browser::token(&Method::POST, &headers)? {
+        store.write(move |tx| super::end_token(tx, &token).map_err(ApiError::from)).await?;
+    }
+    Ok((StatusCode::NO_CONTENT, [(header::SET_COOKIE, browser::clear())]))
+}
+
+/// Ends every sign-in and every API token: one's own, or (admin) anyone's.
+#[utoipa::path(post, path = "/api/v1/people/{name}/sign-out", tag = "people", params(("name" = String, Path)), responses((status = 204)))]
+async fn sign_out_everywhere(actor: Actor, State(store): State<Store>, Path(name): Path<PersonName>) -> Result<StatusCode, ApiError> {
+    if actor.name != name {
+        actor.must_be(&[Role::Admin], "sign others out")?;
+    }
+    store.write(move |tx| super::end_tokens(tx, &actor, &name).map_err(ApiError::from)).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// A new secret for one's own authenticator; it counts once a code of it was shown.
+#[utoipa::path(post, path = "/api/v1/second-factor", tag = "people", responses((status = 200, body = SecondFactorSecret)))]
+async fn begin_second_factor(actor: Actor, State(store): State<Store>) -> Result<Json<SecondFactorSecret>, ApiError> {
+    store.write(move |tx| Ok(Json(second_factor::begin(tx, &actor)?))).await
+}
+
+/// Shows a code of the new secret. The answer holds recovery codes, which are shown once.
+#[utoipa::path(post, path = "/api/v1/second-factor/confirmation", tag = "people", request_body = SecondFactorCode, responses((status = 200, body = RecoveryCodes)))]
+async fn confirm_second_factor(
+    actor: Actor,
+    State(store): State<Store>,
+    State(throttle): State<Arc<Throttle>>,
+    Body(body): Body<SecondFactorCode>,
+) -> Result<Json<RecoveryCodes>, ApiError> {
+    slowly(&throttle, &actor.name)?;
+    store.write(move |tx| Ok(Json(second_factor::confirm(tx, &actor, &body.code)?))).await
+}
+
+/// Gives one's own second factor up, with a code of it.
+#[utoipa::path(post, path = "/api/v1/second-factor/removal", tag = "people", request_body = SecondFactorCode, responses((status = 204)))]
+async fn give_up_second_factor(
+    actor: Actor,
+    State(store): State<Store>,
+    State(throttle): State<Arc<Throttle>>,
+    Body(body): Body<SecondFactorCode>,
+) -> Result<StatusCode, ApiError> {
+    slowly(&throttle, &actor.name)?;
+    store.write(move |tx| second_factor::give_up(tx, &actor, &body.code).map_err(ApiError::from)).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Takes somebody's second factor away (admin): the device is lost, and the codes too.
+#[utoipa::path(post, path = "/api/v1/people/{name}/second-factor/removal", tag = "people", params(("name" = String, Path)), request_body = Reason, responses((status = 200, body = Person)))]
+async fn take_second_factor_away(
+    actor: Actor,
+    State(store): State<Store>,
+    Path(name): Path<PersonName>,
+    Body(body): Body<Reason>,
+) -> Result<Json<Person>, ApiError> {
+    actor.must_be(&[Role::Admin], "take others' second factor away")?;
+    store.write(move |tx| Ok(Json(second_factor::take_away(tx, &actor, &name, &body.reason)?))).await
+}
+
+fn slowly(throttle: &Throttle, name: &PersonName) -> Result<(), ApiError> {
+    throttle
+        .try_now(name.as_str(), Instant::now())
+        .map_err(|seconds| ApiError::new(ErrorCode::RateLimited, format!("too many tries: wait {seconds} seconds")).retry_after_s(seconds))
 }
 
 /// Ends the token that the request carries.
 #[utoipa::path(post, path = "/api/v1/logout", tag = "people", responses((status = 204)))]
 async fn logout(_actor: Actor, State(store): State<Store>, headers: HeaderMap) -> Result<StatusCode, ApiError> {
-    let token = bearer(&headers).ok_or_else(ApiError::unauthenticated)?;
+    let token = bearer(&headers)?.ok_or_else(ApiError::unauthenticated)?;
     store.write(move |tx| super::end_token(tx, &token).map_err(ApiError::from)).await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -169,9 +275,7 @@ async fn set_password(
     if !own {
         actor.must_be(&[Role::Admin], "set others' passwords")?;
     }
-    throttle.try_now(actor.name.as_str(), Instant::now()).map_err(|seconds| {
-        ApiError::new(ErrorCode::RateLimited, format!("too many tries: wait {seconds} seconds")).retry_after_s(seconds)
-    })?;
+    slowly(&throttle, &actor.name)?;
     let asked = name.clone();
     let stored = if own { store.read(move |db| super::password_of(db, &asked)).await? } else { None };
     let _slow = throttle.one_of_few().await;
@@ -182,7 +286,7 @@ async fn set_password(
         if knows_old { super::hash_password(&new) } else { Err(Error::WrongOld) }
     };
     let hash = tokio::task::spawn_blocking(hashed).await.map_err(ApiError::internal)??;
-    let kept = bearer(&headers).filter(|_| own);
+    let kept = [bearer(&headers)?, browser::token(&Method::PUT, &headers)?].into_iter().flatten().next().filter(|_| own);
     store.write(move |tx| super::set_password(tx, &actor, &name, &hash, kept.as_deref()).map_err(ApiError::from)).await?;
     Ok(StatusCode::NO_CONTENT)
 }

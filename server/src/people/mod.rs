@@ -6,7 +6,9 @@
 //! Nobody is deleted: names stand in events for ever. Who leaves is disabled: no tokens, no sign-in, no new faults, not on duty; what they
 //! still own is listed for hand-over in the room `duty`.
 
+pub mod browser;
 pub mod http;
+pub mod second_factor;
 mod sql;
 #[cfg(test)]
 mod tests;
@@ -70,6 +72,14 @@ pub enum Error {
     NotDisabled(PersonName),
     #[error("{0} is disabled, and gets no token")]
     IsDisabled(PersonName),
+    #[error("a one-time code is needed beside the password")]
+    NeedsCode,
+    #[error("the one-time code is wrong, or was used before")]
+    WrongCode,
+    #[error("there is a second factor already: give it up first, with a code of it")]
+    HasSecondFactor,
+    #[error("there is no second factor")]
+    NoSecondFactor,
     #[error("the old password is wrong, or missing")]
     WrongOld,
     #[error("the password could not be hashed: {0}")]
@@ -83,9 +93,13 @@ pub enum Error {
 impl From<Error> for ApiError {
     fn from(error: Error) -> Self {
         match error {
-            Error::NameTaken(_) | Error::Oneself | Error::DisabledAlready(..) | Error::NotDisabled(_) | Error::IsDisabled(_) => {
-                Self::conflict(error.to_string())
-            }
+            Error::NameTaken(_)
+            | Error::Oneself
+            | Error::DisabledAlready(..)
+            | Error::NotDisabled(_)
+            | Error::IsDisabled(_)
+            | Error::HasSecondFactor
+            | Error::NoSecondFactor => Self::conflict(error.to_string()),
             Error::NoCustomer(_)
             | Error::NeedsCustomer(_)
             | Error::NoCustomerWanted(_)
@@ -96,7 +110,8 @@ impl From<Error> for ApiError {
             | Error::BadMail(_)
             | Error::NoReason => Self::invalid(error.to_string()),
             Error::WrongOld => Self::forbidden(error.to_string()),
-            Error::WrongPassword => Self::new(lineman_common::error::ErrorCode::Unauthenticated, error.to_string()),
+            Error::NeedsCode => Self::new(lineman_common::error::ErrorCode::SecondFactor, error.to_string()),
+            Error::WrongPassword | Error::WrongCode => Self::new(lineman_common::error::ErrorCode::Unauthenticated, error.to_string()),
             Error::NoPerson => Self::not_found("person"),
             Error::Hash(error) => Self::internal(error),
             Error::Store(error) => error.into(),
@@ -153,6 +168,7 @@ pub fn add(tx: &mut Tx<'_>, actor: &str, new: NewPerson, password_hash: Option<S
         level: None,
         mail: None,
         disabled: None,
+        second_factor: false,
     };
     sql::insert(tx, &person, customer.as_ref().map(|c| c.id), password_hash.as_deref())?;
     let event = New::of(Kind::PersonAdded, actor, format!("{} added as {}", person.name, person.role));
@@ -274,13 +290,14 @@ pub fn password_of(db: &Db<'_>, name: &PersonName) -> Result<Option<String>, Sto
     sql::password_of(db, name)
 }
 
-/// A token after the password was found right.
-pub fn sign_in(tx: &mut Tx<'_>, name: &PersonName) -> Result<TokenReply, Error> {
+/// A token after the password was found right, and the second factor is too.
+pub fn sign_in(tx: &mut Tx<'_>, name: &PersonName, code: Option<&str>) -> Result<TokenReply, Error> {
     let person = sql::by_name(tx, name)?.ok_or(Error::WrongPassword)?;
     // It may have happened while the password was being checked.
     if find(tx, &Scope::All, name)?.is_none_or(|person| person.disabled.is_some()) {
         return Err(Error::WrongPassword);
     }
+    second_factor::check(tx, &person, code)?;
     issue(tx, &person, "sign-in", SIGN_IN_DAYS, Kind::SignedIn, name.as_str())
 }
 
@@ -312,6 +329,14 @@ fn issue(tx: &mut Tx<'_>, person: &Actor, label: &str, days: u32, kind: Kind, ac
 /// Whose token is this?
 pub fn by_token(db: &Db<'_>, token: &str) -> Result<Option<Actor>, StoreError> {
     sql::by_token(db, &sha256_hex(token), db.now())
+}
+
+/// Ends every sign-in and every API token of a person.
+pub fn end_tokens(tx: &mut Tx<'_>, actor: &Actor, name: &PersonName) -> Result<(), Error> {
+    let person = known(tx, name)?;
+    let tokens = sql::delete_tokens(tx, person.id, None)?;
+    let text = format!("{name} signed out everywhere by {actor}: {tokens} tokens ended");
+    tell(tx, &person, New::of(Kind::SignedOutEverywhere, actor, text).data(json!({"person": name})))
 }
 
 /// Ends a token.

@@ -12,7 +12,8 @@ use crate::web::{Actor, Scope};
 const ACTOR: &str = "p.id, p.name, p.role, p.customer, c.code FROM person p LEFT JOIN customer c ON c.id = p.customer";
 
 const PERSON: &str =
-    "SELECT p.id, p.name, p.role, c.code, p.created_at, p.skills, p.level, p.mail, p.disabled_at, p.disabled_by, p.disabled_reason
+    "SELECT p.id, p.name, p.role, c.code, p.created_at, p.skills, p.level, p.mail, p.disabled_at, p.disabled_by, p.disabled_reason,
+    EXISTS (SELECT 1 FROM second_factor s WHERE s.person = p.id AND s.confirmed_at IS NOT NULL)
     FROM person p LEFT JOIN customer c ON c.id = p.customer";
 
 fn actor(row: &Row<'_>) -> rusqlite::Result<Actor> {
@@ -38,6 +39,7 @@ fn person(row: &Row<'_>) -> rusqlite::Result<Person> {
         level: row.get(6)?,
         mail: row.get(7)?,
         disabled,
+        second_factor: row.get(11)?,
     })
 }
 
@@ -123,4 +125,51 @@ pub fn delete_token(db: &Db<'_>, sha256: &str) -> Result<(), StoreError> {
 pub fn delete_tokens(db: &Db<'_>, person: PersonId, but: Option<&str>) -> Result<usize, StoreError> {
     let mut statement = db.sql().prepare_cached("DELETE FROM api_token WHERE person = ?1 AND (?2 IS NULL OR sha256 <> ?2)")?;
     Ok(statement.execute(params![Text(person), but])?)
+}
+
+// ---- The second factor ----------------------------------------------------------------------------------------------
+
+pub struct SecondFactor {
+    pub secret: String,
+    pub is_confirmed: bool,
+    pub last_step: i64,
+}
+
+pub fn second_factor(db: &Db<'_>, person: PersonId) -> Result<Option<SecondFactor>, StoreError> {
+    let mut statement =
+        db.sql().prepare_cached("SELECT secret, confirmed_at IS NOT NULL, last_step FROM second_factor WHERE person = ?1")?;
+    let found = statement
+        .query_row([Text(person)], |row| Ok(SecondFactor { secret: row.get(0)?, is_confirmed: row.get(1)?, last_step: row.get(2)? }));
+    Ok(found.optional()?)
+}
+
+/// Takes the place of one that was never confirmed.
+pub fn put_second_factor(db: &Db<'_>, person: PersonId, secret: &str) -> Result<(), StoreError> {
+    db.sql().prepare_cached("INSERT OR REPLACE INTO second_factor VALUES (?1, ?2, NULL, 0)")?.execute(params![Text(person), secret])?;
+    Ok(())
+}
+
+/// A code of this step was taken, which also confirms.
+pub fn take_step(db: &Db<'_>, person: PersonId, step: i64) -> Result<(), StoreError> {
+    let sql = "UPDATE second_factor SET last_step = ?2, confirmed_at = coalesce(confirmed_at, ?3) WHERE person = ?1";
+    db.sql().prepare_cached(sql)?.execute(params![Text(person), step, At(db.now())])?;
+    Ok(())
+}
+
+pub fn put_recovery_codes(db: &Db<'_>, person: PersonId, hashes: &[String]) -> Result<(), StoreError> {
+    db.sql().prepare_cached("DELETE FROM recovery_code WHERE person = ?1")?.execute([Text(person)])?;
+    let mut insert = db.sql().prepare_cached("INSERT INTO recovery_code VALUES (?1, ?2)")?;
+    hashes.iter().try_for_each(|hash| insert.execute(params![Text(person), hash]).map(drop))?;
+    Ok(())
+}
+
+/// Takes a recovery code out; answers whether it was there.
+pub fn take_recovery_code(db: &Db<'_>, person: PersonId, sha256: &str) -> Result<bool, StoreError> {
+    let mut statement = db.sql().prepare_cached("DELETE FROM recovery_code WHERE person = ?1 AND sha256 = ?2")?;
+    Ok(statement.execute(params![Text(person), sha256])? > 0)
+}
+
+pub fn delete_second_factor(db: &Db<'_>, person: PersonId) -> Result<bool, StoreError> {
+    db.sql().prepare_cached("DELETE FROM recovery_code WHERE person = ?1")?.execute([Text(person)])?;
+    Ok(db.sql().prepare_cached("DELETE FROM second_factor WHERE person = ?1")?.execute([Text(person)])? > 0)
 }

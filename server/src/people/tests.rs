@@ -38,7 +38,7 @@ fn who_is_disabled_is_out_until_enabled_and_the_log_says_why() {
     assert!(store.read(|db| by_token(db, &token)).unwrap().is_none());
     assert!(store.read(|db| password_of(db, &name)).unwrap().is_none(), "no sign-in");
     assert!(store.read(|db| worker(db, &name)).unwrap().is_none());
-    assert!(matches!(store.write(|tx| sign_in(tx, &name)), Err(Error::WrongPassword)));
+    assert!(matches!(store.write(|tx| sign_in(tx, &name, None)), Err(Error::WrongPassword)));
     assert!(matches!(store.write(|tx| issue_token(tx, "admin-z", &name, &new)), Err(Error::IsDisabled(_))));
     assert!(matches!(store.write(|tx| disable(tx, &admin, &name, &"x".into())), Err(Error::DisabledAlready(..))));
     store.write(|tx| enable(tx, &admin, &name, &"came back".into()).unwrap());

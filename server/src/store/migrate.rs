@@ -25,6 +25,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0015_case_meaning.sql"),
     include_str!("migrations/0016_case_exchange.sql"),
     include_str!("migrations/0017_alarm_counts.sql"),
+    include_str!("migrations/0018_second_factor.sql"),
 ];
 
 /// Brings the database to the newest schema.

@@ -101,7 +101,7 @@ pub fn draft_from(tx: &mut Tx<'_>, actor: &Actor, reference: &FaultReference) ->
         },
     )?;
     for raw in raws {
-        sql::put(tx, case.number, &review::Field::of(raw, fault.id))?;
+        sql::put(tx, case.number, &review::Passage::of(raw, fault.id))?;
     }
     let text = format!("case {} drafted from {}", case.number, fault.number);
     let event = New::of(Kind::CaseCreated, actor, text).data(json!({"case": case.number, "version": case.version}));

@@ -23,7 +23,7 @@ const MOST_CHANGES: usize = 200;
 
 /// A text of a draft with what was found in it.
 #[derive(Clone, Debug)]
-pub struct Field {
+pub struct Passage {
     pub language: Language,
     pub field: CaseField,
     pub fault: FaultId,
@@ -41,7 +41,7 @@ pub struct StoredSpan {
     pub put_back: bool,
 }
 
-impl Field {
+impl Passage {
     pub fn of(raw: Raw, fault: FaultId) -> Self {
         let spans = raw.spans.into_iter().map(|span| StoredSpan { span, put_back: false }).collect();
         Self { language: raw.language, field: raw.field, fault, raw: raw.text, spans }
@@ -139,7 +139,7 @@ fn set(body: &mut CaseBody, language: Language, field: CaseField, shown: String)
 }
 
 /// The draft's texts, for those who may see the case and its fault.
-fn read(db: &Db<'_>, scope: &Scope, reference: &Reference) -> Result<(Case, Vec<Field>), Error> {
+fn read(db: &Db<'_>, scope: &Scope, reference: &Reference) -> Result<(Case, Vec<Passage>), Error> {
     let case = cases::get(db, scope, reference)?;
     let fields = sql::fields(db, case.number)?;
     let fault = fields.first().ok_or(Error::NoReview)?.fault;
@@ -150,8 +150,12 @@ fn read(db: &Db<'_>, scope: &Scope, reference: &Reference) -> Result<(Case, Vec<
 pub fn get(db: &Db<'_>, scope: &Scope, reference: &Reference) -> Result<DraftReview, Error> {
     let (case, fields) = read(db, scope, reference)?;
     let fault = case.source_fault.clone().ok_or(Error::NoReview)?;
-    let shown =
-        |field: &Field| DraftField { language: field.language, field: field.field, edited: field.is_edited(&case), pieces: field.pieces() };
+    let shown = |field: &Passage| DraftField {
+        language: field.language,
+        field: field.field,
+        edited: field.is_edited(&case),
+        pieces: field.pieces(),
+    };
     Ok(DraftReview {
         case: case.number,
         fault,
@@ -208,6 +212,6 @@ pub fn change(tx: &mut Tx<'_>, actor: &Actor, reference: &Reference, change: &Dr
     get(tx, &actor.scope(), reference)
 }
 
-fn must_be_as_drafted(field: &Field, is_edited: bool) -> Result<(), Error> {
+fn must_be_as_drafted(field: &Passage, is_edited: bool) -> Result<(), Error> {
     if is_edited { Err(Error::Edited { language: field.language, field: field.field }) } else { Ok(()) }
 }

@@ -4,7 +4,7 @@ use lineman_common::name::{CaseNumber, PersonName};
 use rusqlite::{Row, params};
 
 use super::commands::Line;
-use super::review::{Field, StoredSpan};
+use super::review::{Passage, StoredSpan};
 use crate::store::value::{At, Json, Text};
 use crate::store::{Db, StoreError};
 
@@ -19,7 +19,7 @@ pub fn transcript(db: &Db<'_>, fault: FaultId, most: u32) -> Result<Vec<Line>, S
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-pub fn put(db: &Db<'_>, number: CaseNumber, field: &Field) -> Result<(), StoreError> {
+pub fn put(db: &Db<'_>, number: CaseNumber, field: &Passage) -> Result<(), StoreError> {
     let sql = "INSERT OR REPLACE INTO case_draft(number, language, field, fault, raw, spans) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
     db.sql().prepare_cached(sql)?.execute(params![
         number.0,
@@ -32,8 +32,8 @@ pub fn put(db: &Db<'_>, number: CaseNumber, field: &Field) -> Result<(), StoreEr
     Ok(())
 }
 
-fn field(row: &Row<'_>) -> rusqlite::Result<Field> {
-    Ok(Field {
+fn field(row: &Row<'_>) -> rusqlite::Result<Passage> {
+    Ok(Passage {
         language: row.get::<_, Text<Language>>(0)?.0,
         field: row.get::<_, Text<CaseField>>(1)?.0,
         fault: row.get::<_, Text<_>>(2)?.0,
@@ -43,10 +43,10 @@ fn field(row: &Row<'_>) -> rusqlite::Result<Field> {
 }
 
 /// In the order of their making: of a language, from the title on.
-pub fn fields(db: &Db<'_>, number: CaseNumber) -> Result<Vec<Field>, StoreError> {
+pub fn fields(db: &Db<'_>, number: CaseNumber) -> Result<Vec<Passage>, StoreError> {
     let sql = "SELECT language, field, fault, raw, spans FROM case_draft WHERE number = ?1";
     let mut statement = db.sql().prepare_cached(sql)?;
-    let mut fields: Vec<Field> = statement.query_map([number.0], field)?.collect::<Result<_, _>>()?;
+    let mut fields: Vec<Passage> = statement.query_map([number.0], field)?.collect::<Result<_, _>>()?;
     let place = |field: CaseField| CaseField::ALL.iter().position(|known| *known == field);
     fields.sort_by_key(|field| (field.language.as_str() != Language::Zh.as_str(), place(field.field)));
     Ok(fields)

@@ -219,9 +219,17 @@ fn one(text: &str) -> (&str, &str) {
 fn meant(key: &str, keys: &[Key]) -> Option<&'static str> {
     let close = |known: &&Key| {
         let is_begun = key.len() >= 3 && (known.name.starts_with(key) || key.starts_with(known.name));
-        is_begun || (key.len() >= 4 && mistakes(key, known.name) <= if key.len() > 5 { 2 } else { 1 })
+        let is_close = key.len() >= 4 && mistakes(key, known.name) <= if key.len() > 5 { 2 } else { 1 };
+        is_begun || is_close || is_swapped(key, known.name)
     };
     keys.iter().find(close).map(|key| key.name)
+}
+
+/// Two neighbouring letters in the wrong order, and nothing else.
+fn is_swapped(a: &str, b: &str) -> bool {
+    let differing: Vec<usize> = a.bytes().zip(b.bytes()).enumerate().filter(|(_, (a, b))| a != b).map(|(at, _)| at).collect();
+    let (a, b) = (a.as_bytes(), b.as_bytes());
+    a.len() == b.len() && matches!(differing[..], [one, other] if other == one + 1 && a[one] == b[other] && a[other] == b[one])
 }
 
 /// Letters put in, left out or taken for another.
@@ -277,7 +285,7 @@ struct Value<'a>(&'a str);
 
 impl fmt::Display for Value<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let is_plain = !self.0.contains(|c: char| c.is_whitespace() || c == ',') && !self.0.starts_with(['<', '>']);
+        let is_plain = !self.0.contains(|c: char| c.is_whitespace() || c == ',') && !self.0.starts_with(['<', '>', ':']) && !self.0.starts_with("//");
         if is_plain { f.write_str(self.0) } else { write!(f, "\"{}\"", self.0) }
     }
 }
@@ -348,7 +356,7 @@ mod tests {
     #[test]
     fn what_is_wrong_is_said_with_what_is_right() {
         let said = |text: &str| Query::parse(text, KEYS).unwrap_err().to_string();
-        for mistyped in ["prodct:OLT", "products:OLT", "prod:OLT", "-stat:wip", "sate:x"] {
+        for mistyped in ["prodct:OLT", "products:OLT", "prod:OLT", "-stat:wip", "sate:x", "sttae:x"] {
             assert!(
                 said(mistyped).contains("The filters are `product:`, `state:`, `code:`, `age:`, `opened:`"),
                 "{mistyped}: {}",

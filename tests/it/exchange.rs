@@ -61,7 +61,7 @@ pub fn a_library_is_kept_in_a_folder(demo: &Demo) {
     // Somebody changes the library in between.
     let case = demo.http(Some("engineer-b")).get(&format!("/api/v1/cases/{number}")).ok();
     let body = |steps: &str| json!({"en": {"title": "zqfolder fan", "steps": steps}, "codes": case["codes"]});
-    demo.http(Some("engineer-b")).put(&format!("/api/v1/cases/{number}"), &body("clean it")).ok();
+    demo.http(Some("engineer-b")).with("if-match", "*").put(&format!("/api/v1/cases/{number}"), &body("clean it")).ok();
     engineer(&["case", "import", "--dir", &folder, "--apply", &plan_of(&shown)]).exits(6).says(number);
     engineer(&["case", "import", "--dir", &folder, "--yes"]).exits(8).says("clean it").says("turn it twice").says("1 conflict");
     export().exits(8).says("both sides");
@@ -138,7 +138,7 @@ pub fn hostile_files_are_refused_in_words(demo: &Demo) {
     let engineer = demo.http(Some("engineer-a"));
     let raw = |body: Vec<u8>| engineer.send(Method::POST, IMPORT, Some(("application/json", body)));
     raw(vec![b' '; 2 * 1024 * 1024]).problem(413, "too_large");
-    raw(format!("{{\"items\": {deep}").into_bytes()).problem(400, "bad_request");
+    raw(format!("{{\"items\": {deep}").into_bytes()).problem(422, "invalid");
     raw(b"{\"items\": [{\"id\": \"cas_1\"}]}".to_vec()).problem(422, "invalid");
     raw(b"{}".to_vec()).problem(422, "invalid");
     let files = json!({"files": [{"name": "../../../etc/cron.d/x.md", "text": "x"}, {"name": "\u{1b}]0;x\u{7}.md", "text": "---"}]});

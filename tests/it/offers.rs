@@ -14,16 +14,16 @@ pub fn what_is_offered_while_filing_and_what_comes_of_it(demo: &Demo) {
     let (engineer, reviewer, admin) = (demo.http(Some("engineer-a")), demo.http(Some("engineer-b")), demo.http(Some("admin-z")));
 
     // The same trouble, filed twice: the second time the first is offered, to its own customer only.
-    let file = json!({"equipment": "ne-6.jw.ne", "title": "zigzag noise from shelf 7", "impact": "none",
+    let file = json!({"equipment": "ne-3.jw.ne", "title": "zigzag noise from shelf 7", "impact": "none",
         "description": "call Zhang Wei 13812345678, snmp community zigzag9"});
     let fault = text(&noc.post("/api/v1/faults", &file).ok(), "number");
-    let found = noc.post("/api/v1/cases/suggest", &json!({"text": "zigzag noise again", "equipment": "ne-6.jw.ne"})).ok();
+    let found = noc.post("/api/v1/cases/suggest", &json!({"text": "zigzag noise again", "equipment": "ne-3.jw.ne"})).ok();
     let open = &found["duplicates"][0];
     assert_eq!((&open["number"], &open["why"][0]), (&json!(fault), &json!("same equipment")), "{found}");
     assert!(stranger.get("/api/v1/cases/suggest?text=zigzag%20noise").ok()["duplicates"].as_array().is_some_and(Vec::is_empty));
-    stranger.get("/api/v1/cases/suggest?text=x&equipment=ne-6.jw.ne").problem(404, "not_found");
+    stranger.get("/api/v1/cases/suggest?text=x&equipment=ne-3.jw.ne").problem(404, "not_found");
     stranger.get("/api/v1/cases/suggest?text=x&customer=JW").problem(422, "invalid");
-    let asked = ["fault", "file", "--equipment", "ne-6.jw.ne", "--title", "zigzag noise is back", "--impact", "none"];
+    let asked = ["fault", "file", "--equipment", "ne-3.jw.ne", "--title", "zigzag noise is back", "--impact", "none"];
     demo.person("noc-jw").args(asked).output().ok().says("open faults that may be the same").says(&fault);
     demo.person("engineer-a").args(["case", "suggest", "--fault", &fault]).output().ok().says("zigzag noise is back");
 
@@ -33,13 +33,13 @@ pub fn what_is_offered_while_filing_and_what_comes_of_it(demo: &Demo) {
     let file = demo.scratch("offers").join("shelf.log");
     std::fs::write(&file, "shelf 7 rattles\n").expect("a file");
     engineer_does(&["fault", "attach", &fault, &file.display().to_string(), "--internal"]);
-    engineer_does(&["fault", "diagnose", &fault, "--cause", "a loose screw on ne-6", "--plan", "tighten it"]);
+    engineer_does(&["fault", "diagnose", &fault, "--cause", "a loose screw on ne-3", "--plan", "tighten it"]);
     engineer_does(&["fault", "restore", &fault, "--waiver", "quiet"]);
     engineer_does(&["fault", "resolve", &fault, "--channel", "phone", "--note", "tightened by Zhang Wei"]);
     let case = text(&engineer.post(&format!("/api/v1/faults/{fault}/case-draft"), &json!({})).ok(), "number");
     let path = |rest: &str| format!("/api/v1/cases/{case}{rest}");
     let whole = engineer.get(&path("")).ok().to_string();
-    for leaked in ["13812345678", "zigzag9", "ne-6"] {
+    for leaked in ["13812345678", "zigzag9", "ne-3"] {
         assert!(!whole.contains(leaked), "{leaked}: {whole}");
     }
     let review = engineer.get(&path("/draft")).ok();
@@ -67,7 +67,7 @@ pub fn what_is_offered_while_filing_and_what_comes_of_it(demo: &Demo) {
 
     // Deflection and signals: masked, and nothing of it for others.
     let gone =
-        text(&engineer.post(&path("/deflections"), &json!({"question": "noise, call 13812345678", "equipment": "ne-6.jw.ne"})).ok(), "id");
+        text(&engineer.post(&path("/deflections"), &json!({"question": "noise, call 13812345678", "equipment": "ne-3.jw.ne"})).ok(), "id");
     let listed = noc.get("/api/v1/cases/deflections").ok().to_string();
     assert!(listed.contains(&gone) && !listed.contains("13812345678"), "{listed}");
     assert!(!stranger.get("/api/v1/cases/deflections").ok().to_string().contains(&gone));

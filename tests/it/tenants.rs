@@ -27,7 +27,7 @@ fn belongings(demo: &Demo) -> Vec<(&'static str, Vec<String>)> {
     let window = text(&noc.post("/api/v1/maintenance-windows", &window).ok(), "id");
     let profile = json!({"customer": "JW", "alarm_type": "never.seen", "severity": "minor", "why": "JW-SECRET-TITLE"});
     let profile = text(&admin.post("/api/v1/alarm-profiles", &profile).ok(), "id");
-    let target = json!({"channel": "webhook", "address": "https://127.0.0.1:9/jw-secret-title"});
+    let target = json!({"channel": "webhook", "address": "https://hooks.carrier.example/jw-secret-title"});
     let target = text(&noc.post("/api/v1/notices/targets", &target).ok()["target"], "id");
     let tier = text(&admin.get("/api/v1/customers").ok()["items"].as_array().expect("customers")[0], "tier");
     let contract = json!({"customer": "JW", "tier": tier, "from": "2036-01-01", "contact": {"name": "x"}});
@@ -94,6 +94,8 @@ fn body_of(path: &str) -> Value {
         "assign" => json!({"to": "engineer-b"}),
         "pending" => json!({"reason": "customer"}),
         "diagnosis" => json!({"cause": "x", "plan": "y"}),
+        "resolution" if path.contains("/problems/") => json!({"cause": "x", "resolution": "y"}),
+        "faults" if path.contains("/problems/") => json!({"faults": ["F-YW-1"]}),
         "resolution" => json!({"channel": "phone", "note": "x"}),
         "removal" if path.contains("/alarm-") => json!({"why": "x"}),
         "end" if path.contains("/maintenance-windows/") => json!({"why": "x"}),

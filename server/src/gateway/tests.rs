@@ -685,7 +685,7 @@ async fn one_connection_to_the_device_serves_all_channels_and_ends_with_the_engi
     master.stdout.as_mut().unwrap().read_exact(&mut up).await.unwrap();
     let runs = (0..12).map(|n| said(bench.ssh(&shared, "ne-1.jw.ne", &["sh", "-c", &format!("'echo {n}; exit {n}'")])));
     for (n, said) in futures_util::future::join_all(runs).await.into_iter().enumerate() {
-        assert_eq!((said.code, said.out), (Some(i32::try_from(n).unwrap()), format!("{n}\n")));
+        assert_eq!((said.code, said.out.as_str()), (Some(i32::try_from(n).unwrap()), format!("{n}\n").as_str()), "{said:?}");
     }
     // The device and everything in between end with the engineer: nothing is left running but the listeners.
     master.kill().await.unwrap();

@@ -1,6 +1,6 @@
 use axum::Json;
 use axum::extract::State;
-use lineman_common::api::CaseAnswer;
+use lineman_common::api::{CaseAnswer, NoteKind};
 use serde::Deserialize;
 
 use super::super::http::Desk;
@@ -54,7 +54,8 @@ pub async fn search(
         Ok(finder.search(db, &actor.scope(), &query, ask)?)
     };
     let answer = store.read(read).await?;
-    if is_question && answer.items.is_empty() {
+    let is_unanswered = answer.notes.iter().any(|note| note.kind == NoteKind::NoConfidentMatch);
+    if is_question && is_unanswered {
         life::gaps::note(&store, asker, text).await;
     }
     Ok(Json(answer))

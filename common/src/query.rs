@@ -285,7 +285,8 @@ struct Value<'a>(&'a str);
 
 impl fmt::Display for Value<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let is_plain = !self.0.contains(|c: char| c.is_whitespace() || c == ',') && !self.0.starts_with(['<', '>', ':']) && !self.0.starts_with("//");
+        let is_plain =
+            !self.0.contains(|c: char| c.is_whitespace() || c == ',') && !self.0.starts_with(['<', '>', ':']) && !self.0.starts_with("//");
         if is_plain { f.write_str(self.0) } else { write!(f, "\"{}\"", self.0) }
     }
 }

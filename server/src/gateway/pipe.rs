@@ -21,6 +21,9 @@ const CONNECTION_KIB: usize = 64 * 1024;
 const CHANNEL_MESSAGES: usize = 4096;
 /// When a reader takes nothing for this long while so much waits, the channel ends: both ends may be waiting for each other.
 const STALLED: Duration = Duration::from_secs(600);
+/// A client with a control socket closes its channel as soon as it has heard EOF, and russh then says nothing more on it: EOF waits so
+/// long for the exit status that follows it.
+const EXIT_FOLLOWS: Duration = Duration::from_secs(2);
 /// The only subsystem that devices have.
 pub const SFTP: &str = "sftp";
 const MOST_VARIABLES: usize = 32;
@@ -252,6 +255,14 @@ async fn to_the_device(waiting: &mut mpsc::Receiver<Waiting>, device: &ChannelWr
     Some(())
 }
 
+/// What was taken before its turn, or else what comes.
+async fn next(held: &mut Option<Waiting>, waiting: &mut mpsc::Receiver<Waiting>) -> Option<Waiting> {
+    match held.take() {
+        Some(held) => Some(held),
+        None => waiting.recv().await,
+    }
+}
+
 /// The way to the engineer.
 struct Line<'a> {
     id: ChannelId,
@@ -264,7 +275,11 @@ impl Line<'_> {
     /// What the device says, until its channel closes. The order (data, EOF, exit status, close) is kept as it came.
     #[expect(clippy::wildcard_enum_match_arm, reason = "whatever is not named here was not kept")]
     async fn to_the_engineer(&self, waiting: &mut mpsc::Receiver<Waiting>) {
-        while let Some((message, ..)) = waiting.recv().await {
+        let mut held = None;
+        while let Some((message, ..)) = next(&mut held, waiting).await {
+            if matches!(message, ChannelMsg::Eof) {
+                held = timeout(EXIT_FOLLOWS, waiting.recv()).await.ok().flatten();
+            }
             let sent = match message {
                 ChannelMsg::Data { data } => self.to.data_bytes(data).await.is_ok(),
                 ChannelMsg::ExtendedData { data, ext: STDERR } => self.to.extended_data_bytes(STDERR, data).await.is_ok(),

@@ -412,6 +412,9 @@ async fn command_of(channel: Channel<Msg>, handle: russh::server::Handle, comman
     }
     let status = child.wait().await.unwrap().code().unwrap();
     let _ = handle.eof(id).await;
+    if command.contains("# late") {
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
     let _ = handle.exit_status_request(id, u32::try_from(status).unwrap()).await;
     let _ = handle.close(id).await;
 }
@@ -683,7 +686,7 @@ async fn one_connection_to_the_device_serves_all_channels_and_ends_with_the_engi
     input.write_all(b"up\n").await.unwrap();
     let mut up = [0; 3];
     master.stdout.as_mut().unwrap().read_exact(&mut up).await.unwrap();
-    let runs = (0..12).map(|n| said(bench.ssh(&shared, "ne-1.jw.ne", &["sh", "-c", &format!("'echo {n}; exit {n}'")])));
+    let runs = (0..12).map(|n| said(bench.ssh(&shared, "ne-1.jw.ne", &["sh", "-c", &format!("'echo {n}; exit {n} # late'")])));
     for (n, said) in futures_util::future::join_all(runs).await.into_iter().enumerate() {
         assert_eq!((said.code, said.out.as_str()), (Some(i32::try_from(n).unwrap()), format!("{n}\n").as_str()), "{said:?}");
     }

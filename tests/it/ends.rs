@@ -52,7 +52,7 @@ pub fn revocation_kill_time_and_closing_end_live_sessions(demo: &Demo) {
     is_over(demo, ssh, &id, "revoked");
 
     // Time is up, by the device's clock.
-    demo.consented(&fault, "shell,exec", "15s");
+    demo.consented(&fault, "shell,exec", "45s");
     let (ssh, id) = inside(demo, &fault);
     is_over(demo, ssh, &id, "time_up");
 

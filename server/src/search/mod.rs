@@ -5,4 +5,5 @@ pub mod index;
 mod sql;
 pub mod synonyms;
 pub mod table;
+pub mod term;
 pub mod tokens;

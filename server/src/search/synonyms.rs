@@ -137,6 +137,13 @@ impl Synonyms {
         candidates.iter().map(|at| &self.phrases[*at]).filter(|phrase| phrase.tokens == said.tokens).map(|phrase| phrase.group)
     }
 
+    /// The first tokens of all that means the same, the phrase itself included.
+    pub fn firsts<'s>(&'s self, found: &Found) -> impl Iterator<Item = &'s str> + use<'s> {
+        let own = self.phrases[found.phrase].tokens.first();
+        let others: Vec<_> = self.others(found).filter_map(|phrase| phrase.tokens.first()).collect();
+        own.into_iter().chain(others).map(String::as_str)
+    }
+
     /// What else could have been said.
     pub fn others(&self, found: &Found) -> impl Iterator<Item = &Phrase> {
         let said = &self.phrases[found.phrase];

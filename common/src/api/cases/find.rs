@@ -107,3 +107,12 @@ pub struct SearchNote {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub words: Vec<Printable>,
 }
+
+words! {
+    /// How the index of the case library is.
+    pub enum CaseIndexState {
+        Whole = "whole",
+        /// It is being built, or much was saved at once: a search may find less than there is.
+        Rebuilding = "rebuilding",
+    }
+}

@@ -1,13 +1,13 @@
 //! What the index is told of a case.
 
-use std::collections::HashMap;
-
 use lineman_common::Printable;
 use lineman_common::api::{CaseBody, CaseFacet, CaseField, CaseState, CaseText, Language};
 use lineman_common::name::CaseNumber;
 
+use crate::search::index::bulk::{Bulk, Built};
 use crate::search::index::{Document, Facet, Tag};
-use crate::search::tokens::{self, Kind, Token};
+use crate::search::term::Vocabulary;
+use crate::search::tokens::{self, Kind, Reader, Sink};
 
 /// Rises when the terms or tags of a document change with the program: a snapshot of other documents is of no use.
 pub const FORMAT: u32 = 1;
@@ -72,28 +72,68 @@ pub const fn facet(facet: CaseFacet) -> Facet {
     })
 }
 
-/// A case as the index takes it.
-pub fn document(number: CaseNumber, state: CaseState, body: &CaseBody) -> Document {
-    let mut terms = Terms::default();
-    for code in &body.codes {
-        let analysis = tokens::analyse(code.raw());
-        for token in &analysis.tokens {
-            if matches!(token.kind, Kind::Whole | Kind::Joined | Kind::Part | Kind::Number) {
-                terms.add(code_term(&token.text), CODES.times);
+/// Makes documents of cases, one after the other, in the same memory.
+#[derive(Default)]
+pub struct Documents {
+    reader: Reader,
+    terms: Frequencies,
+}
+
+impl Documents {
+    /// A case as the index takes it.
+    pub fn of(&mut self, number: CaseNumber, state: CaseState, body: &CaseBody) -> Document {
+        self.read(body);
+        let name = |(term, frequency): &(u32, f32)| Some((self.terms.vocabulary.name(*term)?.clone(), *frequency));
+        Document { key: number.0, terms: self.terms.terms.iter().filter_map(name).collect(), tags: tags(state, body) }
+    }
+
+    /// Puts a case into the parts that are made of these documents.
+    pub fn put(&mut self, number: CaseNumber, state: CaseState, body: &CaseBody, parts: &mut [&mut Bulk]) {
+        self.read(body);
+        let tags = tags(state, body);
+        for part in parts {
+            part.put(number.0, &self.terms.terms, &tags);
+        }
+    }
+
+    /// Packs parts that were made of these documents, all of them, and forgets their terms.
+    pub fn pack<const N: usize>(&mut self, parts: [&mut Bulk; N]) -> [Built; N] {
+        let terms = self.terms.vocabulary.sorted();
+        let built = parts.map(|part| part.pack(&terms));
+        self.terms.vocabulary.clear();
+        built
+    }
+
+    fn read(&mut self, body: &CaseBody) {
+        self.terms.begin();
+        for code in &body.codes {
+            self.code(code.raw());
+        }
+        for about in &body.equipment {
+            self.field(&about.to_string(), EQUIPMENT);
+        }
+        for text in [&body.zh, &body.en].into_iter().flatten() {
+            for field in TEXT_FIELDS {
+                self.field(text.field(field).raw(), weight(field));
             }
         }
-        terms.add(code_term(&tokens::exact(code.raw())), CODES.times);
-        terms.field(&analysis.tokens, CODES);
     }
-    for about in &body.equipment {
-        terms.field(&tokens::analyse(&about.to_string()).tokens, EQUIPMENT);
+
+    fn field(&mut self, text: &str, how: Weight) {
+        self.reader.read(text, &mut self.terms);
+        self.terms.field(how);
     }
-    for text in [&body.zh, &body.en].into_iter().flatten() {
-        for field in TEXT_FIELDS {
-            terms.field(&tokens::analyse(text.field(field).raw()).tokens, weight(field));
+
+    /// Its tokens are words of the case, and the code's own.
+    fn code(&mut self, code: &str) {
+        for token in &tokens::analyse(code).tokens {
+            if matches!(token.kind, Kind::Whole | Kind::Joined | Kind::Part | Kind::Number) {
+                self.terms.add(&code_term(&token.text), CODES.times);
+            }
         }
+        self.terms.add(&code_term(&tokens::exact(code)), CODES.times);
+        self.field(code, CODES);
     }
-    Document { key: number.0, terms: terms.frequencies.into_iter().collect(), tags: tags(state, body) }
 }
 
 /// The term of a code, or of its number, that only codes have.
@@ -101,26 +141,57 @@ pub fn code_term(token: &str) -> String {
     format!("{CODE}{token}")
 }
 
+/// The terms of one case, each once, and the tokens of one field.
 #[derive(Default)]
-struct Terms {
-    frequencies: HashMap<String, f32>,
+struct Frequencies {
+    vocabulary: Vocabulary,
+    /// By their numbers.
+    terms: Vec<(u32, f32)>,
+    /// Of the field that is read: the place of each token's term.
+    tokens: Vec<u32>,
+    /// How many of them count as the field's length.
+    length: u16,
 }
 
-impl Terms {
-    fn add(&mut self, term: String, frequency: f32) {
-        *self.frequencies.entry(term).or_default() += frequency;
+impl Sink for Frequencies {
+    fn take(&mut self, text: &str, kind: Kind, _start: usize, _end: usize) {
+        let place = self.place(text);
+        self.tokens.push(place);
+        self.length = self.length.saturating_add(u16::from(kind != Kind::Unigram));
+    }
+}
+
+impl Frequencies {
+    fn begin(&mut self) {
+        self.vocabulary.turn();
+        self.terms.clear();
     }
 
-    fn field(&mut self, tokens: &[Token], how: Weight) {
-        let length = tokens.iter().filter(|token| token.kind != Kind::Unigram).count();
-        let length = f32::from(u16::try_from(length).unwrap_or(u16::MAX));
-        let each = how.times / (1.0 - how.by_length + how.by_length * length / how.usual);
-        for token in tokens {
-            match self.frequencies.get_mut(&token.text) {
-                Some(frequency) => *frequency += each,
-                None => drop(self.frequencies.insert(token.text.clone(), each)),
+    fn place(&mut self, text: &str) -> u32 {
+        let fresh = u32::try_from(self.terms.len()).unwrap_or(u32::MAX);
+        let (term, place) = self.vocabulary.place(text, fresh);
+        if place == fresh {
+            self.terms.push((term, 0.0));
+        }
+        place
+    }
+
+    fn add(&mut self, text: &str, frequency: f32) {
+        let place = self.place(text);
+        if let Some((_, known)) = self.terms.get_mut(place as usize) {
+            *known += frequency;
+        }
+    }
+
+    /// The end of a field.
+    fn field(&mut self, how: Weight) {
+        let each = how.times / (1.0 - how.by_length + how.by_length * f32::from(self.length) / how.usual);
+        for place in self.tokens.drain(..) {
+            if let Some((_, frequency)) = self.terms.get_mut(place as usize) {
+                *frequency += each;
             }
         }
+        self.length = 0;
     }
 }
 
@@ -186,8 +257,8 @@ mod tests {
 
     #[test]
     fn a_document_has_terms_and_tags() {
-        let document = document(CaseNumber(7), CaseState::Wip, &body());
-        let frequency = |term: &str| document.terms.iter().find(|(own, _)| own == term).map_or(0.0, |(_, frequency)| *frequency);
+        let document = Documents::default().of(CaseNumber(7), CaseState::Wip, &body());
+        let frequency = |term: &str| document.terms.iter().find(|(own, _)| own.as_str() == term).map_or(0.0, |(_, frequency)| *frequency);
         assert!(frequency("风扇") > 0.0 && frequency("fan") > 0.0);
         assert!(frequency(&code_term("alm25621")) > 0.0 && frequency(&code_term("25621")) > 0.0);
         assert!(frequency("alm25621") > frequency("c320") && frequency("c320") > 0.0);
@@ -201,8 +272,8 @@ mod tests {
     fn a_longer_field_says_less_with_each_word() {
         let of = |symptom: &str| {
             let text = CaseText { title: "x1".into(), symptom: symptom.into(), ..CaseText::default() };
-            let document = document(CaseNumber(1), CaseState::Wip, &CaseBody { en: Some(text), ..CaseBody::default() });
-            document.terms.iter().find(|(term, _)| term == "fan").unwrap().1
+            let document = Documents::default().of(CaseNumber(1), CaseState::Wip, &CaseBody { en: Some(text), ..CaseBody::default() });
+            document.terms.iter().find(|(term, _)| term.as_str() == "fan").unwrap().1
         };
         assert!(of("fan") > of(&format!("fan {}", "word ".repeat(100))));
         assert!(of("fan fan") > of("fan other"));

@@ -1,17 +1,19 @@
 //! The filters of a search, in the common query grammar.
 
+use std::collections::HashSet;
 use std::str::FromStr;
 
-use lineman_common::api::{Audience, CaseFacet, CaseState, Language};
+use lineman_common::api::{Audience, CaseFacet, CaseState, FlagKind, Language};
 use lineman_common::query::{Filter, Key, Query, QueryError, Test};
 use lineman_common::version::VersionRange;
 
-use super::fields;
-use crate::search::index::Require;
+use super::{fields, sql};
+use crate::search::index::{Among, Require};
 use crate::search::tokens;
-use crate::web::ApiError;
+use crate::store::{Db, StoreError};
+use crate::web::{ApiError, Scope};
 
-pub const KEYS: [Key; 8] = [
+pub const KEYS: [Key; 9] = [
     Key::word("product"),
     Key::word("model"),
     Key::word("version"),
@@ -20,7 +22,11 @@ pub const KEYS: [Key; 8] = [
     Key::word("language"),
     Key::word("state"),
     Key::word("audience"),
+    Key::word(FLAG),
 ];
+
+/// Cases with an open doubt of a kind.
+pub const FLAG: &str = "flag";
 
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -48,31 +54,51 @@ pub fn read(text: &str) -> Result<(Query, Vec<Wanted>), Error> {
 /// A filter that was understood.
 #[derive(Clone, Debug)]
 pub struct Wanted {
-    facet: CaseFacet,
+    what: What,
     negate: bool,
-    values: Vec<String>,
+}
+
+#[derive(Clone, Debug)]
+enum What {
+    Facet(CaseFacet, Vec<String>),
+    Flags(Vec<FlagKind>),
 }
 
 impl Wanted {
     fn of(filter: &Filter) -> Result<Self, Error> {
-        let facet: CaseFacet =
-            filter.key.parse().map_err(|_| Error::Value { key: filter.key, value: String::new(), why: "no such filter".into() })?;
+        let value = |value: &str, why: String| Error::Value { key: filter.key, value: value.to_owned(), why };
         let values = match &filter.test {
             Test::AnyOf(values) => values.clone(),
             Test::Compare(order, value) => vec![format!("{}{value}", order.sign())],
         };
-        if values.is_empty() {
-            return Err(Error::Empty(filter.key, example(facet)));
-        }
-        for value in &values {
-            check(facet, value).map_err(|why| Error::Value { key: filter.key, value: value.clone(), why })?;
-        }
-        Ok(Self { facet, negate: filter.negate, values })
+        let what = if filter.key == FLAG {
+            if values.is_empty() {
+                return Err(Error::Empty(FLAG, FlagKind::Reader.as_str()));
+            }
+            let kind = |text: &String| text.to_ascii_lowercase().parse().map_err(|error: <FlagKind as FromStr>::Err| value(text, error.to_string()));
+            What::Flags(values.iter().map(kind).collect::<Result<_, _>>()?)
+        } else {
+            let facet: CaseFacet = filter.key.parse().map_err(|_| value("", "no such filter".into()))?;
+            if values.is_empty() {
+                return Err(Error::Empty(filter.key, example(facet)));
+            }
+            for text in &values {
+                check(facet, text).map_err(|why| value(text, why))?;
+            }
+            What::Facet(facet, values)
+        };
+        Ok(Self { what, negate: filter.negate })
     }
 
-    pub fn require(&self) -> Require {
-        let values = self.values.clone();
-        let accept: Box<dyn Fn(&str) -> bool> = match self.facet {
+    /// Doubts are for the support centre's people: nobody else may ask for them.
+    pub fn is_internal(&self) -> bool {
+        matches!(self.what, What::Flags(_))
+    }
+
+    /// What the index is asked of a case's tags.
+    pub fn require(&self) -> Option<Require> {
+        let What::Facet(facet, values) = self.what.clone() else { return None };
+        let accept: Box<dyn Fn(&str) -> bool> = match facet {
             CaseFacet::Version => {
                 Box::new(move |value| value.parse::<VersionRange>().is_ok_and(|range| values.iter().any(|version| range.contains(version))))
             }
@@ -85,7 +111,16 @@ impl Wanted {
                 Box::new(move |value| values.iter().any(|word| word.eq_ignore_ascii_case(value)))
             }
         };
-        Require { facet: fields::facet(self.facet), accept, negate: self.negate }
+        Some(Require { facet: fields::facet(facet), accept, negate: self.negate })
+    }
+
+    /// What the index can't know of a case: it changes without the case. A customer's scope finds nothing by it.
+    pub fn among(&self, db: &Db<'_>, scope: &Scope) -> Result<Option<Among>, StoreError> {
+        let What::Flags(kinds) = &self.what else { return Ok(None) };
+        if !scope.sees_internal() {
+            return Ok(Some(Among { keys: HashSet::new(), negate: false }));
+        }
+        Ok(Some(Among { keys: sql::flagged(db, kinds)?, negate: self.negate }))
     }
 }
 
@@ -124,7 +159,7 @@ mod tests {
 
     fn accepts(text: &str, value: &str) -> bool {
         let (_, wanted) = read(text).unwrap();
-        (wanted[0].require().accept)(value)
+        (wanted[0].require().unwrap().accept)(value)
     }
 
     #[test]
@@ -150,6 +185,8 @@ mod tests {
         assert!(said("prodct:OLT").contains("did you mean `product:`"));
         assert_eq!(said("state:\"\""), "`state:` needs a value, like `state:validated`");
         assert!(said("version:>5").contains("can't be compared"));
+        assert!(said("flag:old").contains("wrong_link"), "{}", said("flag:old"));
+        assert_eq!(said("flag:\"\""), "`flag:` needs a value, like `flag:reader`");
         assert!(read("ALM:25621 10:30 http://x title:fan").is_ok());
     }
 }

@@ -1,15 +1,16 @@
 //! What was found so far, and what becomes of it: the order, the reasons, the notes.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use lineman_common::Printable;
-use lineman_common::api::{CaseAnswer, CaseFacet, CaseHit, FacetCount, FacetCounts, NoteKind, SearchNote};
+use lineman_common::api::{CaseAnswer, CaseBody, CaseFacet, CaseHit, FacetCount, FacetCounts, NoteKind, SearchNote};
 use lineman_common::name::CaseNumber;
 
 use super::highlight::{Marked, Marker};
 use super::plan::{Plan, Sense, SenseKind};
 use super::{Ask, fields, prefers_chinese, rank, requirements, said, says, sql, title};
-use crate::search::index::{self, Facet, Require};
+use crate::search::index::{self, Among, Facet, Require};
 use crate::search::synonyms::Synonyms;
 use crate::search::tokens::{self, Analysis};
 use crate::store::{Db, StoreError};
@@ -51,8 +52,8 @@ impl Found {
         Self { plan, has_words, ..Self::default() }
     }
 
-    pub fn ask(&mut self, index: &index::Index, ask: &Ask<'_>, scope: &Scope) {
-        let margin = if ask.about.equipment.is_empty() && ask.about.codes.is_empty() { MARGIN } else { MARGIN_OF_FAULT };
+    pub fn ask(&mut self, index: &index::Index, ask: &Ask<'_>, among: &Arc<[Among]>, scope: &Scope) {
+        let margin = if ask.about.is_empty() { MARGIN } else { MARGIN_OF_FAULT };
         let counted = fields::FACETS.into_iter().filter(|facet| *facet != CaseFacet::Audience || scope.sees_internal());
         let counted: Vec<CaseFacet> = if ask.facets { counted.collect() } else { Vec::new() };
         if self.has_words && self.plan.clauses.is_empty() {
@@ -65,7 +66,7 @@ impl Found {
         }
         let count: Vec<Facet> = counted.iter().map(|facet| fields::facet(*facet)).collect();
         let clauses = std::mem::take(&mut self.plan.clauses);
-        let question = index::Question { clauses, require, want: ask.limit + margin, count };
+        let question = index::Question { clauses, require, among: among.clone(), want: ask.limit + margin, count };
         let answer = index.search(&question);
         self.plan.clauses = question.clauses;
         self.total = answer.total;
@@ -146,12 +147,14 @@ impl Found {
         typed: &Analysis,
     ) -> Result<CaseAnswer, StoreError> {
         let prefers_chinese = prefers_chinese(ask.text);
-        let marker = Marker { terms: &self.plan.terms, table, phrases: self.plan.phrases().collect() };
+        let mut marker = Marker::new(&self.plan.terms, table, self.plan.phrases().collect());
         let mut ranked = Vec::new();
         for (key, hit) in self.candidates(ask) {
-            let Some(facts) = sql::facts(db, scope, CaseNumber(key))? else { continue };
-            let (fit, reasons) = rank::fit(&facts.body, &ask.about);
-            let quoted = ask.quoted.iter().filter(|phrase| says(&facts.body, phrase)).count();
+            let number = CaseNumber(key);
+            let Some(facts) = sql::facts(db, scope, number)? else { continue };
+            // Of most of these nothing else is shown, so their texts are read only where the order needs them.
+            let (fit, reasons) = if ask.about.is_empty() { (0.0, Vec::new()) } else { rank::fit(&sql::body(db, number)?, &ask.about) };
+            let quoted = if ask.quoted.is_empty() { 0 } else { quoted(&sql::body(db, number)?, &ask.quoted) };
             let quoted = rank::QUOTED * f32::from(u8::try_from(quoted).unwrap_or(u8::MAX));
             let history = if self.has_words { rank::worth(&facts, db.now()) } else { 0.0 };
             ranked.push((key, hit, hit.score + fit + quoted + history, facts, reasons));
@@ -161,8 +164,9 @@ impl Found {
         ranked.truncate(ask.limit);
         let mut items = Vec::new();
         for (key, hit, score, facts, reasons) in ranked {
-            let (language, title) = title(&facts.body, prefers_chinese);
-            let marked = if self.has_words { marker.mark(&facts.body) } else { Marked::default() };
+            let body: CaseBody = sql::body(db, CaseNumber(key))?;
+            let (language, title) = title(&body, prefers_chinese);
+            let marked = if self.has_words { marker.mark(&body) } else { Marked::default() };
             items.push(CaseHit {
                 number: CaseNumber(key),
                 title,
@@ -252,6 +256,11 @@ impl Found {
         reasons.truncate(MOST_REASONS);
         reasons.into_iter().map(Printable::new).collect()
     }
+}
+
+/// How many phrases stand in a case as they are.
+fn quoted(body: &CaseBody, phrases: &[&str]) -> usize {
+    phrases.iter().filter(|phrase| says(body, phrase)).count()
 }
 
 /// Reasons, by their kind.

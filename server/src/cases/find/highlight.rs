@@ -10,7 +10,7 @@ use lineman_common::api::{CaseBody, CaseField, Highlight, Language};
 
 use super::fields::TEXT_FIELDS;
 use crate::search::synonyms::{Found, Synonyms};
-use crate::search::tokens::{self, Kind};
+use crate::search::tokens::{self, Beginnings, Kind, Reader, Sink};
 
 /// Characters of a field that are read.
 const LONGEST: usize = 2_000;
@@ -22,10 +22,15 @@ const BEFORE: usize = 24;
 /// What is looked for.
 pub struct Marker<'a> {
     /// Terms of the question.
-    pub terms: &'a HashSet<String>,
-    pub table: &'a Synonyms,
+    terms: &'a HashSet<String>,
+    table: &'a Synonyms,
     /// Phrases of the table that the question uses.
-    pub phrases: Vec<&'a Found>,
+    phrases: Vec<&'a Found>,
+    /// How phrases begin that mean what one of these means.
+    firsts: HashSet<&'a str>,
+    /// Which words may be terms or begin such a phrase.
+    beginnings: Beginnings,
+    reader: Reader,
 }
 
 /// What was found in a case.
@@ -38,8 +43,14 @@ pub struct Marked {
     pub phrases: Vec<(usize, String)>,
 }
 
-impl Marker<'_> {
-    pub fn mark(&self, body: &CaseBody) -> Marked {
+impl<'a> Marker<'a> {
+    pub fn new(terms: &'a HashSet<String>, table: &'a Synonyms, phrases: Vec<&'a Found>) -> Self {
+        let firsts: HashSet<&str> = phrases.iter().flat_map(|found| table.firsts(found)).collect();
+        let beginnings = Beginnings::of(terms.iter().map(String::as_str).chain(firsts.iter().copied()));
+        Self { terms, table, phrases, firsts, beginnings, reader: Reader::default() }
+    }
+
+    pub fn mark(&mut self, body: &CaseBody) -> Marked {
         let mut marked = self.pass(body, false);
         // Lone characters are marked where nothing better is.
         if marked.highlights.is_empty() {
@@ -48,7 +59,7 @@ impl Marker<'_> {
         marked
     }
 
-    fn pass(&self, body: &CaseBody, characters: bool) -> Marked {
+    fn pass(&mut self, body: &CaseBody, characters: bool) -> Marked {
         let mut marked = Marked::default();
         for (language, text) in [(Language::Zh, &body.zh), (Language::En, &body.en)] {
             let Some(text) = text else { continue };
@@ -61,36 +72,75 @@ impl Marker<'_> {
     }
 
     /// What matched in a field, in characters of the field.
-    fn field(&self, text: &str, characters: bool, marked: &mut Marked) -> Vec<(usize, usize)> {
-        let text: String = text.chars().take(LONGEST).collect();
+    fn field(&mut self, text: &str, characters: bool, marked: &mut Marked) -> Vec<(usize, usize)> {
+        let text = text.char_indices().nth(LONGEST).and_then(|(end, _)| text.get(..end)).unwrap_or(text);
         if text.is_empty() {
             return Vec::new();
         }
-        let analysis = tokens::analyse(&text);
-        let mut spans = Vec::new();
-        for token in analysis.tokens.iter().filter(|token| self.terms.contains(&token.text)) {
-            // A character inside a word is marked when it was asked alone, which a question of one character does.
-            if token.kind != Kind::Unigram || characters {
-                spans.push((token.start, token.end));
-                if !marked.seen.contains(&token.text) {
-                    marked.seen.insert(token.text.clone());
-                }
-            }
+        let mut matches = Matches {
+            terms: self.terms,
+            firsts: &self.firsts,
+            beginnings: &self.beginnings,
+            characters,
+            seen: &mut marked.seen,
+            spans: Vec::new(),
+            may_have_phrase: false,
+        };
+        self.reader.read(text, &mut matches);
+        let Matches { mut spans, may_have_phrase, .. } = matches;
+        if may_have_phrase {
+            self.phrases_in(text, &mut spans, marked);
         }
-        if !self.phrases.is_empty() {
-            for found in self.table.find(&analysis) {
-                if let Some(which) = self.phrases.iter().position(|asked| self.table.is_same_group(asked, &found)) {
-                    spans.push((found.start, found.end));
-                    let phrase = self.table.text(&found);
-                    if !marked.phrases.iter().any(|(known, text)| *known == which && text == phrase) {
-                        marked.phrases.push((which, phrase.to_owned()));
-                    }
-                }
-            }
+        if spans.is_empty() {
+            return spans;
         }
-        tokens::origins(&text)
+        tokens::origins(text)
             .map(|origins| spans.into_iter().filter_map(|span| original(&origins, span)).collect())
             .map_or_else(Vec::new, merge)
+    }
+
+    /// Phrases of the table that mean what a phrase of the question means.
+    fn phrases_in(&self, text: &str, spans: &mut Vec<(usize, usize)>, marked: &mut Marked) {
+        for found in self.table.find(&tokens::analyse(text)) {
+            if let Some(which) = self.phrases.iter().position(|asked| self.table.is_same_group(asked, &found)) {
+                spans.push((found.start, found.end));
+                let phrase = self.table.text(&found);
+                if !marked.phrases.iter().any(|(known, text)| *known == which && text == phrase) {
+                    marked.phrases.push((which, phrase.to_owned()));
+                }
+            }
+        }
+    }
+}
+
+/// Takes the tokens of a field that are terms of the question.
+struct Matches<'a> {
+    terms: &'a HashSet<String>,
+    firsts: &'a HashSet<&'a str>,
+    beginnings: &'a Beginnings,
+    characters: bool,
+    seen: &'a mut HashSet<String>,
+    spans: Vec<(usize, usize)>,
+    may_have_phrase: bool,
+}
+
+impl Sink for Matches<'_> {
+    fn take(&mut self, text: &str, kind: Kind, start: usize, end: usize) {
+        if kind == Kind::Unigram && !self.characters {
+            // A character inside a word is marked when it was asked alone, which a question of one character does.
+            return;
+        }
+        self.may_have_phrase |= kind != Kind::Unigram && self.firsts.contains(text);
+        if self.terms.contains(text) {
+            self.spans.push((start, end));
+            if !self.seen.contains(text) {
+                self.seen.insert(text.to_owned());
+            }
+        }
+    }
+
+    fn wants(&self, word: &str) -> bool {
+        self.beginnings.may_be(word)
     }
 }
 
@@ -162,7 +212,7 @@ mod tests {
         let terms = typed.tokens.iter().map(|token| token.text.clone()).collect();
         let table = Synonyms::of_the_field();
         let found = table.find(&typed);
-        let marker = Marker { terms: &terms, table, phrases: found.iter().collect() };
+        let mut marker = Marker::new(&terms, table, found.iter().collect());
         let text = CaseText { title: title.into(), steps: steps.into(), ..CaseText::default() };
         marker.mark(&CaseBody { zh: Some(text), ..CaseBody::default() }).highlights
     }

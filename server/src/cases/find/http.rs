@@ -5,7 +5,7 @@ use serde::Deserialize;
 
 use super::super::http::Desk;
 use super::super::life;
-use super::{Ask, Finder, filter};
+use super::{Ask, Finder, Wanted, filter};
 use crate::store::Store;
 use crate::web::{Actor, ApiError, Params};
 
@@ -22,7 +22,7 @@ impl axum::extract::FromRef<Desk> for Finder {
 #[serde(deny_unknown_fields)]
 pub struct SearchParams {
     /// Words, codes, models, a case's number; Chinese or English; and filters: `product:OLT`, `-state:wip`, `code:ALM-25621,LOS`,
-    /// `version:5.3`. Without words the newest that pass the filters; the newest validated cases when empty.
+    /// `version:5.3`, and for the support centre's people `flag:reader` (an open doubt). Without words the newest that pass the filters; the newest validated cases when empty.
     #[serde(default)]
     q: String,
     /// At most 100; 20 when absent.
@@ -45,6 +45,9 @@ pub async fn search(
 ) -> Result<Json<CaseAnswer>, ApiError> {
     let SearchParams { q, limit, typing, facets } = params;
     let (query, filters) = filter::read(&q)?;
+    if !actor.scope().sees_internal() && filters.iter().any(Wanted::is_internal) {
+        return Err(ApiError::invalid("`flag:` is for the support centre's people"));
+    }
     let limit = limit.unwrap_or(HITS).clamp(1, MOST_HITS) as usize;
     // What a filter leaves out is not missing, and what is still being typed is not asked yet.
     let is_question = filters.is_empty() && !typing;

@@ -20,6 +20,8 @@ mod sql;
 #[cfg(test)]
 mod tests;
 
+use std::sync::Arc;
+
 use lineman_common::Printable;
 use lineman_common::api::{CaseAnswer, CaseBody, CaseHit, Fault, Language, NoteKind, SearchNote};
 use lineman_common::query::Query;
@@ -30,14 +32,14 @@ use crate::alarms;
 use crate::equipment::{self, Reference as EquipmentReference};
 use crate::faults;
 use crate::meaning::{Meaning, Shelf};
-use crate::search::index::Require;
+use crate::search::index::{Among, Require};
 use crate::search::synonyms::{Shared, Synonyms};
 use crate::search::tokens::{self, Analysis};
 use crate::store::{Db, StoreError};
 use crate::web::Scope;
 
-pub use fields::{FORMAT, document, passage};
-pub use filter::Wanted;
+pub use fields::{Documents, FORMAT, passage};
+pub use filter::{Wanted, read};
 use found::Found;
 use plan::{LONGEST_QUESTION, Planner};
 
@@ -107,6 +109,10 @@ impl About {
         Ok(about)
     }
 
+    fn is_empty(&self) -> bool {
+        self.equipment.is_empty() && self.codes.is_empty()
+    }
+
     /// The names of the device itself: words that raise what was found.
     fn names(&self) -> Vec<String> {
         let own = self.equipment.first().into_iter().flat_map(|device| [&device.product, &device.model]);
@@ -124,7 +130,8 @@ impl Finder {
         let text = query.text();
         let mut answer = self.answer(db, scope, &Ask { text: &text, quoted: query.phrases().collect(), ..ask })?;
         if !query.unknown.is_empty() {
-            let keys = filter::KEYS.map(|key| format!("{}:", key.name)).join(", ");
+            let keys = filter::KEYS.iter().filter(|key| scope.sees_internal() || key.name != filter::FLAG);
+            let keys = keys.map(|key| format!("{}:", key.name)).collect::<Vec<_>>().join(", ");
             let words: Vec<_> = query.unknown.iter().map(|key| Printable::from(format!("{key}:"))).collect();
             let text =
                 format!("{} searched as text; the filters are {keys}", said(&words, "is no filter and was", "are no filters and were"));
@@ -189,17 +196,18 @@ impl Finder {
 
     fn by_words(&self, db: &Db<'_>, scope: &Scope, ask: &Ask<'_>, table: &Synonyms, typed: &Analysis) -> Result<Found, StoreError> {
         let has_words = !ask.text.trim().is_empty() || !ask.about.codes.is_empty();
+        let among = among(db, scope, ask)?;
         let index = self.library.of(db, scope)?;
         let (codes, names) = (&ask.about.codes, ask.about.names());
         let mut planner = Planner { index: &index, table, typed, typing: ask.typing, guess: false };
         let mut found = Found::of(planner.plan(codes, &names), has_words);
-        found.ask(&index, ask, scope);
+        found.ask(&index, ask, &among, scope);
         if has_words && found.coverage() < rank::FLOOR {
             planner.guess = true;
             let second = planner.plan(codes, &names);
             if !second.corrected.is_empty() {
                 found = Found::of(second, has_words);
-                found.ask(&index, ask, scope);
+                found.ask(&index, ask, &among, scope);
             }
         }
         Ok(found)
@@ -209,9 +217,11 @@ impl Finder {
         let Some(vector) = self.meaning.ask(ask.text, self.meaning.within()) else { return Ok(()) };
         let shelf = if scope.sees_internal() { Shelf::All } else { Shelf::Published };
         let near = self.meaning.nearest(shelf, &vector, NEIGHBOURS);
+        let among = among(db, scope, ask)?;
         let index = self.library.of(db, scope)?;
         let require = requirements(ask);
-        let near: Vec<_> = near.into_iter().filter(|(key, _)| found.hits.contains_key(key) || index.passes(*key, &require)).collect();
+        let passes = |key: u32| among.iter().all(|among| among.has(key)) && index.passes(key, &require);
+        let near: Vec<_> = near.into_iter().filter(|(key, _)| found.hits.contains_key(key) || passes(*key)).collect();
         drop(index);
         let weight = rank::meaning(found.coverage(), found.has_code());
         found.mean(weight, &near, |key| self.meaning.similarity(key, &vector));
@@ -220,7 +230,11 @@ impl Finder {
 }
 
 fn requirements(ask: &Ask<'_>) -> Vec<Require> {
-    ask.filters.iter().map(Wanted::require).collect()
+    ask.filters.iter().filter_map(Wanted::require).collect()
+}
+
+fn among(db: &Db<'_>, scope: &Scope, ask: &Ask<'_>) -> Result<Arc<[Among]>, StoreError> {
+    ask.filters.iter().filter_map(|wanted| wanted.among(db, scope).transpose()).collect()
 }
 
 /// `"a" was`, `"a" and "b" were`.

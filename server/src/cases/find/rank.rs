@@ -10,7 +10,9 @@
 //! - **Use** moves only what is nearly equal.
 
 use jiff::Timestamp;
-use lineman_common::api::{CaseBody, CaseState};
+use lineman_common::Printable;
+use lineman_common::api::{CaseEquipment, CaseState};
+use serde::Deserialize;
 
 use super::About;
 use super::sql::Facts;
@@ -73,8 +75,17 @@ fn years(from: Timestamp, now: Timestamp) -> f32 {
     f32::from(u16::try_from(days).unwrap_or(0)).min(OLDEST_YEARS * 365.0) / 365.0
 }
 
+/// What a case is about, without its texts.
+#[derive(Debug, Default, Deserialize)]
+pub struct Subject {
+    #[serde(default)]
+    pub equipment: Vec<CaseEquipment>,
+    #[serde(default)]
+    pub codes: Vec<Printable>,
+}
+
 /// How a case fits the equipment and the alarms of a fault, and what of it is worth telling.
-pub fn fit(body: &CaseBody, about: &About) -> (f32, Vec<String>) {
+pub fn fit(body: &Subject, about: &About) -> (f32, Vec<String>) {
     let (mut score, mut reasons) = (0.0, Vec::new());
     let best = about.equipment.iter().zip(1u8..).map(|(device, far)| device.fit(body, f32::from(far)));
     if let Some((gain, reason)) = best.max_by(|a, b| a.0.total_cmp(&b.0)) {
@@ -103,7 +114,7 @@ pub fn is_same(name: &str, other: &str) -> bool {
 }
 
 impl super::Device {
-    fn fit(&self, body: &CaseBody, far: f32) -> (f32, Option<String>) {
+    fn fit(&self, body: &Subject, far: f32) -> (f32, Option<String>) {
         let mut best = (0.0, None);
         for about in &body.equipment {
             let (product, model) = (about.product.raw(), about.model.raw());
@@ -135,13 +146,11 @@ mod tests {
     use super::super::Device;
     use super::*;
 
-    fn body(versions: &str) -> CaseBody {
+    /// Read from a whole case.
+    fn body(versions: &str) -> Subject {
         let equipment = serde_json::json!([{"product": "OLT", "model": "C320", "versions": versions}]);
-        CaseBody {
-            equipment: serde_json::from_value(equipment).unwrap(),
-            codes: vec!["ALM-1".into(), "ALM-2".into()],
-            ..CaseBody::default()
-        }
+        let body = serde_json::json!({"en": {"title": "x"}, "equipment": equipment, "codes": ["ALM-1", "ALM-2"], "audience": "internal"});
+        serde_json::from_value(body).unwrap()
     }
 
     fn device(product: &str, model: &str, software: &str) -> Device {

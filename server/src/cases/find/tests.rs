@@ -6,6 +6,7 @@ use lineman_common::name::CaseNumber;
 use proptest::prelude::*;
 
 use super::super::tests::{Library, body, engineer};
+use super::super::life::flags;
 use super::super::{Reference, archive, edit, link};
 use super::*;
 use crate::store::StoreError;
@@ -357,7 +358,7 @@ fn common_words_are_left_out_of_a_large_library() {
     let mut index = crate::search::index::Index::new();
     for key in 0..20_000 {
         let rare = format!("rare{}", key % 100);
-        let terms = ["common", rare.as_str(), "one", "two", "three"].map(|term| (term.to_owned(), 1.0));
+        let terms = ["common", rare.as_str(), "one", "two", "three"].map(|term| (term.into(), 1.0));
         let terms = terms.into_iter().take(if key < 50 { 5 } else { 2 }).collect();
         index.put(crate::search::index::Document { key, terms, tags: Vec::new() });
     }
@@ -391,4 +392,29 @@ fn work_is_bounded_whatever_is_asked() {
         });
         assert!(plan.unwrap().clauses.len() <= 64);
     }
+}
+
+#[test]
+fn doubts_are_a_filter_of_the_support_centre() {
+    let mut library = Library::new();
+    let id = library.customer("JW");
+    for number in [1, 7] {
+        let reference = Reference::Number(CaseNumber(number));
+        library.store.write(|tx| flags::doubt(tx, &engineer("engineer-a"), &reference, &"no longer so".into())).unwrap();
+    }
+    let mut flagged = library.found("flag:reader");
+    flagged.sort_unstable();
+    assert_eq!(flagged, [1, 7]);
+    assert_eq!(library.found("flag:wrong_link,READER 风扇停转")[..1], [1]);
+    assert!(library.found("flag:unconfirmed").is_empty());
+    assert!(!library.found("-flag:reader 风扇停转").contains(&1) && library.found("-flag:reader 磁盘").contains(&3));
+    let answer = library.search(&Scope::All, "flag:reader");
+    assert_eq!(answer.total, 2);
+    assert_eq!(counts(&answer, CaseFacet::Language).iter().map(|(_, count)| *count).max(), Some(2), "facets count what passes");
+    for question in ["flag:reader", "-flag:reader", "flag:reader 风扇"] {
+        let answer = library.search(&Scope::Customer(id), question);
+        assert!(answer.items.is_empty() && answer.total == 0, "{question}");
+    }
+    let told = |scope: &Scope| library.search(scope, "x123:y").notes.iter().map(|note| note.text.to_string()).collect::<String>();
+    assert!(!told(&Scope::Customer(id)).contains("flag:"));
 }

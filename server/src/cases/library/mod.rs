@@ -30,7 +30,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use lineman_common::api::{Audience, CaseState};
+use lineman_common::api::CaseState;
 use lineman_common::name::CaseNumber;
 use tokio::sync::Notify;
 
@@ -259,10 +259,9 @@ struct Entry {
 }
 
 impl Entry {
-    fn new(found: sql::Found) -> Self {
-        let is_published = found.state == CaseState::Validated && found.audience == Audience::Customer;
-        let document = find::document(found.number, found.state, &found.body);
-        Self { document, is_in_use: found.state != CaseState::Archived, is_published }
+    fn new(found: sql::Found, documents: &mut find::Documents) -> Self {
+        let document = documents.of(found.number, found.state, &found.body);
+        Self { document, is_in_use: found.state != CaseState::Archived, is_published: found.is_published() }
     }
 }
 
@@ -277,9 +276,9 @@ impl Changes {
         let changes = sql::changes(db, applied, SLICE)?;
         let Some((last, _)) = changes.last().copied() else { return Ok(None) };
         let numbers: BTreeSet<CaseNumber> = changes.into_iter().map(|(_, number)| number).collect();
-        let mut entries = Vec::with_capacity(numbers.len());
+        let (mut entries, mut documents) = (Vec::with_capacity(numbers.len()), find::Documents::default());
         for number in numbers {
-            entries.push((number, sql::case(db, number)?.map(Entry::new)));
+            entries.push((number, sql::case(db, number)?.map(|found| Entry::new(found, &mut documents))));
         }
         Ok(Some(Self { last, entries }))
     }

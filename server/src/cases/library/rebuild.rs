@@ -1,25 +1,31 @@
 //! Both indexes from nothing: every case that is in use, read by number.
 //!
-//! The server answers from what it has until the new ones are done. Changes that come meanwhile are taken in at the end, from the place
-//! where the outbox stood at the start.
+//! Two workers take a stretch of numbers each, make documents of its cases and a part of the documents, and then the next stretch. At
+//! the end the parts become one. The server answers from what it has until the new indexes are done. Changes that come meanwhile are
+//! taken in at the end, from the place where the outbox stood at the start.
 
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use anyhow::Context;
-use futures_util::{StreamExt, TryStreamExt};
-use lineman_common::name::CaseNumber;
+use tokio::sync::Mutex;
 use tokio::time::Instant;
 
-use super::{Entry, Library, Shelves, State, keeper, sql};
+use super::{Library, Shelves, State, keeper, sql};
+use crate::cases::find::Documents;
 use crate::config::Settings;
+use crate::search::index::Index;
+use crate::search::index::bulk::{Built, Bulk, Tags};
 use crate::store::{Db, Store, StoreError, Tx};
 
-/// Numbers of cases that are read at once.
+/// Numbers of cases that are read at once: what a reader thread is busy with for some milliseconds.
 const BATCH: u32 = 250;
-/// Batches that are made ready at the same time, each on a reader thread: making documents of cases is most of the work.
-const AT_ONCE: usize = 2;
-/// Documents in a part before it is packed: what the builder needs in memory beside what it has built.
-const PART: usize = 16_384;
+/// Threads that the end has for itself.
+const THREADS: usize = 2;
+/// Numbers in a stretch: what a worker needs in memory beside what is built.
+const STRETCH: std::ops::RangeInclusive<u32> = 1_024..=16_384;
+/// With fewer stretches, one worker waits long for the other's last.
+const STRETCHES: u32 = 16;
 /// How often somebody who waits hears of the progress.
 const TELL_EVERY: Duration = Duration::from_secs(1);
 const LOOK_EVERY: Duration = Duration::from_millis(200);
@@ -39,90 +45,170 @@ impl std::fmt::Display for Progress {
     }
 }
 
-#[derive(Default)]
-struct Builder {
-    shelves: Shelves,
-    progress: Progress,
-    /// The greatest number there was.
+/// What there was at the start.
+#[derive(Clone, Copy)]
+struct Start {
+    applied: i64,
+    cases: u32,
+    /// The greatest number.
     last: u32,
 }
 
-type Batch = Vec<(CaseNumber, Entry)>;
-
-impl Builder {
-    fn begin(db: &Db<'_>) -> Result<Self, StoreError> {
-        let shelves = Shelves { applied: sql::standing(db)?.newest, state: State::Whole, ..Shelves::default() };
-        Ok(Self { shelves, progress: Progress { cases: 0, of: sql::count_in_use(db)? }, last: sql::greatest(db)? })
+impl Start {
+    fn read(db: &Db<'_>) -> Result<Self, StoreError> {
+        Ok(Self { applied: sql::standing(db)?.newest, cases: sql::count_in_use(db)?, last: sql::greatest(db)? })
     }
 
-    /// Where the batches begin.
-    fn starts(&self) -> impl Iterator<Item = u32> + use<> {
-        (0..self.last).step_by(BATCH as usize)
+    fn shelves(self, all: Index, published: Index) -> Shelves {
+        Shelves { all, published, applied: self.applied, state: State::Whole }
+    }
+}
+
+/// Of both indexes.
+#[derive(Clone, Default)]
+struct Dictionaries {
+    all: Tags,
+    published: Tags,
+}
+
+#[derive(Default)]
+struct Parts {
+    all: Vec<Built>,
+    published: Vec<Built>,
+}
+
+impl Parts {
+    fn indexes(self, tags: &Dictionaries) -> (Index, Index) {
+        (Index::built(&tags.all, self.all, THREADS), Index::built(&tags.published, self.published, THREADS))
+    }
+}
+
+/// Makes parts of stretches.
+struct Worker {
+    documents: Documents,
+    all: Bulk,
+    published: Bulk,
+    parts: Parts,
+}
+
+impl Worker {
+    fn new(tags: &Dictionaries) -> Self {
+        Self { documents: Documents::default(), all: Bulk::new(&tags.all), published: Bulk::new(&tags.published), parts: Parts::default() }
     }
 
-    /// Cases of some numbers, made ready.
-    fn batch(db: &Db<'_>, after: u32) -> Result<Batch, StoreError> {
-        let cases = sql::in_use(db, after, after.saturating_add(BATCH))?;
-        Ok(cases.into_iter().map(|found| (found.number, Entry::new(found))).collect())
-    }
-
-    fn add(&mut self, batch: Batch) {
-        for (number, entry) in batch {
-            self.shelves.put(number, Some(entry));
-            self.progress.cases += 1;
-        }
-        for index in [&mut self.shelves.all, &mut self.shelves.published] {
-            if index.fresh() >= PART {
-                index.pack();
+    /// Takes in the cases after one number and up to another; answers how many there were.
+    fn take_in(&mut self, db: &Db<'_>, after: u32, up_to: u32) -> Result<u32, StoreError> {
+        let mut cases = 0;
+        sql::each_in_use(db, after, up_to, |found| {
+            let mut parts = vec![&mut self.all];
+            if found.is_published() {
+                parts.push(&mut self.published);
             }
-        }
+            self.documents.put(found.number, found.state, &found.body, &mut parts);
+            cases += 1;
+        })?;
+        Ok(cases)
     }
 
-    fn finish(mut self) -> Shelves {
-        self.shelves.all.unite();
-        self.shelves.published.unite();
-        self.shelves
+    fn pack(&mut self) {
+        let [all, published] = self.documents.pack([&mut self.all, &mut self.published]);
+        self.parts.all.push(all);
+        self.parts.published.push(published);
     }
 }
 
 /// For a library that is made in memory.
 pub fn at_once(library: &Library, db: &Db<'_>) -> Result<(), StoreError> {
-    let mut builder = Builder::begin(db)?;
-    for after in builder.starts() {
-        builder.add(Builder::batch(db, after)?);
-    }
-    *library.shelves_mut() = builder.finish();
+    let (start, tags) = (Start::read(db)?, Dictionaries::default());
+    let mut worker = Worker::new(&tags);
+    worker.take_in(db, 0, start.last)?;
+    worker.pack();
+    let (all, published) = worker.parts.indexes(&tags);
+    *library.shelves_mut() = start.shelves(all, published);
     Ok(())
+}
+
+/// A rebuild that is under way.
+struct Building<'a> {
+    library: &'a Library,
+    store: &'a Store,
+    /// Whoever asked for it is told through the database.
+    wish: Option<i64>,
+    start: Start,
+    tags: Dictionaries,
+    /// The last number before the next stretch.
+    next: AtomicU32,
+    cases: AtomicU32,
+    told: Mutex<Option<Instant>>,
+}
+
+impl Building<'_> {
+    /// Makes parts until every stretch has its worker.
+    async fn work(&self) -> Result<Parts, StoreError> {
+        let stretch = (self.start.last / STRETCHES).clamp(*STRETCH.start(), *STRETCH.end());
+        let mut worker = Worker::new(&self.tags);
+        loop {
+            let after = self.next.fetch_add(stretch, Ordering::Relaxed);
+            if after >= self.start.last {
+                return Ok(worker.parts);
+            }
+            let end = after.saturating_add(stretch).min(self.start.last);
+            let mut from = after;
+            while from < end {
+                let to = from.saturating_add(BATCH).min(end);
+                let read = move |db: &Db<'_>| -> Result<_, StoreError> {
+                    let cases = worker.take_in(db, from, to)?;
+                    Ok((worker, cases))
+                };
+                let cases;
+                (worker, cases) = self.store.read(read).await?;
+                self.tell(cases).await?;
+                from = to;
+            }
+            let pack = move || {
+                worker.pack();
+                worker
+            };
+            worker = tokio::task::spawn_blocking(pack).await.map_err(panicked)?;
+        }
+    }
+
+    async fn tell(&self, cases: u32) -> Result<(), StoreError> {
+        let cases = self.cases.fetch_add(cases, Ordering::Relaxed) + cases;
+        let progress = Progress { cases, of: self.start.cases };
+        *self.library.progress() = Some(progress);
+        if self.wish.is_some()
+            && let Ok(mut told) = self.told.try_lock()
+            && told.is_none_or(|told| told.elapsed() >= TELL_EVERY)
+        {
+            *told = Some(Instant::now());
+            self.store.write(move |tx| sql::set_progress(tx, progress)).await?;
+        }
+        Ok(())
+    }
 }
 
 /// Builds, and takes the new indexes into use. `wish`: whoever asked for it is told through the database.
 pub async fn rebuild(library: &Library, store: &Store, wish: Option<i64>) -> Result<u32, StoreError> {
-    let mut builder = store.read(Builder::begin).await?;
-    let batches = builder.starts().map(|after| store.read(move |db| Builder::batch(db, after)));
-    let mut batches = std::pin::pin!(futures_util::stream::iter(batches).buffered(AT_ONCE));
-    let mut told: Option<Instant> = None;
-    let mut batch = batches.try_next().await?;
-    while let Some(ready) = batch {
-        let add = tokio::task::spawn_blocking(move || {
-            builder.add(ready);
-            builder
-        });
-        // The next ones are made meanwhile.
-        let (built, next) = tokio::join!(add, batches.try_next());
-        builder = built.map_err(panicked)?;
-        batch = next?;
-        let progress = builder.progress;
-        *library.progress() = Some(progress);
-        if wish.is_some() && told.is_none_or(|told| told.elapsed() >= TELL_EVERY) {
-            store.write(move |tx| sql::set_progress(tx, progress)).await?;
-            told = Some(Instant::now());
-        }
-    }
-    let cases = builder.progress.cases;
-    let shelves = tokio::task::spawn_blocking(move || builder.finish()).await.map_err(panicked)?;
-    let shelves = take_in_rest(store, shelves).await?;
+    let start = store.read(Start::read).await?;
+    let building = Building {
+        library,
+        store,
+        wish,
+        start,
+        tags: Dictionaries::default(),
+        next: AtomicU32::new(0),
+        cases: AtomicU32::new(0),
+        told: Mutex::new(None),
+    };
+    let (mut parts, more) = tokio::try_join!(building.work(), building.work())?;
+    parts.all.extend(more.all);
+    parts.published.extend(more.published);
+    let tags = building.tags.clone();
+    let (all, published) = tokio::task::spawn_blocking(move || parts.indexes(&tags)).await.map_err(panicked)?;
+    let shelves = take_in_rest(store, start.shelves(all, published)).await?;
     *library.shelves_mut() = shelves;
-    Ok(cases)
+    Ok(building.cases.load(Ordering::Relaxed))
 }
 
 /// What was saved while the index was built.

@@ -14,6 +14,13 @@ pub struct Found {
     pub body: CaseBody,
 }
 
+impl Found {
+    /// May customers see it?
+    pub fn is_published(&self) -> bool {
+        self.state == CaseState::Validated && self.audience == Audience::Customer
+    }
+}
+
 fn found(row: &Row<'_>) -> rusqlite::Result<Found> {
     Ok(Found {
         number: CaseNumber(row.get(0)?),
@@ -72,12 +79,15 @@ pub fn case(db: &Db<'_>, number: CaseNumber) -> Result<Option<Found>, StoreError
     Ok(statement.query_row([number.0], found).optional()?)
 }
 
-/// Cases in use with numbers after one and up to another.
-pub fn in_use(db: &Db<'_>, after: u32, up_to: u32) -> Result<Vec<Found>, StoreError> {
-    let sql = "SELECT number, state, audience, body FROM library_case WHERE number > ?1 AND number <= ?2 AND state <> 'archived'";
+/// Cases in use with numbers after one and up to another, in their order.
+pub fn each_in_use(db: &Db<'_>, after: u32, up_to: u32, mut take: impl FnMut(Found)) -> Result<(), StoreError> {
+    let sql = "SELECT number, state, audience, body FROM library_case WHERE number > ?1 AND number <= ?2 AND state <> 'archived'
+        ORDER BY number";
     let mut statement = db.sql().prepare_cached(sql)?;
-    let rows = statement.query_map((after, up_to), found)?;
-    Ok(rows.collect::<Result<_, _>>()?)
+    for row in statement.query_map((after, up_to), found)? {
+        take(row?);
+    }
+    Ok(())
 }
 
 pub fn greatest(db: &Db<'_>) -> Result<u32, StoreError> {

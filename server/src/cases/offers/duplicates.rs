@@ -9,21 +9,23 @@
 //!
 //! A fault on the same equipment is always worth a look. Elsewhere the place or the alarms alone say too little.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use lineman_common::Printable;
 use lineman_common::api::{Fault, OpenDuplicate};
 use lineman_common::id::{CustomerId, EquipmentId, FaultId};
 
-use super::sql;
+use super::{Error, sql};
 use crate::faults::{self, Filter};
 use crate::search::index::{Clause, Document, Index, Question, Weighted};
 use crate::search::tokens::{self, Analysis, Kind, Token};
-use crate::store::{Db, StoreError};
+use crate::store::Db;
 use crate::web::Scope;
 
 /// The newest open faults that are compared; more would take longer than a person types.
 const MOST_OPEN: u32 = 300;
+/// Older ones that are compared as well: they are near in the tree of equipment, or have an alarm of the same type.
+const MOST_OLDER: usize = 200;
 /// A question's terms; the index takes no more.
 const MOST_TERMS: usize = 64;
 const LONGEST_TEXT: usize = 4_000;
@@ -53,7 +55,7 @@ pub struct Trouble<'a> {
 }
 
 /// Open faults that may be the same, the likeliest first.
-pub fn open(db: &Db<'_>, trouble: &Trouble<'_>, limit: usize) -> Result<Vec<OpenDuplicate>, StoreError> {
+pub fn open(db: &Db<'_>, trouble: &Trouble<'_>, limit: usize) -> Result<Vec<OpenDuplicate>, Error> {
     let filter = Filter { open: true, limit: MOST_OPEN, ..Filter::default() };
     let mut faults = faults::list(db, &Scope::Customer(trouble.customer), &filter)?;
     faults.retain(|fault| Some(fault.id) != trouble.fault);
@@ -63,8 +65,18 @@ pub fn open(db: &Db<'_>, trouble: &Trouble<'_>, limit: usize) -> Result<Vec<Open
         Some(id) => sql::ancestors(db, id)?,
         None => Vec::new(),
     };
-    let words = words(trouble.text, &faults);
     let none = HashSet::new();
+    if faults.len() + 1 >= MOST_OPEN as usize {
+        let known: HashSet<FaultId> = faults.iter().map(|fault| fault.id).chain(trouble.fault).collect();
+        let by_place = places.iter().filter(|(_, place)| near(&own, place) != Near::Unknown).map(|(id, _)| *id);
+        let by_alarms = alarms.iter().filter(|(_, types)| !types.is_disjoint(&trouble.alarms)).map(|(id, _)| *id);
+        let older: BTreeSet<FaultId> = by_place.chain(by_alarms).filter(|id| !known.contains(id)).collect();
+        // Ids rise with time.
+        for id in older.into_iter().rev().take(MOST_OLDER) {
+            faults.push(faults::get(db, &Scope::Customer(trouble.customer), &faults::Reference::Id(id))?);
+        }
+    }
+    let words = words(trouble.text, &faults);
     let mut found: Vec<OpenDuplicate> = Vec::new();
     for (at, fault) in (0u32..).zip(&faults) {
         let near = places.get(&fault.id).map_or(Near::Unknown, |place| near(&own, place));
@@ -254,7 +266,7 @@ fn document(key: u32, fault: &Fault) -> Document {
             *terms.entry(token.text.clone()).or_default() += weight;
         }
     }
-    Document { key, terms: terms.into_iter().collect(), tags: Vec::new() }
+    Document { key, terms: terms.into_iter().map(|(term, weight)| (term.into(), weight)).collect(), tags: Vec::new() }
 }
 
 #[cfg(test)]

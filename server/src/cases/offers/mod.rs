@@ -28,6 +28,7 @@ use crate::store::StoreError;
 use crate::web::ApiError;
 
 pub use signals::run;
+pub use suggest::for_fault;
 
 /// Characters of a question that are kept.
 const LONGEST_QUERY: usize = 500;

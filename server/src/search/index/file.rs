@@ -211,7 +211,7 @@ impl<R: Read> Reader<R> {
         for _ in 0..self.length(16)? {
             let facet = Facet(self.facet()?);
             let value = String::from_utf8(self.bytes()?).map_err(|_| too_short())?;
-            dictionary.number(Tag { facet, value });
+            dictionary.number(&Tag { facet, value });
         }
         let mut parts = Vec::new();
         for _ in 0..self.length(8)? {

@@ -10,6 +10,7 @@
 //! - **Files**: [`Frozen`] is an index of full parts, which is written to and read from a snapshot ([`file`]).
 
 mod bits;
+pub mod bulk;
 pub mod file;
 mod level;
 mod merge;
@@ -22,6 +23,7 @@ mod tags;
 #[cfg(test)]
 mod tests;
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use bits::Bits;
@@ -29,6 +31,8 @@ use near::Meant;
 use part::{Memory, Packed, Part};
 use search::{Filters, Gathering};
 use tags::Dictionary;
+
+use crate::search::term::Term;
 
 /// Values of a facet that are told at most: those that most documents have.
 pub const MOST_VALUES: usize = 200;
@@ -53,7 +57,7 @@ pub struct Tag {
 pub struct Document {
     pub key: u32,
     /// With BM25F's weighted and length-normalised frequency, the sum of `w * tf / (1 - b + b * len / avg)` over the fields.
-    pub terms: Vec<(String, f32)>,
+    pub terms: Vec<(Term, f32)>,
     pub tags: Vec<Tag>,
 }
 
@@ -63,6 +67,7 @@ pub struct Question {
     /// At most 64; more are not asked.
     pub clauses: Vec<Clause>,
     pub require: Vec<Require>,
+    pub among: Arc<[Among]>,
     /// How many hits are wanted.
     pub want: usize,
     /// Facets that are counted, over all that matches.
@@ -87,6 +92,19 @@ pub struct Require {
     /// Asked once for each distinct value.
     pub accept: Box<dyn Fn(&str) -> bool>,
     pub negate: bool,
+}
+
+/// A document passes when its key is one of these; negated, when it is not.
+#[derive(Clone, Debug)]
+pub struct Among {
+    pub keys: HashSet<u32>,
+    pub negate: bool,
+}
+
+impl Among {
+    pub fn has(&self, key: u32) -> bool {
+        self.keys.contains(&key) != self.negate
+    }
 }
 
 #[derive(Debug, Default, PartialEq)]
@@ -151,7 +169,7 @@ impl Index {
     /// Takes a document in, in the place of the one with its key.
     pub fn put(&mut self, document: Document) {
         self.remove(document.key);
-        let tags = self.dictionary.numbers(document.tags);
+        let tags = self.dictionary.numbers(&document.tags);
         if let Part::Memory(memory) = &mut self.head {
             memory.put(document.key, document.terms, &tags);
         }
@@ -283,19 +301,11 @@ impl Index {
         }
     }
 
-    /// Closes and packs the newest part alone: for an index that is being built, whose parts become one at the end.
-    pub fn pack(&mut self) {
-        self.close();
-        if let Some(last) = self.parts.last().filter(|last| matches!(*last.part, Part::Memory(_))).cloned() {
-            self.adopt(Plan { from: self.parts.len() - 1, parts: vec![last] }.merge());
-        }
-    }
-
     /// Makes one part of all: for an index that was just built.
-    pub fn unite(&mut self) {
-        self.compact();
-        if self.parts.len() > 1 {
-            self.adopt(Plan { from: 0, parts: self.parts.clone() }.merge());
+    pub fn unite(&mut self, threads: usize) {
+        self.close();
+        if self.parts.len() > 1 || self.parts.iter().any(|held| matches!(*held.part, Part::Memory(_))) {
+            self.adopt(Plan { from: 0, parts: self.parts.clone() }.merge_by(threads));
         }
     }
 
@@ -335,8 +345,12 @@ pub struct Plan {
 impl Plan {
     /// The slow step: needs no lock.
     pub fn merge(self) -> Merged {
+        self.merge_by(1)
+    }
+
+    fn merge_by(self, threads: usize) -> Merged {
         let parts: Vec<_> = self.parts.iter().map(|held| (&*held.part, &held.dead)).collect();
-        let packed = merge::merge(&parts);
+        let packed = merge::merge(&parts, threads);
         Merged { plan: self, packed }
     }
 }

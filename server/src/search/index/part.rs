@@ -7,7 +7,8 @@ use std::collections::HashMap;
 
 use super::level::level;
 use super::postings::{List, NONE};
-use super::tags::{Column, Columns};
+use super::tags::{Column, Columns, numbered};
+use crate::search::term::{Term, Terms};
 
 #[derive(Debug)]
 pub enum Part {
@@ -50,15 +51,15 @@ impl Part {
         self.columns().iter().find(|column| column.facet == facet)
     }
 
-    /// Its terms in their order, each with its list.
-    pub fn sorted(&self) -> Box<dyn Iterator<Item = (&str, List<'_>)> + '_> {
+    /// Its terms in their order, to be read one after the other.
+    pub fn sorted(&self) -> Sorted<'_> {
         match self {
             Self::Memory(memory) => {
-                let mut terms: Vec<_> = memory.terms.iter().map(|(term, said)| (term.as_str(), *said)).collect();
-                terms.sort_unstable_by_key(|(term, _)| *term);
-                Box::new(terms.into_iter().map(|(term, said)| (term, memory.list(said))))
+                let mut terms: Vec<_> = memory.terms.iter().map(|(term, said)| (term.beginning(), term, *said)).collect();
+                terms.sort_unstable_by_key(|(beginning, term, _)| (*beginning, *term));
+                Sorted::Memory(memory, terms)
             }
-            Self::Packed(packed) => Box::new((0..packed.terms()).map(|number| (packed.term(number), packed.list(number)))),
+            Self::Packed(packed) => Sorted::Packed(packed),
         }
     }
 
@@ -77,60 +78,20 @@ impl Part {
     }
 }
 
-/// A term as a key: most are short, and lie where they are looked up.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Term {
-    Short(u8, [u8; Self::SHORT]),
-    Long(Box<str>),
-}
-
-impl Term {
-    const SHORT: usize = 22;
-
-    fn new(text: &str) -> Self {
-        let mut bytes = [0; Self::SHORT];
-        match (bytes.get_mut(..text.len()), u8::try_from(text.len())) {
-            (Some(to), Ok(length)) => {
-                to.copy_from_slice(text.as_bytes());
-                Self::Short(length, bytes)
-            }
-            _ => Self::Long(text.into()),
-        }
-    }
-
-    fn as_str(&self) -> &str {
-        match self {
-            Self::Short(length, bytes) => {
-                bytes.get(..usize::from(*length)).and_then(|text| std::str::from_utf8(text).ok()).unwrap_or_default()
-            }
-            Self::Long(text) => text,
-        }
-    }
-}
-
-impl std::hash::Hash for Term {
-    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
-        match self {
-            Self::Short(length, bytes) => state.write(bytes.get(..usize::from(*length)).unwrap_or_default()),
-            Self::Long(text) => state.write(text.as_bytes()),
-        }
-    }
-}
-
 /// The part that takes documents in. Every mention of a term goes to the end of one long list and knows the one before it: a document
 /// is taken in with one look at the terms' table for each of its terms, and without any small pieces of memory.
 #[derive(Debug, Default)]
 pub struct Memory {
     keys: Vec<u32>,
     newest: HashMap<u32, u32>,
-    terms: HashMap<Term, Said>,
+    terms: Terms<Said>,
     mentions: Vec<Mention>,
     columns: Columns,
 }
 
 /// Where a term was mentioned.
 #[derive(Clone, Copy, Debug)]
-struct Said {
+pub struct Said {
     /// Its last mention, in which document that is, and how many there are.
     last: u32,
     document: u32,
@@ -145,28 +106,21 @@ struct Mention {
 }
 
 impl Memory {
-    pub fn put(&mut self, key: u32, terms: Vec<(String, f32)>, tags: &[(u8, u32)]) {
+    pub fn put(&mut self, key: u32, terms: Vec<(Term, f32)>, tags: &[(u8, u32)]) {
         let Ok(document) = u32::try_from(self.keys.len()) else { return };
         self.keys.push(key);
         self.newest.insert(key, document);
-        let by_facet: Vec<_> = tags.chunk_by(|a, b| a.0 == b.0).collect();
-        let numbers: Vec<u32> = tags.iter().map(|(_, tag)| *tag).collect();
-        let mut rest = numbers.as_slice();
-        self.columns.push(by_facet.into_iter().filter_map(|own| {
-            let (numbers, others) = rest.split_at_checked(own.len())?;
-            rest = others;
-            Some((own.first()?.0, numbers))
-        }));
+        numbered(tags, &mut self.columns);
         for (term, x) in terms {
             if let Some(level) = level(x) {
-                self.mention(&term, document, level);
+                self.mention(term, document, level);
             }
         }
     }
 
-    fn mention(&mut self, term: &str, document: u32, level: u8) {
+    fn mention(&mut self, term: Term, document: u32, level: u8) {
         let Ok(place) = u32::try_from(self.mentions.len()) else { return };
-        let said = self.terms.entry(Term::new(term)).or_insert(Said { last: NONE, document: NONE, count: 0 });
+        let said = self.terms.entry(term).or_insert(Said { last: NONE, document: NONE, count: 0 });
         if said.document == document {
             // A term that is named twice counts by its larger frequency.
             if let Some(mention) = self.mentions.get_mut(said.last as usize) {
@@ -190,6 +144,36 @@ impl Memory {
     }
 }
 
+/// The terms of a part in their order, by number.
+#[derive(Debug)]
+pub enum Sorted<'a> {
+    Memory(&'a Memory, Vec<(u64, &'a Term, Said)>),
+    Packed(&'a Packed),
+}
+
+impl<'a> Sorted<'a> {
+    pub fn terms(&self) -> usize {
+        match self {
+            Self::Memory(_, terms) => terms.len(),
+            Self::Packed(packed) => packed.terms(),
+        }
+    }
+
+    pub fn bytes(&self, number: usize) -> &'a [u8] {
+        match self {
+            Self::Memory(_, terms) => terms.get(number).map(|(_, term, _)| term.as_bytes()).unwrap_or_default(),
+            Self::Packed(packed) => packed.bytes(number),
+        }
+    }
+
+    pub fn list(&self, number: usize) -> List<'a> {
+        match self {
+            Self::Memory(memory, terms) => terms.get(number).map_or(List::Plain(Vec::new()), |(.., said)| memory.list(*said)),
+            Self::Packed(packed) => packed.list(number),
+        }
+    }
+}
+
 /// A part that is full: documents in the order of their keys, lists packed.
 #[derive(Debug, Default, PartialEq)]
 pub struct Packed {
@@ -207,6 +191,30 @@ pub struct Packed {
 }
 
 impl Packed {
+    /// Before the first term.
+    pub fn begin(&mut self) {
+        self.text_starts.push(0);
+        self.list_starts.push(0);
+    }
+
+    /// Adds a term whose list was just added to the lists.
+    pub fn close(&mut self, term: &[u8], count: usize) {
+        self.text.extend(term);
+        self.text_starts.push(u32::try_from(self.text.len()).unwrap_or(u32::MAX));
+        self.counts.push(u32::try_from(count).unwrap_or(u32::MAX));
+        self.list_starts.push(u64::try_from(self.lists.len()).unwrap_or(u64::MAX));
+    }
+
+    /// Adds the terms of another, which all come behind its own.
+    pub fn append(&mut self, other: &Self) {
+        let (text, lists) = (self.text_starts.last().copied().unwrap_or_default(), self.list_starts.last().copied().unwrap_or_default());
+        self.text.extend(&other.text);
+        self.text_starts.extend(other.text_starts.iter().skip(1).map(|start| text.saturating_add(*start)));
+        self.counts.extend(&other.counts);
+        self.list_starts.extend(other.list_starts.iter().skip(1).map(|start| lists.saturating_add(*start)));
+        self.lists.extend(&other.lists);
+    }
+
     pub fn terms(&self) -> usize {
         self.counts.len()
     }
@@ -215,7 +223,7 @@ impl Packed {
         std::str::from_utf8(self.bytes(number)).unwrap_or_default()
     }
 
-    fn bytes(&self, number: usize) -> &[u8] {
+    pub fn bytes(&self, number: usize) -> &[u8] {
         let place = self.text_starts.get(number).zip(self.text_starts.get(number + 1));
         place.and_then(|(start, end)| self.text.get(*start as usize..*end as usize)).unwrap_or_default()
     }

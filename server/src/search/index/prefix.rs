@@ -36,7 +36,7 @@ mod tests {
     fn words_are_completed_most_frequent_first() {
         let mut index = Index::new();
         for (key, words) in [(1, ["optical", "option"]), (2, ["optical", "fan"]), (3, ["opt", "alm"])] {
-            let terms = words.iter().map(|word| ((*word).to_owned(), 1.0)).collect();
+            let terms = words.iter().map(|word| ((*word).into(), 1.0)).collect();
             index.put(Document { key, terms, tags: Vec::new() });
         }
         assert_eq!(index.starting_with("opt", 9), ["optical", "option"]);

@@ -9,7 +9,7 @@ use super::level::{gain, unit};
 use super::part::Part;
 use super::postings::{Cursor, NONE};
 use super::tags::{Column, Dictionary};
-use super::{Clause, Question, Require, Scored};
+use super::{Among, Clause, Question, Require, Scored};
 
 /// Documents in a window.
 const WINDOW: usize = 4096; // fits 16 bits
@@ -131,7 +131,7 @@ pub fn search(part: &Part, dead: &Bits, question: &Question, filters: &Filters, 
     let Some(filters) = filters.on(part) else { return };
     let columns = question.count.iter().filter_map(|facet| part.column(facet.0));
     let counting = columns.map(|column| Counting { column, counts: vec![0; column.sets()] }).collect();
-    let mut found = Found { keys: part.keys(), dead, filters, counting, into, passed: Vec::with_capacity(WINDOW) };
+    let mut found = Found { keys: part.keys(), dead, filters, among: &question.among, counting, into, passed: Vec::with_capacity(WINDOW) };
     if question.clauses.is_empty() {
         found.everything();
     } else {
@@ -145,6 +145,7 @@ struct Found<'a> {
     keys: &'a [u32],
     dead: &'a Bits,
     filters: Vec<OnColumn<'a>>,
+    among: &'a [Among],
     counting: Vec<Counting<'a>>,
     into: &'a mut Gathering,
     /// Of this window.
@@ -163,10 +164,9 @@ impl Found<'_> {
         if self.dead.has(document) || !self.filters.iter().all(passes) {
             return;
         }
+        let Some(key) = self.keys.get(document as usize).filter(|key| self.among.iter().all(|among| among.has(**key))) else { return };
         self.passed.push(document);
-        if let Some(key) = self.keys.get(document as usize) {
-            self.into.best.offer(Scored { key: *key, score, matched });
-        }
+        self.into.best.offer(Scored { key: *key, score, matched });
     }
 
     /// Counts the window's documents facet by facet: one facet's counts stay near.

@@ -16,19 +16,19 @@ pub struct Dictionary {
 }
 
 impl Dictionary {
-    pub fn number(&mut self, tag: Tag) -> u32 {
-        if let Some(number) = self.numbers.get(&tag) {
+    pub fn number(&mut self, tag: &Tag) -> u32 {
+        if let Some(number) = self.numbers.get(tag) {
             return *number;
         }
         let number = u32::try_from(self.tags.len()).unwrap_or(u32::MAX);
         self.tags.push(tag.clone());
-        self.numbers.insert(tag, number);
+        self.numbers.insert(tag.clone(), number);
         number
     }
 
     /// The numbers of a document's tags by facet: each once, rising.
-    pub fn numbers(&mut self, tags: Vec<Tag>) -> Vec<(u8, u32)> {
-        let mut numbers: Vec<_> = tags.into_iter().map(|tag| (tag.facet.0, self.number(tag))).collect();
+    pub fn numbers(&mut self, tags: &[Tag]) -> Vec<(u8, u32)> {
+        let mut numbers: Vec<_> = tags.iter().map(|tag| (tag.facet.0, self.number(tag))).collect();
         numbers.sort_unstable();
         numbers.dedup();
         numbers
@@ -110,4 +110,15 @@ impl Columns {
             column.of.resize(self.documents, 0);
         }
     }
+}
+
+/// Adds the next document by the numbers of its tags, as [`Dictionary::numbers`] gives them.
+pub fn numbered(tags: &[(u8, u32)], columns: &mut Columns) {
+    let numbers: Vec<u32> = tags.iter().map(|(_, tag)| *tag).collect();
+    let mut rest = numbers.as_slice();
+    columns.push(tags.chunk_by(|a, b| a.0 == b.0).filter_map(|own| {
+        let (numbers, others) = rest.split_at_checked(own.len())?;
+        rest = others;
+        Some((own.first()?.0, numbers))
+    }));
 }

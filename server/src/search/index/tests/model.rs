@@ -25,7 +25,7 @@ impl Model {
     }
 
     pub fn frequency(&self, term: &str) -> u32 {
-        let with = self.documents.values().filter(|document| document.terms.iter().any(|(own, _)| own == term));
+        let with = self.documents.values().filter(|document| document.terms.iter().any(|(own, _)| own.as_str() == term));
         u32::try_from(with.count()).unwrap()
     }
 

@@ -1,23 +1,44 @@
 # Thin targets over cargo; plain cargo works too.
 
 # Stock clients that the tests use, and what SQLite needs to build.
-PACKAGES = gcc g++ libc6-dev openssh-client openssh-server expect asciinema rsync ansible-core python3-paramiko tmux vim-tiny htop less procps iproute2 tinyproxy
+PACKAGES = gcc g++ libc6-dev openssh-client openssh-server expect asciinema rsync ansible-core python3-paramiko tmux vim-tiny htop less procps iproute2 tinyproxy chromium fonts-noto-cjk
 # OpenSSH's server, which sessions are compared with; no test needs it.
 BENCH_PACKAGES = openssh-client openssh-server
 export CARGO_INCREMENTAL ?= 1
 
-.PHONY: demo test soak lint fmt setup bench-agent bench-kill bench-session bench-faults bench-cases fuzz seeds
+.PHONY: demo console test soak lint fmt setup bench-agent bench-kill bench-session bench-faults bench-cases fuzz seeds
 
 ## The main job, live on this machine: a server, six agents on simulated elements, people, keys, cases. Ctrl-C ends it.
 demo:
 	@command -v cargo >/dev/null || { echo "cargo is missing: install Rust 1.89 or newer (https://rustup.rs)"; exit 1; }
 	cargo build --workspace --bins
+	@$(MAKE) --no-print-directory console
 	target/debug/lineman demo up $(DEMO)
+
+## The web console: typed by the server's own description, built into server/console/dist. A release build embeds what is there.
+CONSOLE = server/console
+CONSOLE_SOURCES = $(shell find $(CONSOLE)/src $(CONSOLE)/public $(CONSOLE)/scripts -type f ! -name schema.d.ts) $(addprefix $(CONSOLE)/,index.html package-lock.json vite.config.ts)
+console:
+	@command -v npm >/dev/null || { echo "npm is missing: install Node 20.19 or newer (https://nodejs.org)"; exit 1; }
+	cargo build -p lineman-server
+	@target/debug/lineman-server openapi > $(CONSOLE)/openapi.new && \
+	if cmp -s $(CONSOLE)/openapi.new $(CONSOLE)/openapi.json; then rm $(CONSOLE)/openapi.new; else mv $(CONSOLE)/openapi.new $(CONSOLE)/openapi.json; fi
+	@$(MAKE) --no-print-directory $(CONSOLE)/dist/index.html
+
+$(CONSOLE)/node_modules/.package-lock.json: $(CONSOLE)/package-lock.json
+	cd $(CONSOLE) && npm ci --no-audit --no-fund
+	@touch $@
+
+$(CONSOLE)/dist/index.html: $(CONSOLE)/node_modules/.package-lock.json $(CONSOLE)/openapi.json $(CONSOLE_SOURCES)
+	cd $(CONSOLE) && npm run types && npm run build
 
 ## Everything that decides.
 test: setup
 	cargo build --workspace --bins
+	@$(MAKE) --no-print-directory console
+	cd $(CONSOLE) && npm run check
 	cargo test --workspace --no-fail-fast
+	cd $(CONSOLE) && npm test
 	tests/fuzz/run
 
 ## The long runs: hundreds of kills, many thousands of random cases.

@@ -86,6 +86,8 @@ ids! {
     /// The same through every retry and replay.
     NoticeId = "ntc_", "a notice";
     TargetId = "ntt_", "a target of notices";
+    WallId = "wal_", "a wall token";
+    ViewId = "viw_", "a saved view";
     /// Chosen at random when an agent's spool is made: a machine that is rolled back gets a new one.
     SpoolEpoch = "spl_", "a spool epoch";
 }

@@ -8,6 +8,8 @@
 //! what begins like a key, in small letters and with a value right behind the colon, is taken for a filter. A key that is not known is
 //! an error when it is a known one mistyped; otherwise it stays text, and [`Query::unknown`] names it for a note or an error of the caller.
 
+pub mod value;
+
 use std::fmt;
 
 /// A key of a page's filters.
@@ -16,15 +18,26 @@ pub struct Key {
     pub name: &'static str,
     /// It may be compared: a time, a duration, a number.
     pub ordered: bool,
+    /// Other names of it, Chinese ones too.
+    pub also: &'static [&'static str],
 }
 
 impl Key {
     pub const fn word(name: &'static str) -> Self {
-        Self { name, ordered: false }
+        Self { name, ordered: false, also: &[] }
     }
 
     pub const fn ordered(name: &'static str) -> Self {
-        Self { name, ordered: true }
+        Self { name, ordered: true, also: &[] }
+    }
+
+    #[must_use]
+    pub const fn also(self, also: &'static [&'static str]) -> Self {
+        Self { also, ..self }
+    }
+
+    fn is_named(&self, name: &str) -> bool {
+        self.name == name || self.also.contains(&name)
     }
 }
 
@@ -92,10 +105,16 @@ impl Order {
 pub enum QueryError {
     #[error("`{key}:` is no filter, did you mean `{meant}:`? The filters are {}; put quotes around it to search for the text", list(.known))]
     UnknownKey { key: String, meant: &'static str, known: Vec<&'static str> },
+    #[error("there is no filter `{key}:`{}. The filters are {}; put quotes around it to search for the text", nearest(.meant), list(.known))]
+    NoKey { key: String, meant: Option<&'static str>, known: Vec<&'static str> },
     #[error("`{key}:` can't be compared: write `{key}:VALUE`, or `{key}:A,B` for either")]
     NotOrdered { key: &'static str },
     #[error("`{key}:{sign}` needs a value right behind it, like `{key}:{sign}10`")]
     NoValue { key: &'static str, sign: &'static str },
+}
+
+fn nearest(meant: &Option<&'static str>) -> String {
+    meant.map(|meant| format!(", the nearest is `{meant}:`")).unwrap_or_default()
 }
 
 fn list(keys: &[&str]) -> String {
@@ -122,20 +141,31 @@ impl Query {
             return Ok(after);
         }
         if let Some(begun) = Begun::read(rest) {
-            if let Some(key) = keys.iter().find(|key| key.name == begun.key) {
+            if let Some(key) = keys.iter().find(|key| key.is_named(begun.key)) {
                 let (test, after) = begun.test(key)?;
                 self.parts.push(Part::Filter(Filter { key: key.name, negate: begun.negate, test }));
                 return Ok(after);
             }
-            if let Some(meant) = meant(begun.key, keys) {
-                let known = keys.iter().map(|key| key.name).collect();
-                return Err(QueryError::UnknownKey { key: begun.key.to_owned(), meant, known });
+            // Texts in other scripts have colons of their own, and wide ones: only known keys are filters there.
+            if begun.is_plain {
+                if let Some(meant) = meant(begun.key, keys) {
+                    let known = keys.iter().map(|key| key.name).collect();
+                    return Err(QueryError::UnknownKey { key: begun.key.to_owned(), meant, known });
+                }
+                self.unknown.push(begun.key.to_owned());
             }
-            self.unknown.push(begun.key.to_owned());
         }
         let (word, after) = rest.split_at(rest.find(char::is_whitespace).unwrap_or(rest.len()));
         self.parts.push(Part::Word(word.to_owned()));
         Ok(after)
+    }
+
+    /// For lists where a filter that is none is a mistake and not text.
+    pub fn must_be_known(&self, keys: &[Key]) -> Result<(), QueryError> {
+        let Some(key) = self.unknown.first() else { return Ok(()) };
+        let nearest = keys.iter().map(|known| (mistakes(key, known.name), known.name)).min().filter(|(mistakes, _)| *mistakes < key.len());
+        let known = keys.iter().map(|key| key.name).collect();
+        Err(QueryError::NoKey { key: key.clone(), meant: nearest.map(|(_, name)| name), known })
     }
 
     /// The words and phrases, without the filters.
@@ -172,16 +202,20 @@ struct Begun<'a> {
     negate: bool,
     key: &'a str,
     value: &'a str,
+    /// Small letters and a narrow colon.
+    is_plain: bool,
 }
 
 impl<'a> Begun<'a> {
     fn read(text: &'a str) -> Option<Self> {
         let (negate, text) = text.strip_prefix('-').map_or((false, text), |text| (true, text));
-        let end = text.find(|c: char| !c.is_ascii_lowercase() && c != '_')?;
+        let is_letter = |c: char| c.is_ascii_lowercase() || c == '_' || (!c.is_ascii() && c.is_alphanumeric());
+        let end = text.find(|c: char| !is_letter(c))?;
         let (key, value) = text.split_at(end);
-        let value = value.strip_prefix(':')?;
+        let is_plain = key.is_ascii() && value.starts_with(':');
+        let value = value.strip_prefix([':', '：'])?;
         let follows = value.chars().next().is_some_and(|c| !c.is_whitespace() && c != ':') && !value.starts_with("//");
-        (!key.is_empty() && follows).then_some(Self { negate, key, value })
+        (!key.is_empty() && follows).then_some(Self { negate, key, value, is_plain })
     }
 
     fn test(&self, key: &Key) -> Result<(Test, &'a str), QueryError> {
@@ -375,6 +409,28 @@ mod tests {
         assert!(said("product:>5").contains("`product:VALUE`"));
         assert!(said("age:>").contains("needs a value"));
         assert_eq!(parse("\"prodct:OLT\"").text(), "prodct:OLT");
+    }
+
+    #[test]
+    fn keys_have_other_names() {
+        const KEYS: &[Key] = &[Key::word("severity").also(&["sev", "级别"]), Key::ordered("due").also(&["剩余"])];
+        let read = |text: &str| Query::parse(text, KEYS).map(|query| query.to_string());
+        assert_eq!(read("级别:重要 剩余：<10m sev:minor -级别:警告").unwrap(), "severity:重要 due:<10m severity:minor -severity:警告");
+        // Chinese text with colons in it is text, and so are wide colons behind anything else.
+        for text in ["状态:停", "状态：停", "error：x", "级别", "级别: 重要", "级别x:重要"] {
+            let query = Query::parse(text, KEYS).unwrap();
+            assert_eq!((query.text().as_str(), query.filters().count(), query.unknown.len()), (text, 0, 0), "{text}");
+        }
+        assert!(Query::parse("severty:x", KEYS).is_err());
+    }
+
+    #[test]
+    fn a_list_may_want_every_filter_to_be_known() {
+        let said = |text: &str| parse(text).must_be_known(KEYS).map_err(|error| error.to_string());
+        assert_eq!(said("product:OLT ALM:5 http://x"), Ok(()));
+        let error = said("error:timeout").unwrap_err();
+        assert!(error.contains("no filter `error:`") && error.contains("`product:`, `state:`") && error.contains("quotes"), "{error}");
+        assert!(said("ages_of:5").unwrap_err().contains("the nearest is `age:`"));
     }
 
     #[test]

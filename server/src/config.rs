@@ -45,6 +45,7 @@ struct Config {
     notices: NoticesConfig,
     #[serde(default)]
     semantics: SemanticsConfig,
+    oidc: Option<crate::people::oidc::config::OidcConfig>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -268,6 +269,8 @@ pub struct Settings {
     pub mail: Option<Mail>,
     pub notices: Notices,
     pub semantics: Semantics,
+    /// Without it, people sign in with a password of their own.
+    pub oidc: Option<crate::people::oidc::config::OidcSettings>,
     pub dir: PathBuf,
 }
 
@@ -296,6 +299,8 @@ impl Settings {
         let notices = Notices::of(config.notices, &path)?;
         let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new(".")).to_owned();
         let semantics = Semantics::of(config.semantics, &path, &dir)?;
+        let bad = |(key, value, wanted)| ConfigError::Bad { path: path.clone(), key, value, wanted };
+        let oidc = config.oidc.map(|oidc| oidc.checked(&dir)).transpose().map_err(bad)?;
         Ok(Self {
             listen: config.listen,
             jump: config.jump,
@@ -305,6 +310,7 @@ impl Settings {
             mail,
             notices,
             semantics,
+            oidc,
             dir,
         })
     }

@@ -60,6 +60,7 @@ pub async fn run(init: Init) -> anyhow::Result<()> {
     write_new(&init.dir.join("server.toml"), config.as_bytes(), 0o644)?;
     eprintln!("made {}; the API token of {} is in {}", init.dir.display(), init.admin, token_file.display());
     eprintln!("next: lineman-server run --config {}", init.dir.join("server.toml").display());
+    eprintln!("it prints a one-time code, with which {} gets a password for the console", init.admin);
     Ok(())
 }
 

@@ -29,8 +29,10 @@ mod consents;
 mod sessions;
 mod duty;
 mod cases;
+mod views;
 mod notices;
 mod reports;
+mod walls;
 // Doors.
 mod link;
 mod gateway;
@@ -44,7 +46,7 @@ use clap::Parser;
 
 /// Rooms that hear of every event, in its own transaction.
 pub const LISTENERS: &[events::Listener] =
-    &[agents::hear, alarms::hear, faults::hear, faults::clocks::hear, consents::hear, duty::hear, notices::hear];
+    &[agents::hear, alarms::hear, faults::hear, faults::clocks::hear, faults::list::hear, consents::hear, duty::hear, notices::hear];
 
 /// The support centre's server.
 #[derive(Parser)]

@@ -19,7 +19,7 @@ use crate::store::Store;
 use crate::terminals::{self, Terminals};
 use crate::trust::{self, Authority, http::Addresses};
 use crate::web::ApiError;
-use crate::{agents, api, cases, consents, duty, faults, link, meaning, notices, people, sessions};
+use crate::{agents, api, cases, consents, duty, faults, link, meaning, notices, people, sessions, walls};
 
 /// How long connections may take to finish when the server stops.
 const DRAIN: Duration = Duration::from_secs(10);
@@ -67,6 +67,8 @@ pub async fn run(config: &Path) -> anyhow::Result<()> {
         stop: stop.clone(),
         tasks: tasks.clone(),
     };
+    let walls = walls::Walls::default();
+    let sign_in = Arc::new(people::SignIn::open(&settings, &addresses.main, &store).await?);
     let handles = api::Handles {
         store: store.clone(),
         samples: samples.clone(),
@@ -76,10 +78,13 @@ pub async fn run(config: &Path) -> anyhow::Result<()> {
         lines: gateway::http::Handles { jump: jump.clone(), lines: lines.clone() },
         addresses: Arc::new(addresses),
         throttle: Arc::new(people::Throttle::default()),
+        sign_in,
         has_mail: notices::http::HasMail(settings.mail.is_some()),
         library: library.clone(),
         meaning: meaning.clone(),
         terminals: Terminals::new(jump.clone(), terminals::Patience::default()),
+        walls: walls.clone(),
+        about: api::system::About { started_at: Timestamp::now(), demo: settings.demo },
         stop: stop.clone(),
     };
     let link = link::Door { store: store.clone(), samples, links: links.clone(), stop: stop.clone(), tasks: tasks.clone() };
@@ -94,11 +99,13 @@ pub async fn run(config: &Path) -> anyhow::Result<()> {
     tasks.spawn(faults::from_alarms::run(store.clone(), stop.clone()));
     tasks.spawn(faults::closing::run(store.clone(), stop.clone()));
     tasks.spawn(faults::clocks::run(store.clone(), stop.clone()));
+    tasks.spawn(faults::list::run(store.clone(), stop.clone()));
     tasks.spawn(cases::life::flags::run(store.clone(), stop.clone()));
     tasks.spawn(cases::library::run(library, store.clone(), stop.clone()));
     tasks.spawn(meaning::run(store.clone(), meaning, cases::find::passage, stop.clone()));
     tasks.spawn(notices::run(store.clone(), courier, stop.clone()));
     tasks.spawn(sessions::digest::run(store.clone(), stop.clone()));
+    tasks.spawn(walls::run(store.clone(), walls, stop.clone()));
     tasks.spawn(cases::offers::run(store.clone(), stop.clone()));
 
     println!("ready {ready}");

@@ -21,6 +21,7 @@ mod fault_life;
 mod finding;
 mod forged;
 mod library;
+mod lists;
 mod live;
 mod notices;
 mod offers;
@@ -35,6 +36,7 @@ mod tenants;
 mod terminal;
 mod transport;
 mod trust;
+mod walls;
 mod witness;
 
 use std::sync::Arc;
@@ -57,6 +59,14 @@ const ON_DEMO: &[(&str, OnDemo)] = &[
         "sign_in::a_browser_signs_in_with_a_cookie_that_no_other_site_can_use",
         sign_in::a_browser_signs_in_with_a_cookie_that_no_other_site_can_use,
     ),
+    ("walls::a_wall_token_opens_its_wall_and_nothing_else", walls::a_wall_token_opens_its_wall_and_nothing_else),
+    ("walls::a_revoked_wall_goes_dark_while_it_is_watched", walls::a_revoked_wall_goes_dark_while_it_is_watched),
+    ("walls::the_log_is_read_by_whom_it_concerns", walls::the_log_is_read_by_whom_it_concerns),
+    ("lists::every_list_understands_the_grammar", lists::every_list_understands_the_grammar),
+    ("lists::no_question_harms_a_list", lists::no_question_harms_a_list),
+    ("lists::rows_carry_what_lists_show", lists::rows_carry_what_lists_show),
+    ("lists::views_are_saved_shared_and_counted", lists::views_are_saved_shared_and_counted),
+    ("lists::lists_and_views_from_the_command_line", lists::lists_and_views_from_the_command_line),
     ("tenants::a_customer_sees_nothing_of_another", tenants::a_customer_sees_nothing_of_another),
     ("bad_input::every_wrong_request_is_told_what_is_wrong", bad_input::every_wrong_request_is_told_what_is_wrong),
     ("bad_input::hostile_texts_are_shown_harmless", bad_input::hostile_texts_are_shown_harmless),

@@ -18,8 +18,10 @@ pub fn the_description_is_what_the_server_serves(demo: &Demo) {
     assert!(health.get("agents_online").is_none(), "nobody is told how large the fleet is: {health}");
     let inside = demo.http(Some("engineer-a")).get("/healthz").ok();
     assert!(inside["agents_online"].as_u64().is_some_and(|count| count >= 8), "{inside}");
+    // The console, or the page that says it was not built.
     let page = demo.http(None).get("/");
-    assert!(page.status == 200 && page.body.as_str().is_some_and(|html| html.contains("openapi.json")), "{page:?}");
+    assert!(page.status == 200 && page.body.as_str().is_some_and(|html| html.starts_with("<!doctype html>")), "{page:?}");
+    demo.http(None).get("/api/v1/nothing").problem(404, "not_found");
 }
 
 pub fn an_agent_says_how_it_is(demo: &Demo) {

@@ -27,7 +27,7 @@ pub fn a_browser_signs_in_with_a_cookie_that_no_other_site_can_use(demo: &Demo) 
     browser().with("origin", "https://evil.example").post(secret, &json!({})).problem(403, "forbidden");
     let begun = here().post(secret, &json!({})).ok();
     assert!(begun["uri"].as_str().is_some_and(|uri| uri.starts_with("otpauth://totp/Lineman:browser-a?secret=")), "{begun}");
-    here().post("/api/v1/second-factor/confirmation", &json!({"code": "nothing"})).problem(401, "unauthenticated");
+    here().post("/api/v1/second-factor/confirmation", &json!({"code": "nothing"})).problem(422, "invalid");
     demo.http(None).post("/api/v1/sign-in", &login).ok();
 
     // Out, and nothing of it is left; who still has the cookie is nobody, and may sign in again.

@@ -33,11 +33,11 @@ impl Events {
     /// The next event; `None` when the server ended the stream. Safe to drop and call again.
     pub async fn next(&mut self) -> Result<Option<Event>, ClientError> {
         while let Some(frame) = self.frames.next().await? {
-            // Events of the log carry an id, what else the server says does not.
-            if frame.id.is_some() {
-                let event: Event = serde_json::from_str(&frame.data)?;
-                self.last_seq = Some(event.seq);
-                return Ok(Some(event));
+            // A beat's id is the place reached in the log; what says nothing of a place is no event of the log.
+            let Some(place) = frame.id.as_deref() else { continue };
+            self.last_seq = place.parse().ok().or(self.last_seq);
+            if frame.event != "beat" {
+                return Ok(Some(serde_json::from_str(&frame.data)?));
             }
         }
         Ok(None)

@@ -30,13 +30,9 @@ pub struct FaultFilter {
     pub problem: Option<String>,
 }
 
-/// The version that a change is meant for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Seen(pub u64);
-
-impl Client {
-    pub async fn faults(&self, filter: &FaultFilter, page: &Page) -> Result<List<Fault>> {
-        let FaultFilter { status, customer, equipment, owner, kind, severity, text, customer_reference, since, problem } = filter.clone();
+impl FaultFilter {
+    pub(super) fn parts(&self) -> Vec<(&'static str, String)> {
+        let Self { status, customer, equipment, owner, kind, severity, text, customer_reference, since, problem } = self.clone();
         let parts = [
             ("status", status),
             ("customer", customer),
@@ -48,13 +44,16 @@ impl Client {
             ("customer_reference", customer_reference),
             ("since", since.map(|since| since.to_string())),
             ("problem", problem),
-            ("after", page.after.clone()),
-            ("limit", page.limit.map(|limit| limit.to_string())),
         ];
-        let query: Vec<_> = parts.into_iter().filter_map(|(key, value)| Some((key, value?))).collect();
-        self.get(&["faults"], &query).await
+        parts.into_iter().filter_map(|(key, value)| Some((key, value?))).collect()
     }
+}
 
+/// The version that a change is meant for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Seen(pub u64);
+
+impl Client {
     async fn patch<B: Serialize + ?Sized, T: DeserializeOwned>(&self, segments: &[&str], seen: Seen, body: &B) -> Result<T> {
         let request = self.http.patch(self.url(segments)).header(IF_MATCH, format!("\"{}\"", seen.0));
         self.send(request.json(body)).await

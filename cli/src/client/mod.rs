@@ -17,8 +17,11 @@ mod reports;
 mod offers;
 mod offices;
 mod routes;
+mod sign_in;
 mod sessions;
 mod sse;
+mod views;
+mod walls;
 
 pub use alarms::AlarmFilter;
 pub use cases::{CaseFilter, HealthQuery};
@@ -28,6 +31,8 @@ pub use notices::NoticeFilter;
 pub use reports::ReportQuery;
 pub use routes::{Filter, Page};
 pub use sessions::{GrepQuery, Watched, Watching};
+pub use views::Ask;
+pub use walls::AuditQuery;
 
 use std::time::Duration;
 

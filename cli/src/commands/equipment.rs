@@ -4,14 +4,15 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use jiff::{SignedDuration, Timestamp};
-use lineman_common::api::{Equipment, NewEquipment, Presence, Site};
+use lineman_common::api::{Equipment, EquipmentSort, NewEquipment, Presence, Site, ViewList};
 use lineman_common::health::HealthReport;
 use lineman_common::id::SiteId;
 use lineman_common::name::{CustomerCode, Handle, NeName};
 use lineman_common::statement::{DeviceStatement, Namespace, device::openssh, sha256_hex};
 
-use super::{App, Limit};
-use crate::client::{Client, Filter};
+use super::view::Asked;
+use super::{App, Limit, word};
+use crate::client::Client;
 use crate::consents::{now, principal, sign_for};
 use crate::context::write_private;
 use crate::exit::{Exit, Failure, Outcome};
@@ -28,10 +29,17 @@ use crate::trust::Trust;
   lineman equipment token ne-1.jw.ne --write token")]
 pub enum Command {
     /// List equipment
-    #[command(after_help = "Examples:\n  lineman equipment list\n  lineman equipment list --customer JW -o csv")]
+    #[command(
+        after_help = "Examples:\n  lineman equipment list\n  lineman equipment list --customer JW -o csv\n  lineman equipment list --query 'online:no worst:critical' --sort worst"
+    )]
     List {
         #[arg(long, value_name = "CODE")]
         customer: Option<CustomerCode>,
+        #[command(flatten)]
+        asked: Asked,
+        /// In which order: by name unless told otherwise
+        #[arg(long, value_parser = word::<EquipmentSort>(EquipmentSort::WORDS))]
+        sort: Option<EquipmentSort>,
         #[command(flatten)]
         limit: Limit,
     },
@@ -150,12 +158,12 @@ fn duration(text: &str) -> Result<u32, String> {
 impl Command {
     pub async fn run(self, app: &App) -> Outcome {
         match self {
-            Self::List { customer, limit } => {
-                let client = app.client()?;
-                let filter = Filter { customer: customer.map(|customer| customer.to_string()), ..Filter::default() };
-                let (client, filter) = (&client, &filter);
-                let equipment = limit.read(app, |page| async move { client.equipment(filter, &page).await }).await?;
-                app.out.list(&equipment, |equipment| equipment_table(equipment))?;
+            Self::List { customer, asked, sort, limit } => {
+                let client = &app.client()?;
+                let parts: &Vec<_> = &customer.map(|customer| ("customer", customer.to_string())).into_iter().collect();
+                let ask = &asked.read(client, ViewList::Equipment, sort.map(|sort| sort.to_string())).await?;
+                let equipment = limit.read(app, |page| async move { client.equipment_rows(parts, ask, &page).await }).await?;
+                app.out.list(&equipment, |equipment| equipment_table(equipment.iter().map(|row| &row.equipment)))?;
             }
             Self::Show { equipment } => {
                 let equipment = app.client()?.equipment_show(&equipment).await?;

@@ -7,6 +7,7 @@ mod admin;
 mod alarm;
 mod api;
 mod approver;
+mod audit;
 mod calendar;
 mod case;
 mod consent;
@@ -26,8 +27,11 @@ mod sign_in;
 mod signers;
 mod ssh;
 mod standing;
+mod system;
 mod topology;
 mod tier;
+mod view;
+mod wall;
 mod workload;
 
 use std::path::PathBuf;
@@ -135,6 +139,14 @@ pub enum Command {
     Report(Box<report::Report>),
     Events(events::Events),
     #[command(subcommand)]
+    View(view::Command),
+    Wall(wall::Wall),
+    #[command(subcommand)]
+    WallToken(wall::TokenCommand),
+    #[command(subcommand)]
+    Audit(audit::Command),
+    System(system::System),
+    #[command(subcommand)]
     Admin(admin::Command),
     Api(api::Api),
     /// A whole support centre on this machine, to live through the story
@@ -240,6 +252,11 @@ async fn dispatch(app: App, command: Command) -> Outcome {
         Command::Case(command) => command.run(&app).await,
         Command::Report(report) => report.run(&app).await,
         Command::Events(events) => events.run(&app).await,
+        Command::View(command) => command.run(&app).await,
+        Command::Wall(wall) => wall.run(&app).await,
+        Command::WallToken(command) => command.run(&app).await,
+        Command::Audit(command) => command.run(&app).await,
+        Command::System(system) => system.run(&app).await,
         Command::Admin(command) => command.run(&app).await,
         Command::Api(api) => api.run(&app).await,
         Command::Demo(command) => crate::demo::run(command, &app.out).await,
@@ -347,16 +364,17 @@ const PAGE: usize = 1000;
 
 impl Limit {
     /// Reads pages until there is one more than is wanted; says so when there is.
-    async fn read<T, F, R>(&self, app: &App, fetch: F) -> Result<Vec<T>, Failure>
+    async fn read<T, F, R, P>(&self, app: &App, fetch: F) -> Result<Vec<T>, Failure>
     where
         F: Fn(Page) -> R,
-        R: Future<Output = Result<lineman_common::api::List<T>, crate::ClientError>>,
+        P: Into<lineman_common::api::List<T>>,
+        R: Future<Output = Result<P, crate::ClientError>>,
     {
         let wanted = self.limit as usize;
         let (mut items, mut after) = (Vec::new(), None);
         while items.len() <= wanted {
             let limit = u32::try_from(PAGE.min(wanted + 1 - items.len())).unwrap_or(u32::MAX);
-            let page = fetch(Page { after, limit: Some(limit) }).await?;
+            let page: lineman_common::api::List<T> = fetch(Page { after, limit: Some(limit) }).await?.into();
             let empty = page.items.is_empty();
             items.extend(page.items);
             after = page.next;

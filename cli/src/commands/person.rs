@@ -1,8 +1,9 @@
-//! `lineman person`: skills and levels, who may not work here any more, passwords.
+//! `lineman person`: skills and levels, roles, who may not work here any more, passwords, links that sign in, tokens.
 
 use clap::{Args, Subcommand};
-use lineman_common::api::{NewPassword, Person, Profile, Reason, SecondFactorCode};
+use lineman_common::api::{ApiToken, NewPassword, NewRole, NewSignInLink, Person, Profile, Reason, SecondFactorCode};
 use lineman_common::name::PersonName;
+use lineman_common::people::Role;
 
 use super::App;
 use crate::client::{Client, Page};
@@ -10,7 +11,7 @@ use crate::exit::{Exit, Failure, Outcome};
 use crate::output::{Cell, Sheet, Table, text};
 use crate::prompt;
 
-/// People: skills and levels, disable and enable, passwords
+/// People: skills and levels, roles, disable and enable, passwords, links that sign in, tokens
 #[derive(Debug, Subcommand)]
 #[command(after_help = "Examples:
   lineman person show engineer-a
@@ -64,6 +65,38 @@ pub enum Command {
         name: PersonName,
         #[arg(long)]
         reason: String,
+    },
+    /// Give somebody another role (admin); who belongs to a customer stays there
+    #[command(after_help = "Examples:\n  lineman person role engineer-a duty_manager --reason 'leads the shift now'")]
+    Role {
+        name: PersonName,
+        role: Role,
+        #[arg(long)]
+        reason: String,
+    },
+    /// Make a link that signs somebody in to the console, once (admin): for a first sign-in, or after a lost password
+    #[command(
+        after_help = "Examples:\n  lineman person sign-in-link engineer-a\n  lineman person sign-in-link engineer-a --minutes 60 -o json"
+    )]
+    SignInLink {
+        name: PersonName,
+        /// How long it counts
+        #[arg(long, value_parser = clap::value_parser!(u32).range(1..=60))]
+        minutes: Option<u32>,
+    },
+    /// List what somebody is signed in with: yourself, or (admin) anyone
+    #[command(after_help = "Examples:\n  lineman person tokens engineer-a")]
+    Tokens {
+        name: PersonName,
+    },
+    /// End one of somebody's sign-ins or API tokens, named as in `tokens`
+    #[command(after_help = "Examples:\n  lineman person end-token engineer-a 0123456789abcdef --yes")]
+    EndToken {
+        name: PersonName,
+        token: String,
+        /// Don't ask
+        #[arg(short, long)]
+        yes: bool,
     },
     Password(Password),
 }
@@ -138,6 +171,25 @@ impl Command {
                 prompt::confirm(&format!("sign {name} out everywhere on {}: all their tokens end now", client.server()), yes)?;
                 client.sign_out_everywhere(name.as_str()).await?;
             }
+            Self::Role { name, role, reason } => {
+                let new = NewRole { role, reason: reason.into() };
+                app.out.sheet(&client.put_role(name.as_str(), &new).await?, sheet)?;
+            }
+            Self::SignInLink { name, minutes } => {
+                let link = client.sign_in_link(name.as_str(), &NewSignInLink { minutes, reusable: false }).await?;
+                app.out.sheet(&link, |link| Sheet {
+                    fields: vec![("link", text(&link.url)), ("until", link.expires_at.into())],
+                    parts: Vec::new(),
+                })?;
+            }
+            Self::Tokens { name } => {
+                let tokens = client.tokens(name.as_str()).await?;
+                app.out.list(&tokens.items, token_table)?;
+            }
+            Self::EndToken { name, token, yes } => {
+                prompt::confirm(&format!("end the token {token} of {name} on {}", client.server()), yes)?;
+                client.end_token(name.as_str(), &token).await?;
+            }
             Self::Password(password) => password.run(app).await?,
         }
         Ok(Exit::Done)
@@ -179,6 +231,15 @@ async fn second_factor(app: &App, client: &Client) -> Result<(), Failure> {
     app.out.list(&codes.codes, |codes| Table::new(["recovery code"], codes.iter().map(|code| [text(code)])))
 }
 
+fn token_table(tokens: &[ApiToken]) -> Table {
+    let row = |token: &ApiToken| {
+        let label = lineman_common::printable::escape(&token.label);
+        let current = if token.current { "this one" } else { "" };
+        [text(&token.id), text(label), token.created_at.into(), token.expires_at.into(), text(current)]
+    };
+    Table::new(["id", "for", "since", "until", ""], tokens.iter().map(row))
+}
+
 fn sheet(person: &Person) -> Sheet {
     let disabled = person.disabled.as_ref();
     let skills: Vec<_> = person.skills.iter().map(|skill| lineman_common::printable::escape(skill)).collect();
@@ -187,7 +248,9 @@ fn sheet(person: &Person) -> Sheet {
             ("name", text(&person.name)),
             ("role", text(person.role)),
             ("customer", Cell::option(person.customer.as_ref())),
+            ("password", text(if person.password { "yes" } else { "no" })),
             ("second factor", text(if person.second_factor { "yes" } else { "no" })),
+            ("identity provider", text(if person.oidc { "yes" } else { "no" })),
             ("level", Cell::option(person.level)),
             ("skills", text(skills.join(", "))),
             ("mail", Cell::option(person.mail.as_ref().map(|mail| lineman_common::printable::escape(mail)))),

@@ -173,6 +173,10 @@ pub struct PersonEntry {
     pub role: Role,
     pub customer: Option<String>,
     pub token: String,
+    /// For the sign-in page, and for `POST /api/v1/sign-in`.
+    pub password: String,
+    /// A link that signs a browser in as this person, for as long as the demo lives.
+    pub sign_in: String,
     /// The context that the client's configuration has for this person.
     pub context: String,
     /// The private key that the person signs with.
@@ -252,6 +256,8 @@ mod tests {
             role: Role::Engineer,
             customer: None,
             token: "t".into(),
+            password: "p".into(),
+            sign_in: "https://127.0.0.1:7443/sign-in?code=c".into(),
             context: "demo-engineer-a".into(),
             key: Some(dir.join("keys/vendor/engineer-a")),
             trust: dir.join("keys/vendor"),
@@ -282,7 +288,7 @@ mod tests {
         for field in ["server", "jump", "ca", "consent_key", "engineer_key", "people", "equipment"] {
             assert!(json.get(field).is_some(), "{field}");
         }
-        for field in ["name", "role", "customer", "token"] {
+        for field in ["name", "role", "customer", "token", "password", "sign_in"] {
             assert!(json["people"][0].get(field).is_some(), "{field}");
         }
         assert_eq!(json["equipment"][0], "ne-1");

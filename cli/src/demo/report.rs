@@ -18,10 +18,17 @@ pub fn up(args: &Up, demo: &Description, out: &Out) -> Result<(), Failure> {
     write_out(&welcome(args, demo, out))
 }
 
+/// Whose links are shown: one of each side of the story.
+const SHOWN: [&str; 5] = ["engineer-a", "noc-jw", "approver-jw", "manager-d", "admin-z"];
+
 fn welcome(args: &Up, demo: &Description, out: &Out) -> String {
     let people = Table::new(
         ["person", "role", "customer", "context"],
         demo.people.iter().map(|p| [text(&p.name), text(p.role), Cell::option(p.customer.as_ref()), text(&p.context)]),
+    );
+    let links = Table::new(
+        ["person", "sign in to the console"],
+        demo.people.iter().filter(|p| SHOWN.contains(&p.name.as_str())).map(|p| [text(&p.name), text(&p.sign_in)]),
     );
     let devices = demo.devices.iter().map(|device| device.name.as_str()).collect::<Vec<_>>().join("  ");
     let path = path_hint();
@@ -33,6 +40,10 @@ fn welcome(args: &Up, demo: &Description, out: &Out) -> String {
 Demo data / 演示数据: nothing here is a real carrier, person or device. Files: {files}
 
 Elements: {devices}
+
+{}
+Open one of these in a browser, as often as you like. (The browser does not know the demo's certificate authority, {ca}.)
+Passwords are in {files}/demo.json.
 
 {}
 Each person is a context of the client: `lineman --context demo-noc-jw fault list`, or `export LINEMAN_CONTEXT=demo-noc-jw`.
@@ -49,6 +60,7 @@ Next:{path}
   lineman --context demo-approver-jw consent approve ID --key {key}
   lineman ssh F-JW-1        # then: ne show alarm, ne reset fan-2, exit{detached}
 ",
+        out.table(&links),
         out.table(&people)
     )
 }

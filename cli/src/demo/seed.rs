@@ -3,9 +3,12 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use lineman_common::api::{NewApiToken, NewCustomer, NewEquipment, NewPerson, NewSite};
+use lineman_common::api::{NewApiToken, NewCustomer, NewEquipment, NewPassword, NewPerson, NewSignInLink, NewSite};
 use lineman_common::id::SiteId;
 use lineman_common::name::{CustomerCode, NeName};
+
+use ssh_key::getrandom::SysRng;
+use ssh_key::rand_core::TryRng;
 
 use super::Error;
 use super::cases::cases;
@@ -30,11 +33,22 @@ impl Centre {
     }
 }
 
-/// Names of people and their API tokens.
-pub type Tokens = BTreeMap<&'static str, String>;
+/// How somebody of the demo gets in.
+#[derive(Debug, Default)]
+pub struct Access {
+    /// For the API.
+    pub token: String,
+    /// For the sign-in page.
+    pub password: String,
+    /// The way there without it.
+    pub sign_in: String,
+}
+
+/// Names of people, and how they get in.
+pub type People = BTreeMap<&'static str, Access>;
 
 /// Everything but equipment and cases.
-pub async fn organisation(admin: &Client, admin_token: &str) -> Result<(Tokens, Sites), Error> {
+pub async fn organisation(admin: &Client, admin_token: &str) -> Result<(People, Sites), Error> {
     let calendar = plan::calendar()?;
     admin.put_calendar(&calendar).await.map_err(Error::seed(format!("calendar {}", calendar.name)))?;
     for tier in plan::tiers() {
@@ -58,9 +72,9 @@ pub async fn organisation(admin: &Client, admin_token: &str) -> Result<(Tokens, 
             sites.insert(site.name, made.id);
         }
     }
-    let tokens = people(admin, admin_token).await?;
+    let people = people(admin, admin_token).await?;
     offices(admin).await?;
-    Ok((tokens, sites))
+    Ok((people, sites))
 }
 
 /// The support tree, and who is on duty in it around the clock.
@@ -77,21 +91,40 @@ async fn offices(admin: &Client) -> Result<(), Error> {
 /// Sites by their names in the plan.
 pub type Sites = BTreeMap<&'static str, SiteId>;
 
-async fn people(admin: &Client, admin_token: &str) -> Result<Tokens, Error> {
-    let mut tokens = Tokens::from([(ADMIN, admin_token.to_owned())]);
-    for person in PEOPLE.iter().filter(|person| person.name != ADMIN) {
-        let new = NewPerson {
-            name: person.name.parse().map_err(Error::trust)?,
-            role: person.role,
-            customer: person.customer.map(code).transpose()?,
-            password: None,
+async fn people(admin: &Client, admin_token: &str) -> Result<People, Error> {
+    let mut people = People::new();
+    for person in &PEOPLE {
+        let password = password()?;
+        let token = if person.name == ADMIN {
+            // `init` made the first one, with a token alone: so there is no old password to name.
+            let new = NewPassword { old: None, new: password.clone() };
+            admin.put_password(ADMIN, &new).await.map_err(Error::seed("the admin's password"))?;
+            admin_token.to_owned()
+        } else {
+            let new = NewPerson {
+                name: person.name.parse().map_err(Error::trust)?,
+                role: person.role,
+                customer: person.customer.map(code).transpose()?,
+                password: Some(password.clone()),
+            };
+            admin.new_person(&new).await.map_err(Error::seed(person.name))?;
+            let label = NewApiToken { label: "demo".into(), days: TOKEN_DAYS };
+            admin.new_token(person.name, &label).await.map_err(Error::seed(format!("a token for {}", person.name)))?.token
         };
-        admin.new_person(&new).await.map_err(Error::seed(person.name))?;
-        let label = NewApiToken { label: "demo".into(), days: TOKEN_DAYS };
-        let reply = admin.new_token(person.name, &label).await.map_err(Error::seed(format!("a token for {}", person.name)))?;
-        tokens.insert(person.name, reply.token);
+        let new = NewSignInLink { minutes: Some(TOKEN_DAYS * 24 * 60), reusable: true };
+        let link = admin.sign_in_link(person.name, &new).await.map_err(Error::seed(format!("a link for {}", person.name)))?;
+        people.insert(person.name, Access { token, password, sign_in: link.url });
     }
-    Ok(tokens)
+    Ok(people)
+}
+
+/// Another one on each start: a demo may listen where others reach it. 16 letters of 16, in fours, so that it can be typed.
+fn password() -> Result<String, Error> {
+    let mut bytes = [0; 8];
+    SysRng.try_fill_bytes(&mut bytes).map_err(Error::trust)?;
+    let letter = |nibble: u8| char::from(b"bcdfghjkmnpqrstv"[usize::from(nibble & 15)]);
+    let letters: Vec<char> = bytes.iter().flat_map(|byte| [letter(byte >> 4), letter(*byte)]).collect();
+    Ok(letters.chunks(4).map(String::from_iter).collect::<Vec<_>>().join("-"))
 }
 
 /// The roster with the gateway's keys, and who may vouch for each customer's devices. `server` is the server's folder.

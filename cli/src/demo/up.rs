@@ -21,7 +21,7 @@ use super::fleet::{self, Fleet, GRACE};
 use super::keys::Keys;
 use super::place::{Place, read, write};
 use super::plan::{self, ADMIN, AUTHOR, CUSTOMERS, REVIEWER};
-use super::seed::{self, Centre, Tokens};
+use super::seed::{self, Centre, People};
 use super::{Description, Device, Error, PersonEntry, Up, With, contexts, report};
 use crate::client::{Client, Filter, Page};
 use crate::output::Out;
@@ -127,9 +127,9 @@ async fn build(args: &Up, place: &Place, fleet: &mut Fleet, out: &Out) -> Result
 
     let admin_token = read(&place.token(ADMIN))?.trim().to_owned();
     let admin = centre.client(&admin_token)?;
-    let (tokens, sites) = seed::organisation(&admin, &admin_token).await?;
-    for (person, token) in &tokens {
-        write(&place.token(person), 0o600, format!("{token}\n"))?;
+    let (people, sites) = seed::organisation(&admin, &admin_token).await?;
+    for (person, access) in &people {
+        write(&place.token(person), 0o600, format!("{}\n", access.token))?;
     }
     seed::trust(&admin, &keys, &place.server()).await?;
     out.say(format!(
@@ -138,7 +138,7 @@ async fn build(args: &Up, place: &Place, fleet: &mut Fleet, out: &Out) -> Result
         codes(),
         sites.len(),
         plan::tiers().len(),
-        tokens.len()
+        people.len()
     ));
 
     let elements = element::home(place, &account)?;
@@ -156,11 +156,11 @@ async fn build(args: &Up, place: &Place, fleet: &mut Fleet, out: &Out) -> Result
     fleet.until("bringing all agents online", &log, ONLINE_WITHIN, async || all_online(&admin, plan.len()).await).await?;
     out.say(format!("  ✔ {:<2} agents   enrolled, online (real agent processes on this host)", plan.len()));
 
-    let of = |name: &str| tokens.get(name).map(String::as_str).unwrap_or_default();
+    let of = |name: &str| people.get(name).map(|access| access.token.as_str()).unwrap_or_default();
     let count = seed::library(&centre.client(of(AUTHOR))?, &centre.client(of(REVIEWER))?).await?;
     out.say(format!("  ✔ {count} cases    zh/en, reviewed and published"));
 
-    let demo = describe(place, &centre.server, &jump, &tokens, devices);
+    let demo = describe(place, &centre.server, &jump, people, devices);
     let json = serde_json::to_string_pretty(&demo).map_err(Error::trust)?;
     write(&place.description(), 0o600, json + "\n")?;
     // Without a place for them, the demo is still worth having: tokens and addresses are in its description.
@@ -325,14 +325,17 @@ async fn all_online(admin: &Client, wanted: usize) -> Result<Option<()>, Error> 
     Ok((online == wanted).then_some(()))
 }
 
-fn describe(place: &Place, server: &str, jump: &str, tokens: &Tokens, devices: Vec<Device>) -> Description {
+fn describe(place: &Place, server: &str, jump: &str, mut people: People, devices: Vec<Device>) -> Description {
     let people = plan::PEOPLE.iter().map(|person| {
         let trust = place.keys(&person.side());
+        let access = people.remove(person.name).unwrap_or_default();
         PersonEntry {
             name: person.name.to_owned(),
             role: person.role,
             customer: person.customer.map(str::to_owned),
-            token: tokens.get(person.name).cloned().unwrap_or_default(),
+            token: access.token,
+            password: access.password,
+            sign_in: access.sign_in,
             context: person.context(),
             key: person.signs().then(|| trust.join(person.name)),
             trust,

@@ -77,6 +77,9 @@ pub struct FaultPage {
     pub clocks: Vec<Clock>,
     pub timeline: Vec<super::Event>,
     pub similar: Vec<CaseHit>,
+    /// Open faults of the same customer that may be the same, the likeliest first: what was offered when it was filed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub duplicates: Vec<super::OpenDuplicate>,
     #[serde(flatten)]
     pub around: FaultAround,
 }

@@ -13,8 +13,13 @@ mod offices;
 mod notices;
 mod people;
 mod reports;
+mod rows;
 mod sessions;
+mod system;
 mod terminals;
+mod transcripts;
+mod views;
+mod walls;
 
 pub use alarms::*;
 pub use cases::*;
@@ -26,8 +31,13 @@ pub use notices::*;
 pub use offices::*;
 pub use people::*;
 pub use reports::*;
+pub use rows::*;
 pub use sessions::*;
+pub use system::*;
 pub use terminals::*;
+pub use transcripts::*;
+pub use views::*;
+pub use walls::*;
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -57,6 +67,9 @@ pub struct Healthz {
     /// For the support centre's people only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub agents_online: Option<u32>,
+    /// For the support centre's people only: is every case in use in the index that searches are answered from?
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub case_index: Option<CaseIndexState>,
 }
 
 /// One event of the append-only log, as `GET /api/v1/events` streams it and fault timelines list it.

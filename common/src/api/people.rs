@@ -69,6 +69,90 @@ pub struct Person {
     /// Signs in with a one-time code beside the password.
     #[serde(default)]
     pub second_factor: bool,
+    /// Has a password, and may sign in with it.
+    #[serde(default)]
+    pub password: bool,
+    /// Signed in through the identity provider before: its groups decide on the role.
+    #[serde(default)]
+    pub oidc: bool,
+}
+
+/// How one can sign in here. `GET /api/v1/sign-in/ways`; asks for no sign-in.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct SignInWays {
+    /// The identity provider's name, where there is one: `GET /api/v1/sign-in/oidc` leads to it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub oidc: Option<String>,
+    /// Nobody can sign in as an admin yet: the server has printed a one-time code for the first one.
+    pub setup: bool,
+    /// What this server is called.
+    pub server: String,
+    pub version: String,
+    /// Everything in this server is made up.
+    pub demo: bool,
+    pub now: Timestamp,
+}
+
+/// `POST /api/v1/setup`: makes the first admin who can sign in, and signs them in.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Setup {
+    /// What the server printed when it started. It counts once, and until the server ends.
+    pub code: String,
+    /// A new name, or that of an admin who has no password.
+    pub name: PersonName,
+    /// At least 12 characters.
+    pub password: String,
+}
+
+/// `POST /api/v1/people/{name}/sign-in-links`.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewSignInLink {
+    /// How long it counts: 1 to 60, 15 when it isn't said. In a demo as long as one likes.
+    #[serde(default)]
+    pub minutes: Option<u32>,
+    /// In a demo only: it may be opened more than once.
+    #[serde(default)]
+    pub reusable: bool,
+}
+
+/// Signs its bearer in; shown once.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct SignInLink {
+    pub url: String,
+    pub code: String,
+    pub expires_at: Timestamp,
+}
+
+/// `POST /api/v1/sign-in/code`: with the code of a link.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SignInCode {
+    pub code: String,
+    /// The six digits of the second factor, or a recovery code, of who has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub second: Option<String>,
+}
+
+/// `PUT /api/v1/people/{name}/role`.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewRole {
+    pub role: Role,
+    pub reason: Printable,
+}
+
+/// A sign-in or an API token of somebody. The token itself is shown once, when it is made.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct ApiToken {
+    pub id: String,
+    /// `sign-in`, or what it was said to be for.
+    pub label: String,
+    pub created_at: Timestamp,
+    pub expires_at: Timestamp,
+    /// The one that this request carries.
+    pub current: bool,
 }
 
 /// Since when, by whom and why somebody has no tokens, can't sign in and takes no faults.

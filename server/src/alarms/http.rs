@@ -1,7 +1,7 @@
 use axum::Json;
 use axum::extract::State;
 use lineman_common::alarm::{OperatorState, Relation, ResourceState, Severity};
-use lineman_common::api::{Acknowledgement, Alarm, AlarmAction, AlarmActionReply, AlarmPage, AlarmSummary, List, Why};
+use lineman_common::api::{Acknowledgement, Alarm, AlarmAction, AlarmActionReply, AlarmPage, AlarmSummary, Listing, Why};
 use lineman_common::id::{AlarmId, FaultId};
 use lineman_common::name::{CustomerCode, FaultNumber};
 use lineman_common::people::Role;
@@ -9,9 +9,10 @@ use serde::Deserialize;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::{Cursor, Filter, customer_for};
+use super::{Cursor, Filter, asked, customer_for};
 use crate::equipment::{self, Reference, topology};
 use crate::store::{Db, Store};
+use crate::web::asked::Ask;
 use crate::web::{Actor, ApiError, Body, Params, Path, Scope};
 
 /// What can't be undone is for few.
@@ -62,6 +63,12 @@ struct ListParams {
     root: Option<AlarmId>,
     /// What text, type or qualifier contain.
     text: Option<String>,
+    /// Words and filters, like `sev:critical state:raised site:成都`: the keys are `severity`, `state`, `operator`, `customer`, `site`,
+    /// `product`, `model`, `equipment`, `code`, `cause`, `fault`, `shelved`, `suppressed`, `flapping`, `maintenance`, `changed`, `age`,
+    /// `text`, each in Chinese too.
+    q: Option<String>,
+    /// An IANA time zone: what a date in `q` means. UTC when absent.
+    zone: Option<String>,
     /// `next` of the page before.
     after: Option<String>,
     /// At most 1000; 200 when absent.
@@ -72,7 +79,7 @@ fn known(db: &Db<'_>, scope: &Scope, text: &str) -> Result<equipment::Known, Api
     Ok(equipment::find(db, scope, &text.parse::<Reference>()?)?)
 }
 
-fn filter(db: &Db<'_>, scope: &Scope, params: ListParams) -> Result<Filter, ApiError> {
+fn filter(db: &Db<'_>, scope: &Scope, ask: &Ask, params: ListParams) -> Result<Filter, ApiError> {
     let severities = params.severity.iter().flat_map(|text| text.split(',')).map(|word| word.trim().parse::<Severity>());
     let under = params.under.map(|text| known(db, scope, &text)).transpose()?;
     let customer = match params.customer {
@@ -84,7 +91,8 @@ fn filter(db: &Db<'_>, scope: &Scope, params: ListParams) -> Result<Filter, ApiE
         None => None,
     };
     Ok(Filter {
-        state: params.state,
+        state: params.state.or_else(|| asked::state(ask)),
+        asked: asked::conditions(db, ask)?,
         severities: severities.collect::<Result<_, _>>().map_err(|e| ApiError::invalid(e.to_string()))?,
         operator_state: params.operator_state,
         shelved: params.shelved,
@@ -113,15 +121,21 @@ fn fault(db: &Db<'_>, text: &str) -> Result<FaultId, ApiError> {
 
 /// The alarm list: raised ones first, the newest change first. A page looks at 20,000 entries at most: it may hold fewer than `limit`,
 /// or none, and have a `next` all the same.
-#[utoipa::path(get, path = "/api/v1/alarms", tag = "alarms", params(ListParams), responses((status = 200, body = List<Alarm>)))]
-async fn list(actor: Actor, State(store): State<Store>, Params(params): Params<ListParams>) -> Result<Json<List<Alarm>>, ApiError> {
+#[utoipa::path(get, path = "/api/v1/alarms", tag = "alarms", params(ListParams), responses((status = 200, body = Listing<Alarm>)))]
+async fn list(actor: Actor, State(store): State<Store>, Params(params): Params<ListParams>) -> Result<Json<Listing<Alarm>>, ApiError> {
+    let ask = Ask::read(params.q.as_deref(), params.zone.as_deref(), &asked::keys(), &actor)?;
     let read = move |db: &Db<'_>| -> Result<_, ApiError> {
         let scope = actor.scope();
-        let filter = filter(db, &scope, params)?;
-        if filter.limit == 0 {
-            return Ok(Json(Vec::new().into()));
+        let mut listing = Listing::empty(db.now());
+        listing.searched = asked::SEARCHED.iter().map(|(name, _)| (*name).to_owned()).collect();
+        let filter = filter(db, &scope, &ask, params)?;
+        if filter.limit > 0 {
+            let page = super::list(db, &scope, &filter)?;
+            listing.total = Some(page.items.len() as u64).filter(|_| filter.after.is_none() && page.next.is_none());
+            listing.total_at_least = Some(page.items.len() as u64).filter(|_| filter.after.is_none() && page.next.is_some());
+            (listing.items, listing.next) = (page.items, page.next);
         }
-        Ok(Json(super::list(db, &scope, &filter)?))
+        Ok(Json(listing))
     };
     store.read(read).await
 }

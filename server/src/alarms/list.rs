@@ -35,7 +35,7 @@ pub fn list(db: &Db<'_>, scope: &Scope, filter: &Filter) -> Result<List<Alarm>, 
         let after = filter.after.filter(|after| after.state == *state);
         let from = after.map(|after| Ok::<_, StoreError>((after.changed_at, sql::place_of(db, after.alarm)?))).transpose()?;
         let mut last = after;
-        sql::walk(db, &source, *state, from, |line| {
+        sql::walk(db, &source, *state, from, &filter.asked, |line| {
             if found.len() == filter.limit as usize || seen == MOST_SEEN {
                 next = last;
                 return false;
@@ -54,6 +54,27 @@ pub fn list(db: &Db<'_>, scope: &Scope, filter: &Filter) -> Result<List<Alarm>, 
     }
     let items = found.into_iter().map(|place| sql::at_place(db, place)).collect::<Result<Vec<_>, _>>()?;
     Ok(List { items: items.into_iter().flatten().collect(), next: next.map(|cursor| cursor.to_string()) })
+}
+
+/// How many fit, up to the limit, among the entries that a page looks at; and whether there may be more.
+pub fn count(db: &Db<'_>, scope: &Scope, filter: &Filter) -> Result<(u64, bool), StoreError> {
+    let states = filter.state.map_or_else(|| vec![ResourceState::Raised, ResourceState::Cleared], |state| vec![state]);
+    let source = source(db, scope, filter)?;
+    let narrowed = Narrowed::of(scope, filter);
+    let (mut found, mut seen, mut or_more) = (0u64, 0u32, false);
+    for state in states {
+        sql::walk(db, &source, state, None, &filter.asked, |line| {
+            let fits = narrowed.fits(&line);
+            or_more = seen == MOST_SEEN || (fits && found == u64::from(filter.limit));
+            seen += 1;
+            found += u64::from(fits && !or_more);
+            !or_more
+        })?;
+        if or_more {
+            break;
+        }
+    }
+    Ok((found, or_more))
 }
 
 fn source(db: &Db<'_>, scope: &Scope, filter: &Filter) -> Result<Source, StoreError> {
@@ -98,6 +119,7 @@ impl<'a> Narrowed<'a> {
             Scope::Customer(own) => *own == line.customer,
         };
         in_scope
+            && line.fits
             && (severities.is_empty() || severities.contains(&line.severity))
             && operator_state.is_none_or(|wanted| wanted == line.operator_state)
             && is(shelved, line.shelved)

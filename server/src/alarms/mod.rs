@@ -8,6 +8,7 @@
 //! windows, root causes ([`rules`]), the log, and which alarms are due to be looked at for faults, which `faults` does. [`silence`] is
 //! the centre's own alarm about agents that are away. ADR 16 says why it is cut in two.
 
+pub mod asked;
 pub mod http;
 mod list;
 mod operator;

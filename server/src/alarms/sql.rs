@@ -4,7 +4,7 @@ use lineman_common::alarm::{AlarmKey, AlarmReport, OperatorState, ProbableCause,
 use lineman_common::api::{Alarm, AlarmChange, AlarmMarks, OperatorChange, SummaryRow};
 use lineman_common::id::{AlarmId, CustomerId, EquipmentId, FaultId, ShelfId, WindowId};
 use lineman_common::name::{FaultNumber, NeName};
-use rusqlite::{OptionalExtension, Row, params};
+use rusqlite::{OptionalExtension, Row, params, params_from_iter};
 
 use super::report::{Change, Next, RING};
 use super::settle::News;
@@ -12,6 +12,7 @@ use crate::equipment::Known;
 use crate::store::value::{At, Json, Text};
 use crate::store::{Db, StoreError};
 use crate::web::Scope;
+use crate::web::asked::Conditions;
 
 const VIEW: &str = "SELECT a.id, c.code, e.handle, a.alarm_type, a.qualifier, a.state, a.severity, a.event_type, a.probable_cause, a.text,
     a.value, a.threshold, a.raised_at, a.changed_at, a.received_at, a.cleared_at, a.count, a.operator_state, a.operator, a.operator_note,
@@ -278,6 +279,8 @@ pub struct Filter {
     pub fault: Option<FaultId>,
     pub root: Option<AlarmId>,
     pub text: Option<String>,
+    /// What `q` asks for.
+    pub asked: Conditions,
     pub after: Option<Cursor>,
     pub limit: u32,
 }
@@ -307,10 +310,12 @@ pub struct Line {
     pub alarm_type: String,
     pub qualifier: String,
     pub text: String,
+    /// It is what `q` asks for.
+    pub fits: bool,
 }
 
 const LINE: &str = "SELECT place, id, changed_at, severity, operator_state, shelf IS NOT NULL, suppressed_by IS NOT NULL, flapping,
-    maintenance IS NOT NULL, equipment, customer, fault, alarm_type, qualifier, text FROM alarm";
+    maintenance IS NOT NULL, equipment, customer, fault, alarm_type, qualifier, text";
 
 fn line(row: &Row<'_>) -> rusqlite::Result<Line> {
     Ok(Line {
@@ -329,6 +334,7 @@ fn line(row: &Row<'_>) -> rusqlite::Result<Line> {
         alarm_type: row.get(12)?,
         qualifier: row.get(13)?,
         text: row.get(14)?,
+        fits: row.get(15)?,
     })
 }
 
@@ -349,22 +355,30 @@ pub fn walk(
     source: &Source,
     state: ResourceState,
     after: Option<(i64, i64)>,
+    asked: &Conditions,
     mut visit: impl FnMut(Line) -> bool,
 ) -> Result<(), StoreError> {
     let (by, key) = match source {
-        Source::All => ("?1 IS NULL", None),
-        Source::Customer(customer) => ("customer = ?1", Some(customer.to_string())),
+        Source::All => ("? IS NULL", None),
+        Source::Customer(customer) => ("customer = ?", Some(customer.to_string())),
         Source::Equipment(list) => {
             let ids = list.iter().map(ToString::to_string).collect::<Vec<_>>();
-            ("equipment IN (SELECT value FROM json_each(?1))", Some(serde_json::to_string(&ids).unwrap_or_default()))
+            ("equipment IN (SELECT value FROM json_each(?))", Some(serde_json::to_string(&ids).unwrap_or_default()))
         }
-        Source::Fault(fault) => ("fault = ?1", Some(fault.to_string())),
-        Source::Root(root) => ("suppressed_by = (SELECT place FROM alarm WHERE id = ?1)", Some(root.to_string())),
+        Source::Fault(fault) => ("fault = ?", Some(fault.to_string())),
+        Source::Root(root) => ("suppressed_by = (SELECT place FROM alarm WHERE id = ?)", Some(root.to_string())),
     };
-    let sql = format!("{LINE} WHERE {by} AND state = ?2 AND (changed_at, place) < (?3, ?4) ORDER BY changed_at DESC, place DESC");
-    let mut statement = db.sql().prepare_cached(&sql)?;
+    let mut all = asked.clone();
     let (changed_at, place) = after.unwrap_or((i64::MAX, i64::MAX));
-    let mut rows = statement.query(params![key, state.as_str(), changed_at, place])?;
+    let by = by.replace('?', &all.bind(key));
+    let (of_state, changed_at, place) = (all.bind(state.as_str().to_owned()), all.bind(changed_at), all.bind(place));
+    let sql = format!(
+        "{LINE}, {} FROM alarm WHERE {by} AND state = {of_state} AND (changed_at, place) < ({changed_at}, {place})
+         ORDER BY changed_at DESC, place DESC",
+        all.whether()
+    );
+    let mut statement = db.sql().prepare_cached(&sql)?;
+    let mut rows = statement.query(params_from_iter(all.values()))?;
     while let Some(row) = rows.next()? {
         if !visit(line(row)?) {
             break;

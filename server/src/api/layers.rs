@@ -15,6 +15,7 @@ use tracing::Instrument;
 use crate::faults;
 use crate::people;
 use crate::store::Store;
+use crate::walls;
 use crate::web::ApiError;
 
 /// Of a body that is too large, this much is taken in and thrown away before the connection closes.
@@ -44,14 +45,21 @@ pub async fn trace(request: Request, next: Next) -> Response {
     if let Ok(value) = HeaderValue::from_str(&id) {
         response.headers_mut().insert("x-request-id", value);
     }
-    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response.headers_mut().entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     response.headers_mut().insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     response
 }
 
+/// What a wall token opens.
+const OF_WALLS: [&str; 3] = ["/api/v1/wall", "/api/v1/events", "/healthz"];
+
 /// Finds out who asks, by token or by a browser's cookie. A request with neither goes on without an actor; one with a wrong token ends
-/// here.
-pub async fn authenticate(State(store): State<Store>, mut request: Request, next: Next) -> Result<Response, ApiError> {
+/// here, and so does one of a wall that asks for more than a wall.
+pub async fn authenticate(
+    State((store, walls)): State<(Store, walls::Walls)>,
+    mut request: Request,
+    next: Next,
+) -> Result<Response, ApiError> {
     let (token, is_browser) = match people::http::bearer(request.headers())? {
         Some(token) => (token, false),
         None => match people::browser::token(request.method(), request.headers())? {
@@ -59,6 +67,16 @@ pub async fn authenticate(State(store): State<Store>, mut request: Request, next
             None => return Ok(next.run(request).await),
         },
     };
+    if token.starts_with(walls::tokens::PREFIX) {
+        let wall = walls::tokens::authenticate(&store, &walls.open, &token).await?.ok_or_else(ApiError::unauthenticated)?;
+        let route = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
+        // What names a person is out of a wall's reach anyway; this is for what is open to anybody, signing in above all.
+        if request.method() != Method::GET || !route.is_some_and(|route| OF_WALLS.contains(&route)) {
+            return Err(crate::web::only_the_wall());
+        }
+        request.extensions_mut().insert(wall);
+        return Ok(next.run(request).await);
+    }
     let actor = store.read(move |db| people::by_token(db, &token).map_err(ApiError::from)).await?;
     match actor {
         Some(actor) => drop(request.extensions_mut().insert(actor)),

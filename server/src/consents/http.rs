@@ -2,17 +2,19 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::{FromRef, State};
-use lineman_common::api::{Approval, ChallengeReply, ConsentState, ConsentView, List, NewChallenge, NewRequest, Reason};
+use lineman_common::api::{Approval, ChallengeReply, ConsentState, ConsentView, Listing, NewChallenge, NewRequest, Reason};
 use lineman_common::id::ConsentId;
 use lineman_common::people::Role;
 use serde::Deserialize;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use super::list;
 use crate::agents::Links;
 use crate::faults::{self, Reference};
 use crate::store::{Db, Store};
 use crate::trust::VendorRoot;
+use crate::web::asked::Ask;
 use crate::web::{Actor, ApiError, Body, Params, Path};
 
 #[derive(Clone, FromRef)]
@@ -57,16 +59,32 @@ struct ListParams {
     /// A fault's number or id.
     fault: Option<String>,
     state: Option<ConsentState>,
+    /// Words and filters, like `state:waiting customer:JW`: the keys are `state`, `engineer`, `approver`, `equipment`, `customer`,
+    /// `site`, `product`, `model`, `fault`, `grade`, `account`, `requested`, `lapses`, `text`, each in Chinese too.
+    q: Option<String>,
+    /// An IANA time zone: what a date in `q` means. UTC when absent.
+    zone: Option<String>,
+    /// `next` of the page before.
+    after: Option<String>,
+    /// At most 1000; 500 when absent.
+    limit: Option<u32>,
 }
 
 /// Consents, newest first.
-#[utoipa::path(get, path = "/api/v1/consents", tag = "consents", params(ListParams), responses((status = 200, body = List<ConsentView>)))]
-async fn list(actor: Actor, State(store): State<Store>, Params(params): Params<ListParams>) -> Result<Json<List<ConsentView>>, ApiError> {
+#[utoipa::path(get, path = "/api/v1/consents", tag = "consents", params(ListParams), responses((status = 200, body = Listing<ConsentView>)))]
+async fn list(
+    actor: Actor,
+    State(store): State<Store>,
+    Params(params): Params<ListParams>,
+) -> Result<Json<Listing<ConsentView>>, ApiError> {
+    let ask = Ask::read(params.q.as_deref(), params.zone.as_deref(), &list::keys(), &actor)?;
     let reference = params.fault.map(|text| text.parse::<Reference>()).transpose()?;
     let read = move |db: &Db<'_>| -> Result<_, ApiError> {
         let scope = actor.scope();
         let fault = reference.map(|reference| faults::get(db, &scope, &reference)).transpose()?.map(|fault| fault.id);
-        Ok(Json(super::list(db, &scope, fault, params.state)?.into()))
+        let limit = params.limit.unwrap_or(500).clamp(1, 1000);
+        let filter = list::Filter { fault, state: params.state, after: list::after(params.after.as_deref())?, limit };
+        Ok(Json(list::page(db, &scope, &ask, &filter)?))
     };
     store.read(read).await
 }

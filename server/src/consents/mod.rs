@@ -18,6 +18,7 @@ mod ask;
 mod decide;
 mod device;
 pub mod http;
+pub mod list;
 mod sql;
 pub mod standing;
 #[cfg(test)]
@@ -216,10 +217,6 @@ pub fn lapse(tx: &mut Tx<'_>) -> Result<usize, Error> {
 
 pub fn get(db: &Db<'_>, scope: &Scope, id: ConsentId) -> Result<ConsentView, Error> {
     sql::get(db, scope, id)?.ok_or(Error::NotFound)
-}
-
-pub fn list(db: &Db<'_>, scope: &Scope, fault: Option<FaultId>, state: Option<ConsentState>) -> Result<Vec<ConsentView>, StoreError> {
-    sql::list(db, scope, fault, state)
 }
 
 /// A consent with all that it takes to check it offline. While it waits for an answer these are the newest roster and device statement,

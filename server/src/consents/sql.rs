@@ -13,14 +13,14 @@ use crate::store::value::{At, Json, Text};
 use crate::store::{Db, StoreError};
 use crate::web::Scope;
 
-const VIEW: &str = "SELECT n.id, n.state, c.code, f.serial, ec.code, e.handle, n.engineer, n.doors, n.account, n.duration_s, n.reason,
+pub const VIEW: &str = "SELECT n.id, n.state, c.code, f.serial, ec.code, e.handle, n.engineer, n.doors, n.account, n.duration_s, n.reason,
     n.requested_at, n.lapses_at, n.decided_at, n.decided_by, n.refusal, n.live_until, n.device_says, n.ended_at, n.end_reason, n.request,
     (SELECT json_group_array(json(a.signed) ORDER BY a.at, a.rowid) FROM consent_approval a WHERE a.consent = n.id),
     n.grade, n.approvals_needed, n.local
     FROM consent n JOIN fault f ON f.id = n.fault JOIN customer c ON c.id = n.customer
     JOIN equipment e ON e.id = n.equipment JOIN customer ec ON ec.id = e.customer";
 
-fn view(row: &Row<'_>) -> rusqlite::Result<ConsentView> {
+pub fn view(row: &Row<'_>) -> rusqlite::Result<ConsentView> {
     let text = |index| -> rusqlite::Result<Option<Printable>> { Ok(row.get::<_, Option<String>>(index)?.map(Printable::new)) };
     let at = |index| -> rusqlite::Result<Option<Timestamp>> { Ok(row.get::<_, Option<At>>(index)?.map(|at| at.0)) };
     Ok(ConsentView {
@@ -77,15 +77,6 @@ pub fn policy(db: &Db<'_>, id: ConsentId) -> Result<Option<DevicePolicy>, StoreE
 pub fn get(db: &Db<'_>, scope: &Scope, id: ConsentId) -> Result<Option<ConsentView>, StoreError> {
     let mut statement = db.sql().prepare_cached(&format!("{VIEW} WHERE n.id = ?1 AND (?2 IS NULL OR n.customer = ?2)"))?;
     Ok(statement.query_row(params![Text(id), scope.customer()], view).optional()?)
-}
-
-pub fn list(db: &Db<'_>, scope: &Scope, fault: Option<FaultId>, state: Option<ConsentState>) -> Result<Vec<ConsentView>, StoreError> {
-    let sql = format!(
-        "{VIEW} WHERE (?1 IS NULL OR n.customer = ?1) AND (?2 IS NULL OR n.fault = ?2) AND (?3 IS NULL OR n.state = ?3)
-         AND n.request IS NOT NULL ORDER BY n.id DESC LIMIT 500"
-    );
-    let mut statement = db.sql().prepare_cached(&sql)?;
-    Ok(statement.query_map(params![scope.customer(), fault.map(Text), state.map(Text)], view)?.collect::<Result<_, _>>()?)
 }
 
 pub fn device_of(db: &Db<'_>, id: ConsentId) -> Result<EquipmentId, StoreError> {

@@ -1,6 +1,6 @@
 use axum::Json;
 use axum::extract::State;
-use lineman_common::api::{Equipment, List, NewEquipment};
+use lineman_common::api::{Equipment, EquipmentRow, EquipmentSort, Listing, NewEquipment};
 use lineman_common::people::Role;
 use serde::Deserialize;
 use utoipa_axum::router::OpenApiRouter;
@@ -8,6 +8,7 @@ use utoipa_axum::routes;
 
 use super::Reference;
 use crate::store::Store;
+use crate::web::asked::Ask;
 use crate::web::{Actor, ApiError, Body, Params, Path};
 
 pub fn routes() -> OpenApiRouter<Store> {
@@ -19,21 +20,34 @@ pub fn routes() -> OpenApiRouter<Store> {
 struct ListParams {
     /// A customer's code.
     customer: Option<String>,
+    /// Words and filters, like `online:no product:OLT worst:critical`: the keys are `customer`, `site`, `product`, `model`, `software`,
+    /// `serial`, `agent`, `equipment`, `parent`, `online`, `vouched`, `worst`, `alarms`, `faults`, `seen`, `tier`, `text`, each in Chinese too.
+    q: Option<String>,
+    /// By name when absent.
+    sort: Option<EquipmentSort>,
+    /// An IANA time zone: what a date in `q` means. UTC when absent.
+    zone: Option<String>,
     /// `next` of the page before.
     after: Option<String>,
     /// At most 1000; 200 when absent.
     limit: Option<u32>,
 }
 
-/// Equipment with its presence, by name.
-#[utoipa::path(get, path = "/api/v1/equipment", tag = "equipment", params(ListParams), responses((status = 200, body = List<Equipment>)))]
-async fn list(actor: Actor, State(store): State<Store>, Params(params): Params<ListParams>) -> Result<Json<List<Equipment>>, ApiError> {
-    let limit = params.limit.unwrap_or(200).clamp(1, 1000);
-    let (customer, after) = (params.customer, params.after);
-    let items = store.read(move |db| super::list(db, &actor.scope(), customer.as_deref(), after.as_deref(), limit)).await?;
-    let full = items.len() == limit as usize;
-    let next = items.last().filter(|_| full).map(|last| format!("{}/{}", last.name.customer, last.name.handle));
-    Ok(Json(List { items, next }))
+/// Equipment with its presence and its worst alarm.
+#[utoipa::path(get, path = "/api/v1/equipment", tag = "equipment", params(ListParams), responses((status = 200, body = Listing<EquipmentRow>)))]
+async fn list(
+    actor: Actor,
+    State(store): State<Store>,
+    Params(params): Params<ListParams>,
+) -> Result<Json<Listing<EquipmentRow>>, ApiError> {
+    let ask = Ask::read(params.q.as_deref(), params.zone.as_deref(), &super::list::keys(), &actor)?;
+    let filter = super::list::Filter {
+        customer: params.customer,
+        sort: params.sort.unwrap_or(EquipmentSort::Name),
+        after: params.after,
+        limit: params.limit.unwrap_or(200).clamp(1, 1000),
+    };
+    store.read(move |db| Ok(Json(super::list::page(db, &actor.scope(), &ask, &filter)?))).await
 }
 
 /// Adds equipment (admin).

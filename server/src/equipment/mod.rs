@@ -1,6 +1,7 @@
 //! Equipment: what the carrier runs, as a tree, each with a handle that `ssh` can address.
 
 pub mod http;
+pub mod list;
 mod sql;
 pub mod topology;
 

@@ -11,19 +11,18 @@ use crate::web::Scope;
 
 /// One row a piece of equipment, with the counts that lists show beside it. (The one query of this room that looks at tables
 /// of rooms above: a list of 1,000 would otherwise be 4,000 questions.)
-const VIEW: &str = "SELECT e.id, c.code, e.handle, s.name, e.product, e.model, e.serial, e.software, p.handle,
+pub const COLUMNS: &str = "e.id, c.code, e.handle, s.name, e.product, e.model, e.serial, e.software, p.handle,
     a.online, a.last_seen_at, a.software, d.equipment IS NOT NULL, d.statement IS NOT NULL,
     (SELECT count(*) FROM alarm m WHERE m.equipment = e.id AND m.state = 'raised'),
-    (SELECT count(*) FROM fault f WHERE f.equipment = e.id AND f.status NOT IN ('closed', 'rejected', 'cancelled', 'duplicate')),
-    c.code || '/' || e.handle
-    FROM equipment e JOIN customer c ON c.id = e.customer JOIN site s ON s.id = e.site
+    (SELECT count(*) FROM fault f WHERE f.equipment = e.id AND f.status NOT IN ('closed', 'rejected', 'cancelled', 'duplicate'))";
+pub const FROM: &str = "FROM equipment e JOIN customer c ON c.id = e.customer JOIN site s ON s.id = e.site
     LEFT JOIN equipment p ON p.id = e.parent LEFT JOIN agent a ON a.equipment = e.id LEFT JOIN device d ON d.equipment = e.id";
 
 fn text(row: &Row<'_>, index: usize) -> rusqlite::Result<Printable> {
     Ok(Printable::new(row.get::<_, String>(index)?))
 }
 
-fn equipment(row: &Row<'_>) -> rusqlite::Result<Equipment> {
+pub fn equipment(row: &Row<'_>) -> rusqlite::Result<Equipment> {
     let Text(customer) = row.get(1)?;
     let name = NeName { customer, handle: row.get::<_, Text<_>>(2)?.0 };
     let enrolled: bool = row.get(12)?;
@@ -100,12 +99,12 @@ pub fn known(db: &Db<'_>, scope: &Scope, reference: &Reference) -> Result<Option
 }
 
 pub fn get(db: &Db<'_>, id: EquipmentId) -> Result<Option<Equipment>, StoreError> {
-    Ok(db.sql().prepare_cached(&format!("{VIEW} WHERE e.id = ?1"))?.query_row([Text(id)], equipment).optional()?)
+    Ok(db.sql().prepare_cached(&format!("SELECT {COLUMNS} {FROM} WHERE e.id = ?1"))?.query_row([Text(id)], equipment).optional()?)
 }
 
 pub fn list(db: &Db<'_>, scope: &Scope, customer: Option<&str>, after: Option<&str>, limit: u32) -> Result<Vec<Equipment>, StoreError> {
     let sql = format!(
-        "{VIEW} WHERE (?1 IS NULL OR e.customer = ?1) AND (?2 IS NULL OR c.code = ?2) AND (?3 IS NULL OR c.code || '/' || e.handle > ?3)
+        "SELECT {COLUMNS} {FROM} WHERE (?1 IS NULL OR e.customer = ?1) AND (?2 IS NULL OR c.code = ?2) AND (?3 IS NULL OR c.code || '/' || e.handle > ?3)
          ORDER BY c.code || '/' || e.handle LIMIT ?4"
     );
     let mut statement = db.sql().prepare_cached(&sql)?;

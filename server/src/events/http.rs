@@ -6,19 +6,22 @@ use axum::extract::{FromRef, State};
 use axum::http::HeaderMap;
 use axum::response::sse::{self, Sse};
 use futures_util::Stream;
-use lineman_common::api::{ChainCheck, List};
+use lineman_common::api::{ChainCheck, Event, List};
+use lineman_common::people::Role;
 use serde::Deserialize;
 use tokio::sync::broadcast::error::RecvError;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use super::Audit;
 use crate::store::{Nudge, Store};
-use crate::web::{Actor, ApiError, Params, Scope};
+use crate::web::{Actor, ApiError, Params, Scope, Viewer};
 
 /// Events sent in one go.
 const BATCH: u32 = 200;
-/// Idle streams carry a beat with the server's time this often, so that clients know they are alive and how late it is here.
+/// Streams carry a beat with the server's time this often, so that clients know they are alive and how late it is here.
 const BEAT: Duration = Duration::from_secs(5);
 
 #[derive(Clone, FromRef)]
@@ -29,7 +32,7 @@ pub struct Handles {
 }
 
 pub fn routes() -> OpenApiRouter<Handles> {
-    OpenApiRouter::new().routes(routes!(stream)).routes(routes!(check_chains))
+    OpenApiRouter::new().routes(routes!(stream)).routes(routes!(audit)).routes(routes!(check_chains))
 }
 
 #[derive(Debug, Deserialize, utoipa::IntoParams)]
@@ -43,10 +46,10 @@ struct StreamParams {
 }
 
 /// The live log, as server-sent events. Each carries its sequence as id: reconnect with `Last-Event-ID` and nothing is missed.
-/// A `beat` event with the server's time comes every 5 s.
+/// A `beat` event with the server's time comes first and then every 5 s; it carries the place in the log as its id.
 #[utoipa::path(get, path = "/api/v1/events", tag = "events", params(StreamParams), responses((status = 200, content_type = "text/event-stream", body = String)))]
 async fn stream(
-    actor: Actor,
+    viewer: Viewer,
     State(store): State<Store>,
     State(stop): State<CancellationToken>,
     Params(params): Params<StreamParams>,
@@ -56,11 +59,13 @@ async fn stream(
     let seq = if let Some(seq) = resumed.or(params.after) {
         seq
     } else {
-        let scope = actor.scope();
+        let scope = viewer.scope();
         store.read(move |db| super::newest(db, &scope)).await?
     };
     let topics = params.topics.split(',').map(str::trim).filter(|topic| !topic.is_empty()).map(str::to_owned).collect();
-    let tail = Tail { nudges: store.nudges(), store, stop, scope: actor.scope(), topics, seq, waiting: Vec::new() };
+    let (scope, wall_ended) = (viewer.scope(), viewer.wall().map(|wall| wall.ended.clone()));
+    let tail =
+        Tail { nudges: store.nudges(), store, stop, wall_ended, scope, topics, seq, next_beat: Instant::now(), waiting: Vec::new() };
     Ok(Sse::new(futures_util::stream::unfold(tail, Tail::next)))
 }
 
@@ -69,9 +74,13 @@ struct Tail {
     store: Store,
     nudges: tokio::sync::broadcast::Receiver<Nudge>,
     stop: CancellationToken,
+    /// For a wall: when its token is revoked. It is shown only what a wall may show.
+    wall_ended: Option<CancellationToken>,
     scope: Scope,
     topics: Vec<String>,
     seq: u64,
+    /// The first one is due at once: a client learns the server's time with it.
+    next_beat: Instant,
     /// Read, not yet sent; newest first.
     waiting: Vec<super::EventView>,
 }
@@ -79,8 +88,18 @@ struct Tail {
 impl Tail {
     async fn next(mut self) -> Option<(Result<sse::Event, Infallible>, Self)> {
         loop {
+            if self.wall_ended.as_ref().is_some_and(CancellationToken::is_cancelled) {
+                return None;
+            }
+            if self.next_beat <= Instant::now() {
+                self.next_beat = Instant::now() + BEAT;
+                let now = jiff::Timestamp::now();
+                return Some((Ok(sse::Event::default().id(self.seq.to_string()).event("beat").data(format!("{{\"now\":\"{now}\"}}"))), self));
+            }
             while let Some(event) = self.waiting.pop() {
                 self.seq = event.seq;
+                let shown = if self.wall_ended.is_some() { super::shown_on_walls(event) } else { Some(event) };
+                let Some(event) = shown else { continue };
                 if self.topics.is_empty() || self.topics.iter().any(|topic| event.kind.starts_with(topic.as_str())) {
                     let frame =
                         sse::Event::default().id(event.seq.to_string()).event(event.kind.clone()).json_data(&event).unwrap_or_default();
@@ -89,12 +108,7 @@ impl Tail {
             }
             let (scope, seq) = (self.scope.clone(), self.seq);
             match self.store.read(move |db| super::after(db, &scope, seq, BATCH)).await {
-                Ok(events) if events.is_empty() => {
-                    if !self.wait().await? {
-                        let now = jiff::Timestamp::now();
-                        return Some((Ok(sse::Event::default().event("beat").data(format!("{{\"now\":\"{now}\"}}"))), self));
-                    }
-                }
+                Ok(events) if events.is_empty() => self.wait().await?,
                 Ok(events) => self.waiting = events.into_iter().rev().collect(),
                 Err(error) => {
                     tracing::warn!(%error, "an event stream ends: the log can't be read");
@@ -104,22 +118,77 @@ impl Tail {
         }
     }
 
-    /// Waits for news; `Some(false)` when it is time for a beat, `None` when the server stops.
-    async fn wait(&mut self) -> Option<bool> {
-        let beat = tokio::time::sleep(BEAT);
-        tokio::pin!(beat);
+    /// Waits for news or the next beat; `None` when the server stops, or the wall has ended.
+    async fn wait(&mut self) -> Option<()> {
+        let beat = tokio::time::sleep_until(self.next_beat);
+        let wall_ended = self.wall_ended.clone();
+        let ended = async move {
+            match wall_ended {
+                Some(ended) => ended.cancelled().await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::pin!(beat, ended);
         loop {
             tokio::select! {
                 () = self.stop.cancelled() => return None,
-                () = &mut beat => return Some(false),
+                () = &mut ended => return None,
+                () = &mut beat => return Some(()),
                 nudge = self.nudges.recv() => match nudge {
-                    Ok(Nudge::Events) | Err(RecvError::Lagged(_)) => return Some(true),
+                    Ok(Nudge::Events) | Err(RecvError::Lagged(_)) => return Some(()),
                     Ok(Nudge::Orders(_) | Nudge::Recorded(_)) => {}
                     Err(RecvError::Closed) => return None,
                 },
             }
         }
     }
+}
+
+/// The largest page of the audit list: what an export asks for.
+const MOST_AUDITED: u32 = 5000;
+
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+struct AuditParams {
+    /// `next` of the page before.
+    after: Option<String>,
+    /// At most 5000; 100 when absent.
+    limit: Option<u32>,
+    customer: Option<String>,
+    /// Kinds by their names or by what these begin with, separated by commas: `fault,consent.approved`.
+    kind: Option<String>,
+    /// A person's name, `agent:NE`, or `system`.
+    actor: Option<String>,
+    /// From this moment on, by the server's record of time.
+    since: Option<jiff::Timestamp>,
+    /// Up to this moment, not included.
+    until: Option<jiff::Timestamp>,
+}
+
+/// The log, newest first: of all for the support centre's admins and auditors, of their own for a customer's people.
+#[utoipa::path(get, path = "/api/v1/audit", tag = "events", params(AuditParams), responses((status = 200, body = List<Event>)))]
+async fn audit(actor: Actor, State(store): State<Store>, Params(params): Params<AuditParams>) -> Result<Json<List<Event>>, ApiError> {
+    if actor.customer.is_none() {
+        actor.must_be(&[Role::Auditor, Role::Admin], "read the whole log")?;
+    }
+    let mut kinds = Vec::new();
+    for word in params.kind.as_deref().unwrap_or_default().split(',').map(str::trim).filter(|word| !word.is_empty()) {
+        let known = Audit::kinds_of(word).ok_or_else(|| {
+            let word = lineman_common::printable::escape(word);
+            ApiError::invalid(format!("there is no kind of event that begins with `{word}`")).hint("like `fault`, or `consent.approved`")
+        })?;
+        kinds.extend(known);
+    }
+    kinds.sort();
+    kinds.dedup();
+    let after = match &params.after {
+        Some(after) => Some(after.parse().map_err(|_| ApiError::invalid("`after` is not the `next` of a page"))?),
+        None => None,
+    };
+    let limit = params.limit.unwrap_or(100).clamp(1, MOST_AUDITED);
+    let ask = Audit { after, customer: None, kinds, actor: params.actor, since: params.since, until: params.until, limit };
+    let list = store.read(move |db| super::audit(db, &actor.scope(), params.customer.as_deref(), ask)).await?;
+    Ok(Json(list))
 }
 
 /// Recomputes the log's hash chains, one per customer.

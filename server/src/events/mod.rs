@@ -10,8 +10,10 @@
 //! What rooms higher up must hear (a fault closed: its consents end) is called from [`append`], in the same transaction,
 //! through the one table of listeners in `main.rs`.
 
+mod audit;
 pub mod http;
 mod sql;
+mod walls;
 
 use jiff::Timestamp;
 use lineman_common::Printable;
@@ -24,7 +26,9 @@ use serde_json::Value;
 use crate::store::{Db, Nudge, StoreError, Tx};
 use crate::web::Scope;
 
+pub use audit::{Audit, audit};
 pub use lineman_common::api::Event as EventView;
+pub use walls::{for_walls, shown_on_walls};
 
 /// Hears every event, in its transaction; an error undoes the change that was told.
 pub type Listener = fn(&mut Tx<'_>, &Appended) -> Result<(), ListenerError>;
@@ -61,6 +65,12 @@ lineman_common::words! {
         SecondFactorSet = "person.second_factor_set",
         SecondFactorRemoved = "person.second_factor_removed",
         SignedOutEverywhere = "person.signed_out_everywhere",
+        /// By an admin, or by the identity provider's groups.
+        RoleChanged = "person.role_changed",
+        /// The identity provider's groups give the person no role any more.
+        IdentityRefused = "person.identity_refused",
+        SignInLinkMade = "person.sign_in_link_made",
+        TokenEnded = "token.ended",
         OfficeSet = "office.set",
         OfficeDeleted = "office.deleted",
         ShiftSet = "shift.set",
@@ -206,6 +216,9 @@ lineman_common::words! {
         CaseFeedback = "case.feedback",
         /// One language was found to say what the other one says.
         CaseTranslated = "case.translated",
+        /// A wall of the monitoring centre may be seen with a token.
+        WallTokenIssued = "wall.token_issued",
+        WallTokenRevoked = "wall.token_revoked",
         /// What became of a question that the library did not answer.
         CaseGapHandled = "case.gap_handled",
         CaseSettingsSet = "case.settings_set",
@@ -338,6 +351,29 @@ pub fn presence_of(db: &Db<'_>, device: EquipmentId) -> Result<Vec<(Timestamp, b
 /// Events after `seq` as the scope counts, oldest first, for the live stream.
 pub fn after(db: &Db<'_>, scope: &Scope, seq: u64, limit: u32) -> Result<Vec<EventView>, StoreError> {
     sql::after(db, scope, seq, limit)
+}
+
+/// What caches that follow the log need of an event.
+pub struct News {
+    pub seq: u64,
+    pub kind: Kind,
+    pub equipment: Option<EquipmentId>,
+    pub fault: Option<FaultId>,
+}
+
+/// Events after `seq`, oldest first, for caches that follow the log. No scope: it is for the server itself.
+pub fn since(db: &Db<'_>, seq: u64, limit: u32) -> Result<Vec<News>, StoreError> {
+    sql::since(db, seq, limit)
+}
+
+/// How many faults were reported, and how many closed, from a moment on by the server's record.
+pub fn reported_and_closed(db: &Db<'_>, scope: &Scope, from: Timestamp) -> Result<(u32, u32), StoreError> {
+    Ok((sql::count_since(db, scope, Kind::FaultReported, from)?, sql::count_since(db, scope, Kind::FaultClosed, from)?))
+}
+
+/// When a fault was closed last.
+pub fn newest_closing(db: &Db<'_>, scope: &Scope) -> Result<Option<Timestamp>, StoreError> {
+    sql::newest_of(db, scope, Kind::FaultClosed)
 }
 
 /// The newest event's number, as the scope counts.

@@ -1,9 +1,10 @@
 use jiff::Timestamp;
 use lineman_common::id::{CustomerId, EquipmentId, FaultId};
 use lineman_common::name::{FaultNumber, NeName};
-use rusqlite::{OptionalExtension, Row, params};
+use rusqlite::types::Value;
+use rusqlite::{OptionalExtension, Row, params, params_from_iter};
 
-use super::{Appended, ChainRow, EventView, Kind, view};
+use super::{Appended, Audit, ChainRow, EventView, Kind, News, view};
 use crate::store::value::{At, Json, Text};
 use crate::store::{Db, StoreError};
 use crate::web::Scope;
@@ -171,4 +172,122 @@ pub fn walk_chain(
         visit(seq.unsigned_abs(), row.get::<_, Text<Kind>>(1)?.0, row.get::<_, At>(2)?.0, row.get::<_, At>(3)?.0, &actor, &payload, &chain);
     }
     Ok(())
+}
+
+pub fn since(db: &Db<'_>, seq: u64, limit: u32) -> Result<Vec<News>, StoreError> {
+    let mut statement = db.sql().prepare_cached("SELECT seq, kind, equipment, fault FROM event WHERE seq > ?1 ORDER BY seq LIMIT ?2")?;
+    let rows = statement.query_map(params![i64::try_from(seq).unwrap_or(i64::MAX), limit], |row| {
+        Ok(News {
+            seq: row.get::<_, i64>(0)?.unsigned_abs(),
+            kind: row.get::<_, Text<Kind>>(1)?.0,
+            equipment: row.get::<_, Option<Text<_>>>(2)?.map(|t| t.0),
+            fault: row.get::<_, Option<Text<_>>>(3)?.map(|t| t.0),
+        })
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// The place in the log at a moment: the first event that was recorded then or later.
+const PLACE_AT: &str = "(SELECT seq FROM event WHERE recorded_at >= ? ORDER BY recorded_at, seq LIMIT 1)";
+
+pub fn count_since(db: &Db<'_>, scope: &Scope, kind: Kind, from: Timestamp) -> Result<u32, StoreError> {
+    let place = PLACE_AT.replace('?', "?2");
+    let sql = format!("SELECT count(*) FROM event e WHERE e.kind = ?1 AND e.seq >= {place} AND (?3 IS NULL OR e.customer = ?3)");
+    Ok(db.sql().prepare_cached(&sql)?.query_row(params![Text(kind), At(from), scope.customer()], |row| row.get(0))?)
+}
+
+pub fn newest_of(db: &Db<'_>, scope: &Scope, kind: Kind) -> Result<Option<Timestamp>, StoreError> {
+    let sql = "SELECT e.recorded_at FROM event e WHERE e.kind = ?1 AND (?2 IS NULL OR e.customer = ?2) ORDER BY e.seq DESC LIMIT 1";
+    let mut statement = db.sql().prepare_cached(sql)?;
+    Ok(statement.query_row(params![Text(kind), scope.customer()], |row| Ok(row.get::<_, At>(0)?.0)).optional()?)
+}
+
+/// Of a customer's log, so many events are looked at for those that a wall shows.
+const LOOKED_AT: u32 = 3000;
+
+pub fn newest_shown(db: &Db<'_>, viewer: &Scope, narrowed: &Scope, kinds: &[Kind], limit: u32) -> Result<Vec<EventView>, StoreError> {
+    let mut places: Vec<i64> = Vec::new();
+    if let Some(customer) = narrowed.customer() {
+        let sql = "SELECT seq, kind FROM event WHERE customer = ?1 AND (?2 OR NOT internal) ORDER BY link DESC LIMIT ?3";
+        let mut statement = db.sql().prepare_cached(sql)?;
+        let mut rows = statement.query(params![customer, viewer.sees_internal(), LOOKED_AT])?;
+        while let Some(row) = rows.next()?
+            && places.len() < limit as usize
+        {
+            if kinds.contains(&row.get::<_, Text<Kind>>(1)?.0) {
+                places.push(row.get(0)?);
+            }
+        }
+    } else {
+        let mut statement = db.sql().prepare_cached("SELECT seq FROM event WHERE kind = ?1 ORDER BY seq DESC LIMIT ?2")?;
+        for kind in kinds {
+            let rows = statement.query_map(params![Text(*kind), limit], |row| row.get::<_, i64>(0))?;
+            places.extend(rows.collect::<Result<Vec<_>, _>>()?);
+        }
+        places.sort_unstable_by(|a, b| b.cmp(a));
+        places.truncate(limit as usize);
+    }
+    let mut statement = db.sql().prepare_cached(&format!("SELECT {VIEW} WHERE e.seq = ?1"))?;
+    places.into_iter().map(|place| Ok(statement.query_row([place], |row| shown(row, viewer))?)).collect()
+}
+
+/// Conditions of a page of the log, as they are asked for: each question finds its index.
+fn audit_query(scope: &Scope, ask: &Audit, kind: Option<Kind>) -> (String, Vec<Value>) {
+    let own = scope.customer();
+    let customer = own.clone().or_else(|| ask.customer.map(|id| id.to_string()));
+    let (mut texts, mut values) = (Vec::new(), Vec::new());
+    let mut add = |text: String, value: Option<Value>| {
+        if let Some(value) = value {
+            values.push(value);
+            texts.push(text.replace('?', &format!("?{}", values.len())));
+        }
+    };
+    let number = |number: u64| Value::from(i64::try_from(number).unwrap_or(i64::MAX));
+    add("e.customer = ?".into(), customer.clone().map(Value::from));
+    if own.is_some() {
+        add("e.shown < ?".into(), Some(ask.after.map_or(Value::from(i64::MAX), number)));
+    } else if customer.is_some() {
+        // Along the customer's own chain, from the place of the page before.
+        add(
+            "e.link < coalesce((SELECT b.link FROM event b WHERE b.seq = ? AND b.customer = e.customer), 9e18)".into(),
+            ask.after.map(number),
+        );
+        add("e.seq < ?".into(), ask.after.map(number));
+    } else {
+        add("e.seq < ?".into(), ask.after.map(number));
+    }
+    add("e.kind = ?".into(), kind.map(|kind| Value::from(kind.as_str().to_owned())));
+    add("e.actor = ?".into(), ask.actor.clone().map(Value::from));
+    add(format!("e.seq >= {PLACE_AT}"), ask.since.map(|at| at.as_microsecond().into()));
+    add(format!("e.seq < coalesce({PLACE_AT}, 9223372036854775807)"), ask.until.map(|at| at.as_microsecond().into()));
+    let order = match (own.is_some(), customer.is_some() && kind.is_none() && ask.actor.is_none()) {
+        (true, _) => "e.shown",
+        (false, true) => "e.link",
+        (false, false) => "e.seq",
+    };
+    values.push(ask.limit.into());
+    let narrowed = if texts.is_empty() { String::new() } else { format!("WHERE {}", texts.join(" AND ")) };
+    (format!("SELECT {VIEW} {narrowed} ORDER BY {order} DESC LIMIT ?{}", values.len()), values)
+}
+
+pub fn audit(db: &Db<'_>, scope: &Scope, ask: &Audit, kind: Option<Kind>) -> Result<Vec<EventView>, StoreError> {
+    let (sql, values) = audit_query(scope, ask, kind);
+    let mut statement = db.sql().prepare_cached(&sql)?;
+    let rows = statement.query_map(params_from_iter(values), |row| shown(row, scope))?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// The plan of a page, for tests: which index it goes along, and whether it sorts.
+#[cfg(test)]
+pub fn audit_plan(db: &Db<'_>, scope: &Scope, ask: &Audit, kind: Option<Kind>) -> String {
+    let (sql, values) = audit_query(scope, ask, kind);
+    let mut statement = db.sql().prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
+    let rows = statement.query_map(params_from_iter(values), |row| row.get::<_, String>(3)).unwrap();
+    rows.map(Result::unwrap).collect::<Vec<_>>().join("; ")
+}
+
+/// The customer that the audit list is narrowed to, if the scope knows it.
+pub fn customer_by_code(db: &Db<'_>, scope: &Scope, code: &str) -> Result<Option<CustomerId>, StoreError> {
+    let mut statement = db.sql().prepare_cached("SELECT id FROM customer WHERE code = ?1 AND (?2 IS NULL OR id = ?2)")?;
+    Ok(statement.query_row(params![code, scope.customer()], |row| Ok(row.get::<_, Text<_>>(0)?.0)).optional()?)
 }

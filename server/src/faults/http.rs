@@ -3,8 +3,8 @@ use axum::extract::{FromRef, State};
 use jiff::Timestamp;
 use lineman_common::alarm::Severity;
 use lineman_common::api::{
-    Assign, Clock, Closed, Diagnosis, Duplicate, EditFault, Event, Fault, FaultPage, List, Merge, NewFault, Note, Pend, Reason, Resolution,
-    Restore,
+    Assign, Clock, Closed, Diagnosis, Duplicate, EditFault, Event, Fault, FaultPage, FaultRow, FaultSort, List, Listing, Merge, NewFault,
+    Note, Pend, Reason, Resolution, Restore,
 };
 use lineman_common::fault::{FaultKind, FaultStatus};
 use serde::{Deserialize, Serialize};
@@ -18,6 +18,7 @@ use super::{Error, Filter, Reference, activities, attachments, closing, links, p
 use crate::equipment;
 use crate::events;
 use crate::store::{Answer, Db, Store, Tx};
+use crate::web::asked::Ask;
 use crate::web::{Actor, ApiError, Body, Params, Path, Precondition, Tagged, etag};
 
 #[derive(Clone, FromRef)]
@@ -103,6 +104,15 @@ struct ListParams {
     since: Option<Timestamp>,
     /// For the support centre's people: attached to this problem (`P-7`).
     problem: Option<String>,
+    /// Words and filters, like `sev:critical,major owner:me due:<10m 板卡 "rx power"`: the keys are `severity`, `status`, `customer`,
+    /// `tier`, `site`, `product`, `model`, `software`, `equipment`, `owner`, `reporter`, `kind`, `impact`, `pending`, `due`, `breached`,
+    /// `age`, `opened`, `updated`, `resolved`, `code`, `consent`, `reference`, `number`, `problem`, `text`, each in Chinese too. With
+    /// `status:` in it, the parameter `status` counts only when it is given.
+    q: Option<String>,
+    /// The newest first when absent.
+    sort: Option<FaultSort>,
+    /// An IANA time zone: what a date in `q` means. UTC when absent.
+    zone: Option<String>,
     /// `next` of the page before.
     after: Option<String>,
     /// At most 1000; 200 when absent.
@@ -116,12 +126,12 @@ where
     text.map(|text| text.parse().map_err(|e: T::Err| ApiError::invalid(e.to_string()))).transpose()
 }
 
-/// Faults, newest first.
-#[utoipa::path(get, path = "/api/v1/faults", tag = "faults", params(ListParams), responses((status = 200, body = List<Fault>)))]
-async fn list(actor: Actor, State(store): State<Store>, Params(params): Params<ListParams>) -> Result<Json<List<Fault>>, ApiError> {
+/// Faults, with what lists show of them.
+#[utoipa::path(get, path = "/api/v1/faults", tag = "faults", params(ListParams), responses((status = 200, body = Listing<FaultRow>)))]
+async fn list(actor: Actor, State(store): State<Store>, Params(params): Params<ListParams>) -> Result<Json<Listing<FaultRow>>, ApiError> {
+    let ask = Ask::read(params.q.as_deref(), params.zone.as_deref(), &super::list::keys(), &actor)?;
     let owner = params.owner.map(|owner| if owner == "me" { actor.name.to_string() } else { owner });
     let mut filter = Filter {
-        limit: params.limit.unwrap_or(200).clamp(1, 1000),
         customer: params.customer,
         owner: word(owner)?,
         kind: word::<FaultKind>(params.kind)?,
@@ -132,20 +142,22 @@ async fn list(actor: Actor, State(store): State<Store>, Params(params): Params<L
         problem: word(params.problem)?,
         ..Filter::default()
     };
-    match params.status.as_deref().unwrap_or("open") {
-        "open" => filter.open = true,
-        "all" => {}
-        word => filter.status = Some(word.parse::<FaultStatus>().map_err(|e| ApiError::invalid(format!("{e}; or open, all")))?),
+    match params.status.as_deref() {
+        None if ask.has("status") => {}
+        None | Some("open") => filter.open = true,
+        Some("all") => {}
+        Some(word) => filter.status = Some(word.parse::<FaultStatus>().map_err(|e| ApiError::invalid(format!("{e}; or open, all")))?),
     }
-    filter.after =
-        params.after.map(|text| text.parse().map_err(|_| ApiError::invalid("`after` is not the `next` of a page"))).transpose()?;
+    let page = super::list::Page {
+        sort: params.sort.unwrap_or(FaultSort::Newest),
+        after: params.after.as_deref().map(str::parse::<super::list::Cursor>).transpose()?,
+        limit: params.limit.unwrap_or(200).clamp(1, 1000),
+    };
     let reference = params.equipment.map(|text| text.parse::<equipment::Reference>()).transpose()?;
     let read = move |db: &Db<'_>| -> Result<_, ApiError> {
         let scope = actor.scope();
         filter.equipment = reference.map(|reference| equipment::find(db, &scope, &reference)).transpose()?.map(|known| known.id);
-        let items = super::list(db, &scope, &filter)?;
-        let next = items.last().filter(|_| items.len() == filter.limit as usize).map(|last| last.id.to_string());
-        Ok(Json(List { items, next }))
+        Ok(Json(super::list::page(db, &scope, &ask, &filter, &page)?))
     };
     store.read(read).await
 }

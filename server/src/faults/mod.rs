@@ -20,6 +20,7 @@ pub mod closing;
 pub mod from_alarms;
 pub mod http;
 pub mod links;
+pub mod list;
 mod merging;
 pub mod presence;
 pub mod problems;

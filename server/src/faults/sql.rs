@@ -11,6 +11,7 @@ use super::{Filed, Reference};
 use crate::store::value::{At, Json, Text};
 use crate::store::{Db, StoreError};
 use crate::web::Scope;
+use crate::web::asked::Conditions;
 
 /// The fault comes first in the join, whatever a planner thinks of small tables: lists go along one of its indexes.
 pub const VIEW: &str = "SELECT f.id, c.code, f.serial, e.handle, f.title, f.description, f.severity, f.impact, f.status, f.pending_reason, f.owner,
@@ -189,35 +190,13 @@ pub fn customer_of(db: &Db<'_>, id: FaultId) -> Result<Option<CustomerId>, Store
     Ok(statement.query_row([Text(id)], |row| Ok(row.get::<_, Text<_>>(0)?.0)).optional()?)
 }
 
-/// Conditions as they are asked for: what is not asked for is not in the text, so that each question finds its index.
-#[derive(Default)]
-struct Conditions {
-    texts: Vec<String>,
-    values: Vec<Value>,
-}
-
-impl Conditions {
-    /// `?` in the text stands for the value.
-    fn add<V: Into<Value>>(&mut self, text: &str, value: Option<V>) {
-        if let Some(value) = value {
-            self.values.push(value.into());
-            self.texts.push(text.replace('?', &format!("?{}", self.values.len())));
-        }
-    }
-}
-
-/// For `LIKE`, with `\` as the escape.
-fn anywhere(text: &str) -> String {
-    let escaped: String = text.chars().flat_map(|c| matches!(c, '%' | '_' | '\\').then_some('\\').into_iter().chain([c])).collect();
-    format!("%{escaped}%")
-}
-
-fn conditions(scope: &Scope, filter: &Filter) -> Conditions {
+/// Conditions as they are asked for; without the text, which goes through the index of texts.
+pub fn conditions(scope: &Scope, filter: &Filter) -> Conditions {
     let mut all = Conditions::default();
     let word = |word: Option<&str>| word.map(str::to_owned);
     all.add("f.customer = ?", scope.customer());
     if filter.open {
-        all.texts.push(IS_OPEN.to_owned());
+        all.push(IS_OPEN);
     }
     all.add("f.status = ?", word(filter.status.map(FaultStatus::as_str)));
     all.add("f.customer = (SELECT id FROM customer WHERE code = ?)", filter.customer.clone());
@@ -232,32 +211,27 @@ fn conditions(scope: &Scope, filter: &Filter) -> Conditions {
         "f.problem = ?",
         filter.problem.map(|number| i64::from(number.0)).map(|serial| if scope.sees_internal() { serial } else { -1 }),
     );
-    let text = "(f.title LIKE ? ESCAPE '\\' OR f.description LIKE ? ESCAPE '\\' OR f.customer_reference LIKE ? ESCAPE '\\'
-        OR 'F-' || c.code || '-' || f.serial LIKE ? ESCAPE '\\')";
-    all.add(text, filter.text.as_deref().map(anywhere));
     all.add("f.id < ?", filter.after.map(|id| id.to_string()));
     all
 }
 
-/// Newest first; ids sort by time.
+/// Newest first; ids sort by time. For other rooms: it knows no words.
 pub fn list(db: &Db<'_>, scope: &Scope, filter: &Filter) -> Result<Vec<Fault>, StoreError> {
-    let Conditions { texts, mut values } = conditions(scope, filter);
-    let narrowed = if texts.is_empty() { String::new() } else { format!("WHERE {}", texts.join(" AND ")) };
-    values.push(filter.limit.into());
-    let sql = format!("{VIEW} {narrowed} ORDER BY f.id DESC LIMIT ?{}", values.len());
+    let mut all = conditions(scope, filter);
+    let limit = all.bind(i64::from(filter.limit));
+    let sql = format!("{VIEW}{} ORDER BY f.id DESC LIMIT {limit}", all.narrowed());
     let mut statement = db.sql().prepare_cached(&sql)?;
-    let rows = statement.query_map(params_from_iter(values), |row| fault(row, scope))?;
+    let rows = statement.query_map(params_from_iter(all.values()), |row| fault(row, scope))?;
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
 /// The plan of a list, for tests: which index it goes along, and whether it sorts.
 #[cfg(test)]
 pub fn plan(db: &Db<'_>, scope: &Scope, filter: &Filter) -> String {
-    let Conditions { texts, mut values } = conditions(scope, filter);
-    let narrowed = if texts.is_empty() { String::new() } else { format!("WHERE {}", texts.join(" AND ")) };
-    values.push(filter.limit.into());
-    let sql = format!("EXPLAIN QUERY PLAN {VIEW} {narrowed} ORDER BY f.id DESC LIMIT ?{}", values.len());
+    let mut all = conditions(scope, filter);
+    let limit = all.bind(i64::from(filter.limit));
+    let sql = format!("EXPLAIN QUERY PLAN {VIEW}{} ORDER BY f.id DESC LIMIT {limit}", all.narrowed());
     let mut statement = db.sql().prepare(&sql).unwrap();
-    let rows = statement.query_map(params_from_iter(values), |row| row.get::<_, String>(3)).unwrap();
+    let rows = statement.query_map(params_from_iter(all.values()), |row| row.get::<_, String>(3)).unwrap();
     rows.map(Result::unwrap).collect::<Vec<_>>().join("; ")
 }

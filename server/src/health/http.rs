@@ -32,6 +32,9 @@ struct Span {
     to: Option<Timestamp>,
     /// At most 10,000; 500 when absent. Of more, the newest.
     limit: Option<u32>,
+    /// For plots of long times, in place of `limit`: at most so many reports (2 to 4000). The span is cut into half as many equal pieces; of
+    /// each come the smallest and then the largest value of every metric in it, so that no peak is lost.
+    points: Option<u32>,
 }
 
 /// What a device measured, oldest first.
@@ -46,6 +49,9 @@ async fn history(
     let device = handles.store.read(move |db| equipment::find(db, &actor.scope(), &reference).map_err(ApiError::from)).await?;
     let to = span.to.unwrap_or_else(Timestamp::now);
     let from = span.from.unwrap_or_else(|| to.saturating_sub(1.hour()).unwrap_or(to));
-    let reports = handles.samples.of(device.id, from, to, span.limit.unwrap_or(500).clamp(1, 10_000)).await?;
+    let reports = match span.points {
+        Some(points) => handles.samples.thinned(device.id, from, to, points.clamp(2, 4000)).await?,
+        None => handles.samples.of(device.id, from, to, span.limit.unwrap_or(500).clamp(1, 10_000)).await?,
+    };
     Ok(Json(HealthHistory { device: device.name, reports }))
 }

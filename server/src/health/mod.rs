@@ -7,6 +7,7 @@
 
 pub mod http;
 mod sql;
+mod thin;
 
 use std::path::{Path, PathBuf};
 
@@ -64,6 +65,17 @@ impl Samples {
     pub async fn of(&self, device: EquipmentId, from: Timestamp, to: Timestamp, limit: u32) -> Result<Vec<HealthReport>, StoreError> {
         let dir = self.dir.clone();
         let read = move || sql::read(&dir, device, from, to, limit);
+        tokio::task::spawn_blocking(read).await.map_err(|e| StoreError::Corrupt(e.to_string()))?
+    }
+
+    /// Reports of a device in a span of time, oldest first: all when there are no more than `points`, else what [`thin::Thin`] makes of them.
+    pub async fn thinned(&self, device: EquipmentId, from: Timestamp, to: Timestamp, points: u32) -> Result<Vec<HealthReport>, StoreError> {
+        let dir = self.dir.clone();
+        let read = move || {
+            let mut thin = thin::Thin::new(from, to, points);
+            sql::each_day(&dir, device, from, to, |reports| thin.feed(reports))?;
+            Ok(thin.reports())
+        };
         tokio::task::spawn_blocking(read).await.map_err(|e| StoreError::Corrupt(e.to_string()))?
     }
 }

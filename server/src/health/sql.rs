@@ -103,20 +103,48 @@ pub fn read(dir: &Path, device: EquipmentId, from: Timestamp, to: Timestamp, lim
     let oldest = day_of(Timestamp::now()).saturating_sub((KEEP_DAYS + 1).days());
     let (first, mut day) = (day_of(from).max(oldest), day_of(to).min(day_of(Timestamp::now()).saturating_add(1.day())));
     while day >= first && reports.len() < limit as usize {
-        let path = file(dir, day);
-        if path.exists() {
-            let connection = Connection::open_with_flags(&path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
-            let sql = "SELECT body FROM report WHERE equipment = ?1 AND at BETWEEN ?2 AND ?3 ORDER BY at DESC LIMIT ?4";
-            let mut statement = connection.prepare(sql)?;
-            let left = limit as usize - reports.len();
-            let mut rows = statement.query(params![Text(device), At(from), At(to), i64::try_from(left).unwrap_or(i64::MAX)])?;
-            while let Some(row) = rows.next()? {
-                let body: Vec<u8> = row.get(0)?;
-                let body = zstd::decode_all(&body[..])?;
-                reports.push(serde_json::from_slice(&body).map_err(|e| StoreError::Corrupt(e.to_string()))?);
-            }
-        }
+        let left = limit - u32::try_from(reports.len()).unwrap_or(limit);
+        let mut more = of_day(dir, day, device, from, to, left)?;
+        more.append(&mut reports);
+        reports = more;
         day = day.saturating_sub(1.day());
+    }
+    Ok(reports)
+}
+
+/// Everything of a span of time, a day at a time, oldest first.
+pub fn each_day(
+    dir: &Path,
+    device: EquipmentId,
+    from: Timestamp,
+    to: Timestamp,
+    mut each: impl FnMut(Vec<HealthReport>),
+) -> Result<(), StoreError> {
+    let oldest = day_of(Timestamp::now()).saturating_sub((KEEP_DAYS + 1).days());
+    let (mut day, last) = (day_of(from).max(oldest), day_of(to).min(day_of(Timestamp::now()).saturating_add(1.day())));
+    while day <= last {
+        let next = day.saturating_add(1.day());
+        each(of_day(dir, day, device, from, to, u32::MAX)?);
+        day = next;
+    }
+    Ok(())
+}
+
+/// The newest so many of one day's file, oldest first.
+fn of_day(dir: &Path, day: Date, device: EquipmentId, from: Timestamp, to: Timestamp, most: u32) -> Result<Vec<HealthReport>, StoreError> {
+    let path = file(dir, day);
+    if !path.exists() {
+        return Ok(Vec::new());
+    }
+    let connection = Connection::open_with_flags(&path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    let sql = "SELECT body FROM report WHERE equipment = ?1 AND at BETWEEN ?2 AND ?3 ORDER BY at DESC LIMIT ?4";
+    let mut statement = connection.prepare(sql)?;
+    let mut rows = statement.query(params![Text(device), At(from), At(to), most])?;
+    let mut reports = Vec::new();
+    while let Some(row) = rows.next()? {
+        let body: Vec<u8> = row.get(0)?;
+        let body = zstd::decode_all(&body[..])?;
+        reports.push(serde_json::from_slice(&body).map_err(|e| StoreError::Corrupt(e.to_string()))?);
     }
     reports.reverse();
     Ok(reports)

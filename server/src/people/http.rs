@@ -5,8 +5,8 @@ use axum::Json;
 use axum::extract::{FromRef, State};
 use axum::http::{HeaderMap, Method, StatusCode, header};
 use lineman_common::api::{
-    List, Login, NewApiToken, NewPassword, NewPerson, Person, Profile, Reason, RecoveryCodes, SecondFactorCode, SecondFactorSecret,
-    TokenReply,
+    ApiToken, List, Login, NewApiToken, NewPassword, NewPerson, NewRole, Person, Profile, Reason, RecoveryCodes, SecondFactorCode,
+    SecondFactorSecret, TokenReply,
 };
 use lineman_common::error::ErrorCode;
 use lineman_common::name::PersonName;
@@ -14,7 +14,7 @@ use lineman_common::people::Role;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::{Error, Throttle, browser, second_factor};
+use super::{Error, SignIn, Throttle, accounts, browser, entrance, oidc, second_factor};
 use crate::store::Store;
 use crate::web::{Actor, ApiError, Body, Path, Scope};
 
@@ -22,6 +22,7 @@ use crate::web::{Actor, ApiError, Body, Path, Scope};
 pub struct Handles {
     pub store: Store,
     pub throttle: Arc<Throttle>,
+    pub sign_in: Arc<SignIn>,
 }
 
 pub fn routes() -> OpenApiRouter<Handles> {
@@ -37,12 +38,16 @@ pub fn routes() -> OpenApiRouter<Handles> {
         .routes(routes!(take_second_factor_away))
         .routes(routes!(whoami))
         .routes(routes!(list, add))
-        .routes(routes!(issue_token))
+        .routes(routes!(tokens, issue_token))
+        .routes(routes!(end_token))
         .routes(routes!(get))
         .routes(routes!(set_profile))
         .routes(routes!(disable))
         .routes(routes!(enable))
         .routes(routes!(set_password))
+        .routes(routes!(set_role))
+        .merge(entrance::routes())
+        .merge(oidc::http::routes())
 }
 
 /// Signs in with name and password; the answer is a bearer token for a day.
@@ -89,8 +94,15 @@ async fn sign_in(
     State(store): State<Store>,
     State(throttle): State<Arc<Throttle>>,
     Body(login): Body<Login>,
-) -> Result<([(header::HeaderName, String); 1], Json<Person>), ApiError> {
+) -> Result<SignedIn, ApiError> {
     let reply = prove(&store, &throttle, login).await?;
+    signed_in(&store, reply).await
+}
+
+pub type SignedIn = ([(header::HeaderName, String); 1], Json<Person>);
+
+/// The answer to a browser: the token in a cookie, and who is signed in.
+pub async fn signed_in(store: &Store, reply: TokenReply) -> Result<SignedIn, ApiError> {
     let token = reply.token.clone();
     let person = store
         .read(move |db| -> Result<_, ApiError> {
@@ -136,7 +148,7 @@ async fn confirm_second_factor(
     Body(body): Body<SecondFactorCode>,
 ) -> Result<Json<RecoveryCodes>, ApiError> {
     slowly(&throttle, &actor.name)?;
-    store.write(move |tx| Ok(Json(second_factor::confirm(tx, &actor, &body.code)?))).await
+    store.write(move |tx| Ok(Json(second_factor::confirm(tx, &actor, &body.code).map_err(of_signed_in)?))).await
 }
 
 /// Gives one's own second factor up, with a code of it.
@@ -148,8 +160,17 @@ async fn give_up_second_factor(
     Body(body): Body<SecondFactorCode>,
 ) -> Result<StatusCode, ApiError> {
     slowly(&throttle, &actor.name)?;
-    store.write(move |tx| second_factor::give_up(tx, &actor, &body.code).map_err(ApiError::from)).await?;
+    store.write(move |tx| second_factor::give_up(tx, &actor, &body.code).map_err(of_signed_in)).await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// A wrong code of somebody who is signed in, and stays so: a browser that hears 401 asks them to sign in again.
+fn of_signed_in(error: Error) -> ApiError {
+    match error {
+        Error::WrongCode | Error::NeedsCode => ApiError::invalid(error.to_string()),
+        #[expect(clippy::wildcard_enum_match_arm, reason = "every other error speaks for itself")]
+        other => other.into(),
+    }
 }
 
 /// Takes somebody's second factor away (admin): the device is lost, and the codes too.
@@ -165,8 +186,13 @@ async fn take_second_factor_away(
 }
 
 fn slowly(throttle: &Throttle, name: &PersonName) -> Result<(), ApiError> {
+    slowly_by(throttle, name.as_str())
+}
+
+/// `key` is a person's name, or what no name is.
+pub fn slowly_by(throttle: &Throttle, key: &str) -> Result<(), ApiError> {
     throttle
-        .try_now(name.as_str(), Instant::now())
+        .try_now(key, Instant::now())
         .map_err(|seconds| ApiError::new(ErrorCode::RateLimited, format!("too many tries: wait {seconds} seconds")).retry_after_s(seconds))
 }
 
@@ -216,6 +242,50 @@ async fn issue_token(
         actor.must_be(&[Role::Admin], "issue tokens for others")?;
     }
     store.write(move |tx| Ok(Json(super::issue_token(tx, actor.name.as_str(), &name, &new)?))).await
+}
+
+/// What somebody is signed in with: sign-ins and API tokens, one's own or (admin) anyone's.
+#[utoipa::path(get, path = "/api/v1/people/{name}/tokens", tag = "people", params(("name" = String, Path)), responses((status = 200, body = List<ApiToken>)))]
+async fn tokens(
+    actor: Actor,
+    State(store): State<Store>,
+    Path(name): Path<PersonName>,
+    headers: HeaderMap,
+) -> Result<Json<List<ApiToken>>, ApiError> {
+    if actor.name != name {
+        actor.must_be(&[Role::Admin], "see what others are signed in with")?;
+    }
+    let current = [bearer(&headers)?, browser::token(&Method::GET, &headers)?].into_iter().flatten().next();
+    let tokens = store.read(move |db| accounts::tokens(db, &name, current.as_deref()).map_err(ApiError::from)).await?;
+    Ok(Json(tokens.into()))
+}
+
+/// Ends one of them.
+#[utoipa::path(delete, path = "/api/v1/people/{name}/tokens/{token}", tag = "people", params(("name" = String, Path), ("token" = String, Path)), responses((status = 204)))]
+async fn end_token(
+    actor: Actor,
+    State(store): State<Store>,
+    Path((name, token)): Path<(PersonName, String)>,
+) -> Result<StatusCode, ApiError> {
+    if actor.name != name {
+        actor.must_be(&[Role::Admin], "end others' tokens")?;
+    }
+    store.write(move |tx| accounts::end_token(tx, &actor, &name, &token).map_err(ApiError::from)).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Gives somebody another role (admin), of the same side.
+#[utoipa::path(put, path = "/api/v1/people/{name}/role", tag = "people", params(("name" = String, Path)), request_body = NewRole, responses((status = 200, body = Person)))]
+async fn set_role(
+    actor: Actor,
+    State(store): State<Store>,
+    State(sign_in): State<Arc<SignIn>>,
+    Path(name): Path<PersonName>,
+    Body(new): Body<NewRole>,
+) -> Result<Json<Person>, ApiError> {
+    actor.must_be(&[Role::Admin], "give people roles")?;
+    let has_provider = sign_in.oidc.is_some();
+    store.write(move |tx| Ok(Json(accounts::set_role(tx, &actor, &name, &new, has_provider)?))).await
 }
 
 /// One person.

@@ -6,9 +6,14 @@
 //! Nobody is deleted: names stand in events for ever. Who leaves is disabled: no tokens, no sign-in, no new faults, not on duty; what they
 //! still own is listed for hand-over in the room `duty`.
 
+mod accounts;
 pub mod browser;
+mod entrance;
 pub mod http;
+mod links;
+pub mod oidc;
 pub mod second_factor;
+mod setup;
 mod sql;
 #[cfg(test)]
 mod tests;
@@ -28,6 +33,7 @@ use crate::events::{self, Kind, New};
 use crate::store::{Db, StoreError, Tx};
 use crate::web::{Actor, ApiError, Scope};
 
+pub use setup::SignIn;
 pub use throttle::Throttle;
 
 /// How long a sign-in by password lasts.
@@ -82,6 +88,24 @@ pub enum Error {
     NoSecondFactor,
     #[error("the old password is wrong, or missing")]
     WrongOld,
+    #[error("the code is wrong, or counts no longer: the server prints another one when it starts")]
+    WrongSetupCode,
+    #[error("an admin can sign in already: they add the others")]
+    IsSetUp,
+    #[error("{0} is no admin without a password: choose another name")]
+    NotForSetup(PersonName),
+    #[error("the link was used before, or counts no longer: ask for another one")]
+    WrongLink,
+    #[error("a link counts 1 to {} minutes, and once", links::LONGEST_MIN)]
+    BadLink,
+    #[error("{0} belongs to a customer and the role {1} to the support centre, or the other way round: add another person")]
+    OtherSide(PersonName, lineman_common::people::Role),
+    #[error("the identity provider's groups decide on the role of {0}")]
+    RoleByProvider(PersonName),
+    #[error("{0} has that role already")]
+    HasRole(PersonName),
+    #[error("no such token")]
+    NoToken,
     #[error("the password could not be hashed: {0}")]
     Hash(argon2::password_hash::Error),
     #[error(transparent)]
@@ -99,6 +123,11 @@ impl From<Error> for ApiError {
             | Error::NotDisabled(_)
             | Error::IsDisabled(_)
             | Error::HasSecondFactor
+            | Error::IsSetUp
+            | Error::NotForSetup(_)
+            | Error::OtherSide(..)
+            | Error::RoleByProvider(_)
+            | Error::HasRole(_)
             | Error::NoSecondFactor => Self::conflict(error.to_string()),
             Error::NoCustomer(_)
             | Error::NeedsCustomer(_)
@@ -108,10 +137,14 @@ impl From<Error> for ApiError {
             | Error::BadSkill(_)
             | Error::BadLevel
             | Error::BadMail(_)
+            | Error::BadLink
             | Error::NoReason => Self::invalid(error.to_string()),
             Error::WrongOld => Self::forbidden(error.to_string()),
             Error::NeedsCode => Self::new(lineman_common::error::ErrorCode::SecondFactor, error.to_string()),
-            Error::WrongPassword | Error::WrongCode => Self::new(lineman_common::error::ErrorCode::Unauthenticated, error.to_string()),
+            Error::WrongPassword | Error::WrongCode | Error::WrongSetupCode | Error::WrongLink => {
+                Self::new(lineman_common::error::ErrorCode::Unauthenticated, error.to_string())
+            }
+            Error::NoToken => Self::not_found("token"),
             Error::NoPerson => Self::not_found("person"),
             Error::Hash(error) => Self::internal(error),
             Error::Store(error) => error.into(),
@@ -169,6 +202,8 @@ pub fn add(tx: &mut Tx<'_>, actor: &str, new: NewPerson, password_hash: Option<S
         mail: None,
         disabled: None,
         second_factor: false,
+        password: password_hash.is_some(),
+        oidc: false,
     };
     sql::insert(tx, &person, customer.as_ref().map(|c| c.id), password_hash.as_deref())?;
     let event = New::of(Kind::PersonAdded, actor, format!("{} added as {}", person.name, person.role));
@@ -258,6 +293,7 @@ pub fn disable(tx: &mut Tx<'_>, actor: &Actor, name: &PersonName, reason: &Print
     let disabled = Disabled { at: tx.now(), by: actor.name.clone(), reason: reason.clone() };
     sql::set_disabled(tx, person.id, Some(&disabled))?;
     let tokens = sql::delete_tokens(tx, person.id, None)?;
+    sql::delete_links(tx, person.id)?;
     let event = New::of(Kind::PersonDisabled, actor, format!("{name} disabled, with {tokens} tokens: {reason}"));
     tell(tx, &person, event.data(json!({"person": name, "reason": reason})))?;
     known(tx, name)
@@ -298,7 +334,13 @@ pub fn sign_in(tx: &mut Tx<'_>, name: &PersonName, code: Option<&str>) -> Result
         return Err(Error::WrongPassword);
     }
     second_factor::check(tx, &person, code)?;
-    issue(tx, &person, "sign-in", SIGN_IN_DAYS, Kind::SignedIn, name.as_str())
+    issue_sign_in(tx, &person, "with a password")
+}
+
+/// A token for somebody who has proved who they are, and how.
+fn issue_sign_in(tx: &mut Tx<'_>, person: &Actor, how: &str) -> Result<TokenReply, Error> {
+    let what = format!("signed in {how}");
+    issue(tx, person, "sign-in", SIGN_IN_DAYS, Kind::SignedIn, (person.name.as_str(), &what))
 }
 
 /// An API token for somebody.
@@ -310,18 +352,16 @@ pub fn issue_token(tx: &mut Tx<'_>, actor: &str, name: &PersonName, new: &NewApi
     if find(tx, &Scope::All, name)?.is_some_and(|person| person.disabled.is_some()) {
         return Err(Error::IsDisabled(name.clone()));
     }
-    issue(tx, &person, &new.label, new.days, Kind::TokenIssued, actor)
+    issue(tx, &person, &new.label, new.days, Kind::TokenIssued, (actor, "token"))
 }
 
-fn issue(tx: &mut Tx<'_>, person: &Actor, label: &str, days: u32, kind: Kind, actor: &str) -> Result<TokenReply, Error> {
+/// `told` is by whom, and what.
+fn issue(tx: &mut Tx<'_>, person: &Actor, label: &str, days: u32, kind: Kind, told: (&str, &str)) -> Result<TokenReply, Error> {
+    let (actor, what) = told;
     let token = new_secret();
     let expires_at = tx.now() + (24 * i64::from(days)).hours();
     sql::insert_token(tx, &sha256_hex(&token), person.id, label, expires_at)?;
-    let event = New::of(
-        kind,
-        actor,
-        format!("{} until {expires_at} for {}", if kind == Kind::SignedIn { "signed in" } else { "token" }, person.name),
-    );
+    let event = New::of(kind, actor, format!("{what} until {expires_at} for {}", person.name));
     events::append(tx, New { customer: person.customer.as_ref().map(|(id, _)| *id), ..event })?;
     Ok(TokenReply { token, expires_at })
 }
@@ -335,6 +375,7 @@ pub fn by_token(db: &Db<'_>, token: &str) -> Result<Option<Actor>, StoreError> {
 pub fn end_tokens(tx: &mut Tx<'_>, actor: &Actor, name: &PersonName) -> Result<(), Error> {
     let person = known(tx, name)?;
     let tokens = sql::delete_tokens(tx, person.id, None)?;
+    sql::delete_links(tx, person.id)?;
     let text = format!("{name} signed out everywhere by {actor}: {tokens} tokens ended");
     tell(tx, &person, New::of(Kind::SignedOutEverywhere, actor, text).data(json!({"person": name})))
 }

@@ -118,7 +118,7 @@ fn code_of(key: &[u8], step: u64) -> Option<String> {
 }
 
 /// `xxxx-xxxx-xxxx`: 60 random bits, in letters and digits that are not mistaken for each other.
-fn new_recovery_code() -> String {
+pub fn new_recovery_code() -> String {
     let text = BASE32_NOPAD.encode(&sha2_of(uuid::Uuid::new_v4().as_bytes())).to_ascii_lowercase();
     [&text[..4], &text[4..8], &text[8..12]].join("-")
 }

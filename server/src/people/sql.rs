@@ -3,6 +3,7 @@ use lineman_common::Printable;
 use lineman_common::api::{Disabled, Person, Profile};
 use lineman_common::id::{CustomerId, PersonId};
 use lineman_common::name::PersonName;
+use lineman_common::people::Role;
 use rusqlite::{OptionalExtension, Row, params};
 
 use crate::store::value::{At, Json, Text};
@@ -13,7 +14,8 @@ const ACTOR: &str = "p.id, p.name, p.role, p.customer, c.code FROM person p LEFT
 
 const PERSON: &str =
     "SELECT p.id, p.name, p.role, c.code, p.created_at, p.skills, p.level, p.mail, p.disabled_at, p.disabled_by, p.disabled_reason,
-    EXISTS (SELECT 1 FROM second_factor s WHERE s.person = p.id AND s.confirmed_at IS NOT NULL)
+    EXISTS (SELECT 1 FROM second_factor s WHERE s.person = p.id AND s.confirmed_at IS NOT NULL),
+    p.password IS NOT NULL, EXISTS (SELECT 1 FROM identity i WHERE i.person = p.id)
     FROM person p LEFT JOIN customer c ON c.id = p.customer";
 
 fn actor(row: &Row<'_>) -> rusqlite::Result<Actor> {
@@ -40,6 +42,8 @@ fn person(row: &Row<'_>) -> rusqlite::Result<Person> {
         mail: row.get(7)?,
         disabled,
         second_factor: row.get(11)?,
+        password: row.get(12)?,
+        oidc: row.get(13)?,
     })
 }
 
@@ -125,6 +129,99 @@ pub fn delete_token(db: &Db<'_>, sha256: &str) -> Result<(), StoreError> {
 pub fn delete_tokens(db: &Db<'_>, person: PersonId, but: Option<&str>) -> Result<usize, StoreError> {
     let mut statement = db.sql().prepare_cached("DELETE FROM api_token WHERE person = ?1 AND (?2 IS NULL OR sha256 <> ?2)")?;
     Ok(statement.execute(params![Text(person), but])?)
+}
+
+pub struct Token {
+    pub sha256: String,
+    pub label: String,
+    pub created_at: Timestamp,
+    pub expires_at: Timestamp,
+}
+
+/// Those that still count, the newest first.
+pub fn tokens(db: &Db<'_>, person: PersonId) -> Result<Vec<Token>, StoreError> {
+    let sql = "SELECT sha256, label, created_at, expires_at FROM api_token WHERE person = ?1 AND expires_at > ?2
+        ORDER BY created_at DESC, sha256 LIMIT 1000";
+    let mut statement = db.sql().prepare_cached(sql)?;
+    let row = |row: &Row<'_>| {
+        Ok(Token { sha256: row.get(0)?, label: row.get(1)?, created_at: row.get::<_, At>(2)?.0, expires_at: row.get::<_, At>(3)?.0 })
+    };
+    Ok(statement.query_map(params![Text(person), At(db.now())], row)?.collect::<Result<_, _>>()?)
+}
+
+pub fn set_role(db: &Db<'_>, id: PersonId, role: Role) -> Result<(), StoreError> {
+    db.sql().prepare_cached("UPDATE person SET role = ?2 WHERE id = ?1")?.execute(params![Text(id), Text(role)])?;
+    Ok(())
+}
+
+pub fn set_mail(db: &Db<'_>, id: PersonId, mail: &str) -> Result<(), StoreError> {
+    db.sql().prepare_cached("UPDATE person SET mail = ?2 WHERE id = ?1")?.execute(params![Text(id), mail])?;
+    Ok(())
+}
+
+/// Is there an admin who can sign in to the console: with a password, or through the identity provider?
+pub fn has_admin_who_signs_in(db: &Db<'_>, with_oidc: bool) -> Result<bool, StoreError> {
+    let sql = "SELECT EXISTS (SELECT 1 FROM person p WHERE p.role = 'admin' AND p.disabled_at IS NULL AND (p.password IS NOT NULL
+        OR (?1 AND EXISTS (SELECT 1 FROM identity i WHERE i.person = p.id AND i.refused_at IS NULL))))";
+    Ok(db.sql().prepare_cached(sql)?.query_row([with_oidc], |row| row.get(0))?)
+}
+
+// ---- Links that sign in ---------------------------------------------------------------------------------------------
+
+pub fn insert_link(db: &Db<'_>, sha256: &str, person: PersonId, expires_at: Timestamp, is_reusable: bool) -> Result<(), StoreError> {
+    db.sql().prepare_cached("DELETE FROM sign_in_link WHERE expires_at <= ?1")?.execute([At(db.now())])?;
+    db.sql().prepare_cached("INSERT INTO sign_in_link VALUES (?1, ?2, ?3, ?4)")?.execute(params![
+        sha256,
+        Text(person),
+        At(expires_at),
+        is_reusable
+    ])?;
+    Ok(())
+}
+
+/// Whose link this is, while it counts, and whether it goes on counting.
+pub fn link(db: &Db<'_>, sha256: &str) -> Result<Option<(PersonName, bool)>, StoreError> {
+    let sql = "SELECT p.name, l.is_reusable FROM sign_in_link l JOIN person p ON p.id = l.person
+        WHERE l.sha256 = ?1 AND l.expires_at > ?2 AND p.disabled_at IS NULL";
+    let mut statement = db.sql().prepare_cached(sql)?;
+    Ok(statement.query_row(params![sha256, At(db.now())], |row| Ok((row.get::<_, Text<_>>(0)?.0, row.get(1)?))).optional()?)
+}
+
+pub fn delete_link(db: &Db<'_>, sha256: &str) -> Result<(), StoreError> {
+    db.sql().prepare_cached("DELETE FROM sign_in_link WHERE sha256 = ?1")?.execute([sha256])?;
+    Ok(())
+}
+
+pub fn delete_links(db: &Db<'_>, person: PersonId) -> Result<(), StoreError> {
+    db.sql().prepare_cached("DELETE FROM sign_in_link WHERE person = ?1")?.execute([Text(person)])?;
+    Ok(())
+}
+
+// ---- The identity provider's people ---------------------------------------------------------------------------------
+
+pub fn person_of_identity(db: &Db<'_>, issuer: &str, subject: &str) -> Result<Option<PersonName>, StoreError> {
+    let sql = "SELECT p.name FROM identity i JOIN person p ON p.id = i.person WHERE i.issuer = ?1 AND i.subject = ?2";
+    let mut statement = db.sql().prepare_cached(sql)?;
+    Ok(statement.query_row([issuer, subject], |row| Ok(row.get::<_, Text<_>>(0)?.0)).optional()?)
+}
+
+pub fn has_identity(db: &Db<'_>, person: PersonId) -> Result<bool, StoreError> {
+    let mut statement = db.sql().prepare_cached("SELECT EXISTS (SELECT 1 FROM identity WHERE person = ?1)")?;
+    Ok(statement.query_row([Text(person)], |row| row.get(0))?)
+}
+
+/// Somebody whom the mapping lets in now.
+pub fn put_identity(db: &Db<'_>, issuer: &str, subject: &str, person: PersonId) -> Result<(), StoreError> {
+    let sql = "INSERT INTO identity VALUES (?1, ?2, ?3, ?4, ?4, NULL)
+        ON CONFLICT(issuer, subject) DO UPDATE SET signed_in_at = ?4, refused_at = NULL";
+    db.sql().prepare_cached(sql)?.execute(params![issuer, subject, Text(person), At(db.now())])?;
+    Ok(())
+}
+
+/// Answers whether that is new.
+pub fn refuse_identity(db: &Db<'_>, person: PersonId) -> Result<bool, StoreError> {
+    let mut statement = db.sql().prepare_cached("UPDATE identity SET refused_at = ?2 WHERE person = ?1 AND refused_at IS NULL")?;
+    Ok(statement.execute(params![Text(person), At(db.now())])? > 0)
 }
 
 // ---- The second factor ----------------------------------------------------------------------------------------------

@@ -63,6 +63,7 @@ struct ReportParams {
     tier: Option<String>,
     severity: Option<String>,
     /// `json` or `csv`; what `Accept` says when absent.
+    #[param(value_type = Option<String>)]
     format: Option<Format>,
 }
 
@@ -156,6 +157,7 @@ struct CountedParams {
     /// At most 5000; 200 when absent. CSV is the whole list.
     limit: Option<u32>,
     /// `json` or `csv`; what `Accept` says when absent.
+    #[param(value_type = Option<String>)]
     format: Option<Format>,
 }
 
@@ -204,6 +206,7 @@ struct EventsParams {
     /// So many events of the log are looked at for a page, at most 5000; 1000 when absent.
     limit: Option<u32>,
     /// `json` or `csv`; what `Accept` says when absent.
+    #[param(value_type = Option<String>)]
     format: Option<Format>,
 }
 

@@ -5,7 +5,10 @@ use axum::extract::{FromRef, State};
 use axum::http::HeaderMap;
 use axum::response::sse::{self, Sse};
 use futures_util::Stream;
-use lineman_common::api::{GrepHit, Keyframe, List, NewRecordingQuota, Reason, RecordingReply, RecordingUse, Session, SessionState};
+use lineman_common::api::{
+    GrepHit, Keyframe, List, Listing, NewRecordingQuota, Reason, RecordingReply, RecordingUse, Session, SessionRow, SessionState,
+    TranscriptPage,
+};
 use lineman_common::id::SessionId;
 use lineman_common::name::{CustomerCode, PersonName};
 use lineman_common::people::Role;
@@ -15,16 +18,19 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::search::Search;
-use super::{Error, Look, digest, quota, watch};
+use super::{Error, Look, digest, list, quota, watch};
 use crate::equipment;
 use crate::faults::{self, Reference};
 use crate::store::{Db, Store};
+use crate::web::asked::Ask;
 use crate::web::{Actor, ApiError, Body, Params, Path};
 
 /// One answer holds no more of a recording.
 const MOST_PAGE_BYTES: usize = 64 << 20;
 const MOST_KEYFRAMES: u32 = 500;
 const MOST_KEYFRAME_BYTES: usize = 8 << 20;
+const MOST_LINES: u32 = 5000;
+const USUAL_LINES: u32 = 2000;
 const MOST_HITS: u32 = 200;
 const USUAL_HITS: u32 = 50;
 
@@ -43,6 +49,7 @@ pub fn routes() -> OpenApiRouter<Handles> {
         .routes(routes!(recording))
         .routes(routes!(watch))
         .routes(routes!(keyframes))
+        .routes(routes!(transcript))
         .routes(routes!(kill))
         .routes(routes!(recording_use, set_quota))
 }
@@ -57,16 +64,28 @@ struct ListParams {
     /// A fault's number or id.
     fault: Option<String>,
     state: Option<SessionState>,
+    /// Words and filters, like `-engineer:me state:live 板卡`: the keys are `state`, `engineer`, `equipment`, `customer`, `site`,
+    /// `product`, `model`, `fault`, `grade`, `account`, `end`, `recording`, `started`, `ended`, `length`, `text`, each in Chinese too.
+    q: Option<String>,
+    /// An IANA time zone: what a date in `q` means. UTC when absent.
+    zone: Option<String>,
+    /// `next` of the page before.
+    after: Option<String>,
+    /// At most 1000; 500 when absent.
+    limit: Option<u32>,
 }
 
 /// Sessions, newest first.
-#[utoipa::path(get, path = "/api/v1/sessions", tag = "sessions", params(ListParams), responses((status = 200, body = List<Session>)))]
-async fn list(actor: Actor, State(store): State<Store>, Params(params): Params<ListParams>) -> Result<Json<List<Session>>, ApiError> {
+#[utoipa::path(get, path = "/api/v1/sessions", tag = "sessions", params(ListParams), responses((status = 200, body = Listing<SessionRow>)))]
+async fn list(actor: Actor, State(store): State<Store>, Params(params): Params<ListParams>) -> Result<Json<Listing<SessionRow>>, ApiError> {
+    let ask = Ask::read(params.q.as_deref(), params.zone.as_deref(), &list::keys(), &actor)?;
     let reference = params.fault.map(|text| text.parse::<Reference>()).transpose()?;
     let read = move |db: &Db<'_>| -> Result<_, ApiError> {
         let scope = actor.scope();
         let fault = reference.map(|reference| faults::get(db, &scope, &reference)).transpose()?.map(|fault| fault.id);
-        Ok(Json(super::list(db, &scope, fault, params.state)?.into()))
+        let limit = params.limit.unwrap_or(500).clamp(1, 1000);
+        let filter = list::Filter { fault, state: params.state, after: list::after(params.after.as_deref())?, limit };
+        Ok(Json(list::page(db, &scope, &ask, &filter)?))
     };
     store.read(read).await
 }
@@ -181,6 +200,30 @@ fn place_of(text: &str) -> Result<(u32, u64, u32), ApiError> {
         }
         _ => Err(ApiError::invalid("`after` must be the `next` of the page before")),
     }
+}
+
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+struct TranscriptParams {
+    /// `next` of the page before.
+    after: Option<i64>,
+    /// At most 5000; 2000 when absent.
+    limit: Option<u32>,
+}
+
+/// What was printed, line by line, in order, as far as the recording was read: to read and to find a place. Fetching it is an event that
+/// others see.
+#[utoipa::path(get, path = "/api/v1/sessions/{session}/transcript", tag = "sessions", params(("session" = String, Path), TranscriptParams), responses((status = 200, body = TranscriptPage)))]
+async fn transcript(
+    actor: Actor,
+    State(store): State<Store>,
+    Path(session): Path<String>,
+    Params(params): Params<TranscriptParams>,
+) -> Result<Json<TranscriptPage>, ApiError> {
+    let id = id_of(&session)?;
+    store.write(move |tx| super::look(tx, &actor, id, Look::Fetch).map_err(ApiError::from)).await?;
+    let most = params.limit.unwrap_or(USUAL_LINES).clamp(1, MOST_LINES);
+    store.read(move |db| Ok(Json(super::transcript(db, id, params.after.unwrap_or(0), most)?))).await
 }
 
 #[derive(Debug, Deserialize, utoipa::IntoParams)]

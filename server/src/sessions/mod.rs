@@ -8,6 +8,7 @@
 
 pub mod digest;
 pub mod http;
+pub mod list;
 pub mod quota;
 mod search;
 mod sql;
@@ -18,8 +19,8 @@ mod tests;
 mod watch;
 
 use jiff::SignedDuration;
-use lineman_common::api::{Keyframe, Session, SessionState};
-use lineman_common::id::{FaultId, SessionId};
+use lineman_common::api::{Keyframe, Session, SessionState, TranscriptPage};
+use lineman_common::id::SessionId;
 use lineman_common::link::{Order, SessionEnded, SessionOpened};
 use lineman_common::recording::ChunkHeader;
 use lineman_common::statement::Signed;
@@ -138,10 +139,6 @@ pub fn store_chunk(tx: &mut Tx<'_>, device: &Known, line: &[u8]) -> Result<(), E
     Ok(())
 }
 
-pub fn list(db: &Db<'_>, scope: &Scope, fault: Option<FaultId>, state: Option<SessionState>) -> Result<Vec<Session>, StoreError> {
-    sql::list(db, scope, fault, state)
-}
-
 /// Is it live, as far as the centre knows?
 pub fn is_live(db: &Db<'_>, id: SessionId) -> Result<bool, StoreError> {
     Ok(sql::get(db, &Scope::All, id)?.is_some_and(|session| session.state == SessionState::Live))
@@ -206,6 +203,12 @@ pub fn page(db: &Db<'_>, id: SessionId, from: u64, most: u32, most_bytes: usize)
 pub fn keyframes(db: &Db<'_>, id: SessionId, wanted: &digest::Wanted) -> Result<(Vec<Keyframe>, bool), Error> {
     let (device, _) = sql::place(db, id)?;
     Ok(digest::keyframes(db, device, id, wanted)?)
+}
+
+/// What the session's transcript says, after that line. The caller has found the session under a scope.
+pub fn transcript(db: &Db<'_>, id: SessionId, after: i64, most: u32) -> Result<TranscriptPage, Error> {
+    let (device, _) = sql::place(db, id)?;
+    Ok(digest::transcript(db, device, id, after, most)?)
 }
 
 /// Ends a live session: the device is told, now or as soon as it can be.

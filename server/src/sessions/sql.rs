@@ -11,11 +11,12 @@ use crate::store::value::{At, Json, Text};
 use crate::store::{Db, StoreError};
 use crate::web::Scope;
 
-const VIEW: &str = "SELECT s.id, s.consent, c.code, f.serial, e.handle, s.engineer, s.account, s.started_at, s.first_byte_at, s.ended_at,
-    s.end_reason, s.chunks, s.summary, (SELECT r.chunks FROM recording r WHERE r.equipment = s.equipment AND r.session = s.id)
-    FROM session s JOIN fault f ON f.id = s.fault JOIN customer c ON c.id = s.customer JOIN equipment e ON e.id = s.equipment";
+pub const COLUMNS: &str = "s.id, s.consent, c.code, f.serial, e.handle, s.engineer, s.account, s.started_at, s.first_byte_at, s.ended_at,
+    s.end_reason, s.chunks, s.summary, (SELECT r.chunks FROM recording r WHERE r.equipment = s.equipment AND r.session = s.id)";
+const FROM: &str =
+    "FROM session s JOIN fault f ON f.id = s.fault JOIN customer c ON c.id = s.customer JOIN equipment e ON e.id = s.equipment";
 
-fn session(row: &Row<'_>) -> rusqlite::Result<Session> {
+pub fn session(row: &Row<'_>) -> rusqlite::Result<Session> {
     let Text(customer): Text<lineman_common::name::CustomerCode> = row.get(2)?;
     let ended_at = row.get::<_, Option<At>>(9)?.map(|at| at.0);
     let count = |index| -> rusqlite::Result<Option<u64>> { Ok(row.get::<_, Option<i64>>(index)?.map(i64::unsigned_abs)) };
@@ -137,16 +138,6 @@ pub fn note_look(db: &Db<'_>, session: SessionId, person: &str, how: &str, since
 }
 
 pub fn get(db: &Db<'_>, scope: &Scope, id: SessionId) -> Result<Option<Session>, StoreError> {
-    let mut statement = db.sql().prepare_cached(&format!("{VIEW} WHERE s.id = ?1 AND (?2 IS NULL OR s.customer = ?2)"))?;
+    let mut statement = db.sql().prepare_cached(&format!("SELECT {COLUMNS} {FROM} WHERE s.id = ?1 AND (?2 IS NULL OR s.customer = ?2)"))?;
     Ok(statement.query_row(params![Text(id), scope.customer()], session).optional()?)
-}
-
-pub fn list(db: &Db<'_>, scope: &Scope, fault: Option<FaultId>, state: Option<SessionState>) -> Result<Vec<Session>, StoreError> {
-    let live = state.map(|state| state == SessionState::Live);
-    let sql = format!(
-        "{VIEW} WHERE (?1 IS NULL OR s.customer = ?1) AND (?2 IS NULL OR s.fault = ?2) AND (?3 IS NULL OR (s.ended_at IS NULL) = ?3)
-         ORDER BY s.id DESC LIMIT 500"
-    );
-    let mut statement = db.sql().prepare_cached(&sql)?;
-    Ok(statement.query_map(params![scope.customer(), fault.map(Text), live], session)?.collect::<Result<_, _>>()?)
 }

@@ -26,6 +26,10 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0016_case_exchange.sql"),
     include_str!("migrations/0017_alarm_counts.sql"),
     include_str!("migrations/0018_second_factor.sql"),
+    include_str!("migrations/0019_walls.sql"),
+    include_str!("migrations/0020_saved_views.sql"),
+    include_str!("migrations/0021_sign_in.sql"),
+    include_str!("migrations/0022_console.sql"),
 ];
 
 /// Brings the database to the newest schema.

@@ -25,6 +25,11 @@ impl ApiError {
         Self { code, message: message.into(), hint: None, internal: None, retry_after_s: None, details: None }
     }
 
+    /// What was wrong, for people.
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
     pub fn hint(self, hint: impl Into<String>) -> Self {
         Self { hint: Some(hint.into()), ..self }
     }

@@ -4,9 +4,11 @@
 //! handler that names an `Actor` can't be reached without one. `Scope` comes from the actor and is a parameter of every
 //! domain function that reads or finds things: it ends in `sql.rs`, where a handler can't forget it.
 
+pub mod asked;
 mod body;
 mod error;
 mod precondition;
+mod viewer;
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
@@ -17,6 +19,7 @@ use lineman_common::people::Role;
 pub use body::{Body, Params, Path};
 pub use error::ApiError;
 pub use precondition::{Precondition, Tagged, etag};
+pub use viewer::{Viewer, Wall, only_the_wall};
 
 /// The person behind a request.
 #[derive(Clone, Debug)]
@@ -88,6 +91,10 @@ impl<S: Sync> FromRequestParts<S> for Actor {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, ApiError> {
-        parts.extensions.get::<Self>().cloned().ok_or_else(ApiError::unauthenticated)
+        match parts.extensions.get::<Self>() {
+            Some(actor) => Ok(actor.clone()),
+            None if parts.extensions.get::<Wall>().is_some() => Err(only_the_wall()),
+            None => Err(ApiError::unauthenticated()),
+        }
     }
 }

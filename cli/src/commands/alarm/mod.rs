@@ -8,10 +8,11 @@ use clap::{Args, Subcommand};
 use jiff::Timestamp;
 use lineman_common::Printable;
 use lineman_common::alarm::{OperatorState, Severity};
-use lineman_common::api::{Acknowledgement, Alarm, AlarmAction, Why};
+use lineman_common::api::{Acknowledgement, Alarm, AlarmAction, ViewList, Why};
 use lineman_common::name::{CustomerCode, NeName};
 
 use super::fault::{resource_state, severity};
+use super::view::Asked;
 use super::{App, Limit, word};
 use crate::client::{AlarmFilter, Client};
 use crate::exit::{Exit, Outcome};
@@ -92,10 +93,14 @@ pub struct Mark {
   lineman alarm list --state all --under ne-1.jw.ne
   lineman alarm list --severity critical --operator none --shelved no --suppressed no
   lineman alarm list --root alm_0123456789abcdef0123456789abcdef
+  lineman alarm list --query 'sev:critical site:成都 -ack:acknowledged'
   lineman alarm list -o csv > alarms.csv")]
 pub struct List {
-    #[arg(long, default_value = "raised", value_parser = ["raised", "cleared", "all"])]
-    state: String,
+    #[command(flatten)]
+    asked: Asked,
+    /// Raised ones when neither this nor the query says
+    #[arg(long, value_parser = ["raised", "cleared", "all"])]
+    state: Option<String>,
     /// Only these, separated by commas
     #[arg(long, value_name = "SEVERITY", value_delimiter = ',', value_parser = word::<Severity>(Severity::WORDS))]
     severity: Vec<Severity>,
@@ -191,10 +196,13 @@ fn row(app: &App, alarm: &Alarm) -> Result<(), crate::exit::Failure> {
 
 impl List {
     async fn run(self, app: &App, client: &Client) -> Result<(), crate::exit::Failure> {
+        let ask = self.asked.read(client, ViewList::Alarms, None).await?;
+        let says = ask.q.as_deref().is_some_and(|q| ["state:", "status:", "状态:", "状态："].iter().any(|key| q.contains(key)));
+        let state = self.state.unwrap_or_else(|| if says { "all".to_owned() } else { "raised".to_owned() });
         let yes_no = |word: Option<String>| word.map(|word| (word == "yes").to_string());
         let severities = self.severity.iter().map(|severity| severity.as_str()).collect::<Vec<_>>().join(",");
         let texts = [
-            ("state", Some(self.state).filter(|state| state != "all")),
+            ("state", Some(state).filter(|state| state != "all")),
             ("severity", Some(severities).filter(|severities| !severities.is_empty())),
             ("operator_state", self.operator.map(|state| state.to_string())),
             ("shelved", yes_no(self.shelved)),
@@ -208,7 +216,8 @@ impl List {
             ("root", self.root),
             ("text", self.text),
         ];
-        let filter: AlarmFilter = texts.into_iter().filter_map(|(key, value)| Some((key, value?))).collect();
+        let mut filter: AlarmFilter = texts.into_iter().filter_map(|(key, value)| Some((key, value?))).collect();
+        filter.extend(ask.parts());
         let filter = &filter;
         let alarms = self.limit.read(app, |page| async move { client.alarms(filter, &page).await }).await?;
         app.out.list(&alarms, |alarms| alarms_table(alarms))

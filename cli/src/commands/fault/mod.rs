@@ -15,10 +15,13 @@ use clap::{Args, Subcommand};
 use jiff::Timestamp;
 use lineman_common::Printable;
 use lineman_common::alarm::Severity;
-use lineman_common::api::{Assign, Close, Diagnosis, Duplicate, Fault, Merge, NewFault, Note, Pend, Reason, Resolution, Restore};
+use lineman_common::api::{
+    Assign, Close, Diagnosis, Duplicate, Fault, FaultRow, FaultSort, Merge, NewFault, Note, Pend, Reason, Resolution, Restore, ViewList,
+};
 use lineman_common::fault::{Channel, FaultKind, FaultStatus, Impact, PendingReason};
 use lineman_common::name::{CustomerCode, FaultNumber, NeName, PersonName, ProblemNumber};
 
+use super::view::Asked;
 use super::{App, Limit, word};
 use crate::client::{Client, ClientError, FaultFilter};
 use crate::exit::{Exit, Failure, Outcome};
@@ -198,12 +201,19 @@ pub enum Command {
   lineman fault list
   lineman fault list --watch
   lineman fault list --mine
+  lineman fault list --query 'sev:critical,major due:<10m 板卡' --sort left
+  lineman fault list --view 'Waiting for consent'
   lineman fault list --status all --text 'fan' --since 2026-11-01T00:00:00Z
   lineman fault list --status all --customer JW -o csv > faults.csv")]
 pub struct List {
-    /// `open`, `all`, or one status
-    #[arg(long, default_value = "open", value_parser = status())]
-    status: String,
+    #[command(flatten)]
+    asked: Asked,
+    /// In which order: the newest first unless told otherwise
+    #[arg(long, value_parser = word::<FaultSort>(FaultSort::WORDS))]
+    sort: Option<FaultSort>,
+    /// `open`, `all`, or one status; open ones when neither this nor the query says
+    #[arg(long, value_parser = status())]
+    status: Option<String>,
     #[arg(long, value_name = "CODE")]
     customer: Option<CustomerCode>,
     #[arg(long, value_name = "NE")]
@@ -397,7 +407,7 @@ impl List {
     fn filter(&self) -> FaultFilter {
         let owner = self.owner.as_ref().map(ToString::to_string);
         FaultFilter {
-            status: Some(self.status.clone()),
+            status: self.status.clone(),
             customer: self.customer.as_ref().map(ToString::to_string),
             equipment: self.equipment.as_ref().map(ToString::to_string),
             owner: owner.or(self.mine.then(|| "me".to_owned())),
@@ -410,22 +420,22 @@ impl List {
         }
     }
 
+    async fn rows(&self, app: &App, client: &Client) -> Result<Vec<FaultRow>, Failure> {
+        let ask = self.asked.read(client, ViewList::Faults, self.sort.map(|sort| sort.to_string())).await?;
+        let (filter, ask) = (&self.filter(), &ask);
+        self.limit.read(app, |page| async move { client.fault_rows(filter, ask, &page).await }).await
+    }
+
     async fn read(&self, app: &App, client: &Client) -> Result<Vec<Fault>, Failure> {
-        let filter = self.filter();
-        self.limit
-            .read(app, |page| {
-                let filter = &filter;
-                async move { client.faults(filter, &page).await }
-            })
-            .await
+        Ok(self.rows(app, client).await?.into_iter().map(|row| row.fault).collect())
     }
 
     async fn run(self, app: &App, client: &Client) -> Outcome {
         if self.watch {
             return watch::run(&self, app, client).await;
         }
-        let faults = self.read(app, client).await?;
-        app.out.list(&faults, |faults| show::faults_table(faults, Timestamp::now()))?;
+        let faults = self.rows(app, client).await?;
+        app.out.list(&faults, |faults| show::faults_table(faults.iter().map(|row| &row.fault), Timestamp::now()))?;
         Ok(Exit::Done)
     }
 }

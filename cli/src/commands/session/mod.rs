@@ -14,12 +14,12 @@ mod watch;
 mod window;
 
 use clap::Subcommand;
-use lineman_common::api::{Reason, SessionState};
+use lineman_common::api::{Reason, SessionState, ViewList};
 
 use show::sessions_table;
 
-use super::App;
-use crate::client::Filter;
+use super::view::Asked;
+use super::{App, Limit};
 use crate::exit::{Exit, Outcome};
 use crate::prompt;
 
@@ -33,7 +33,7 @@ use crate::prompt;
 pub enum Command {
     /// List sessions
     #[command(
-        after_help = "Examples:\n  lineman session list\n  lineman session list --live\n  lineman session list --fault F-JW-1 -o json"
+        after_help = "Examples:\n  lineman session list\n  lineman session list --live\n  lineman session list --fault F-JW-1 -o json\n  lineman session list --query 'engineer:me started:today'"
     )]
     List {
         #[arg(long)]
@@ -43,6 +43,10 @@ pub enum Command {
         /// Only those that go on now: the same as --state live
         #[arg(long, conflicts_with = "state")]
         live: bool,
+        #[command(flatten)]
+        asked: Asked,
+        #[command(flatten)]
+        limit: Limit,
     },
     /// Show one session: who, under which consent, what was done, what was left behind
     #[command(after_help = "Examples:
@@ -71,10 +75,14 @@ pub enum Command {
 impl Command {
     pub async fn run(self, app: &App) -> Outcome {
         match self {
-            Self::List { fault, state, live } => {
+            Self::List { fault, state, live, asked, limit } => {
+                let client = &app.client()?;
                 let state = if live { Some(SessionState::Live.to_string()) } else { state };
-                let sessions = app.client()?.sessions(&Filter { state, fault, ..Filter::default() }).await?.items;
-                app.out.list(&sessions, |sessions| sessions_table(sessions))?;
+                let parts = [("state", state), ("fault", fault)];
+                let parts: &Vec<_> = &parts.into_iter().filter_map(|(key, value)| Some((key, value?))).collect();
+                let ask = &asked.read(client, ViewList::Sessions, None).await?;
+                let sessions = limit.read(app, |page| async move { client.session_rows(parts, ask, &page).await }).await?;
+                app.out.list(&sessions, |sessions| sessions_table(sessions.iter().map(|row| &row.session)))?;
             }
             Self::Show { session } => show::run(app, &session).await?,
             Self::Kill { session, reason, yes } => {

@@ -14,6 +14,8 @@ pub const WARNINGS: [u32; 3] = [50, 75, 90];
 pub const BREACH: u32 = 100;
 /// Times are kept to the microsecond.
 const INSTANT: SignedDuration = SignedDuration::from_micros(1);
+/// A calendar turns within so long, or so seldom that another look finds it.
+const HORIZON: SignedDuration = SignedDuration::from_hours(15 * 24);
 
 /// By what a clock is judged.
 pub enum Judge<'a> {
@@ -208,6 +210,18 @@ impl<'a> Counted<'a> {
             Why::Paused(_) => None,
             Why::Running | Why::Shut(..) => aim.coverage.after(self.now, more),
         }
+    }
+
+    /// When the calendar next opens or shuts, if the clock goes by one.
+    pub fn turns_at(&self) -> Option<Timestamp> {
+        let aim = self.aim().filter(|aim| self.started && self.ended.is_none() && aim.target_s.is_some())?;
+        let horizon = self.now.saturating_add(HORIZON).unwrap_or(self.now);
+        let mut turn = None;
+        let _ = aim.coverage.walk(self.now, horizon, |_, to, _| {
+            turn = Some(to).filter(|to| *to < horizon);
+            ControlFlow::Break(())
+        });
+        turn
     }
 
     fn deadline(&self) -> Option<Timestamp> {

@@ -22,6 +22,7 @@
 //! breach that was said stays one, whatever comes later.
 
 mod count;
+pub mod left;
 mod sql;
 mod story;
 mod terms;
@@ -44,6 +45,8 @@ use crate::events::{self, Appended};
 use crate::store::{Db, StoreError};
 
 pub use terms::Calendars;
+#[cfg(test)]
+pub use watch::look as look_for_tests;
 pub use watch::{hear, run};
 
 /// The promise: from consent to the first byte, and to the diagnosis.
@@ -65,6 +68,12 @@ pub fn terms_at_report(
 pub fn clocks_of(db: &Db<'_>, fault: &Fault) -> Result<Vec<Clock>, Error> {
     let subject = sql::subject(db, fault.id)?.ok_or(Error::NotFound)?;
     Ok(Sheet::read(db, fault.id, subject)?.clocks(db.now()))
+}
+
+/// Clocks of a fault that run or are held.
+pub fn left_of(db: &Db<'_>, fault: FaultId) -> Result<left::Left, Error> {
+    let subject = sql::subject(db, fault)?.ok_or(Error::NotFound)?;
+    Ok(left::Left::of(&Sheet::read(db, fault, subject)?.clocks(db.now())))
 }
 
 /// The clocks as they were at a moment, from the log up to then: for those who count many faults and have the logs at hand.

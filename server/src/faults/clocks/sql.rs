@@ -3,8 +3,9 @@ use lineman_common::id::{CustomerId, EquipmentId, FaultId};
 use rusqlite::{OptionalExtension, params};
 
 use super::count::Due;
+use super::left::Left;
 use super::terms::Subject;
-use crate::store::value::{At, Text};
+use crate::store::value::{At, Json, Text};
 use crate::store::{Db, StoreError};
 
 /// Word for word as in the index of open faults.
@@ -94,9 +95,17 @@ pub fn due(db: &Db<'_>, limit: u32) -> Result<Vec<FaultId>, StoreError> {
     Ok(statement.query_map([limit], |row| Ok(row.get::<_, Text<_>>(0)?.0))?.collect::<Result<_, _>>()?)
 }
 
-pub fn settle(db: &Db<'_>, fault: FaultId, due_at: Option<Timestamp>) -> Result<(), StoreError> {
-    let sql = "UPDATE clock_watch SET due_at = ?2, stale = 0 WHERE fault = ?1";
-    db.sql().prepare_cached(sql)?.execute(params![Text(fault), due_at.map(At)])?;
+/// `left` is what lists show of it until then.
+pub fn settle(db: &Db<'_>, fault: FaultId, due_at: Option<Timestamp>, left: Option<&Left>) -> Result<(), StoreError> {
+    let sql = "UPDATE clock_watch SET due_at = ?2, stale = 0, looked_at = ?3, deadline_at = ?4, held_us = ?5, clocks = ?6 WHERE fault = ?1";
+    db.sql().prepare_cached(sql)?.execute(params![
+        Text(fault),
+        due_at.map(At),
+        At(db.now()),
+        left.and_then(Left::deadline_us),
+        left.and_then(Left::held_us),
+        left.map(Json)
+    ])?;
     Ok(())
 }
 

@@ -17,6 +17,7 @@ use tokio::sync::broadcast::error::RecvError;
 use tokio_util::sync::CancellationToken;
 
 use super::count::{BREACH, Counted, Due};
+use super::left::Left;
 use super::terms::{self, Subject};
 use super::{Error, Sheet, sql};
 use crate::customers::contracts;
@@ -104,11 +105,11 @@ async fn round(store: &Store) -> Result<Duration, ApiError> {
 }
 
 /// Looks at some faults that are due, or stale.
-pub(super) fn look(tx: &mut Tx<'_>) -> Result<(), Error> {
+pub fn look(tx: &mut Tx<'_>) -> Result<(), Error> {
     for fault in sql::due(tx, AT_ONCE)? {
         if let Err(error) = look_at(tx, fault) {
             tracing::error!(fault.id = %fault, %error, "the clocks of a fault could not be looked at");
-            sql::settle(tx, fault, Some(tx.now() + PATIENCE))?;
+            sql::settle(tx, fault, Some(tx.now() + PATIENCE), None)?;
         }
     }
     Ok(())
@@ -123,7 +124,7 @@ fn look_at(tx: &mut Tx<'_>, id: FaultId) -> Result<(), Error> {
     }
     let now = tx.now();
     let said = &sheet.story.said;
-    let of = |clock: &Counted<'_>| (clock.name, clock.what, clock.due(said), clock.next_due());
+    let of = |clock: &Counted<'_>| (clock.name, clock.what, clock.due(said), clock.next_due().into_iter().chain(clock.turns_at()).min());
     let looked = sheet.with_counted(now, |clocks| clocks.iter().map(of).collect::<Vec<_>>());
     for (name, what, dues, _) in &looked {
         for due in dues {
@@ -135,8 +136,9 @@ fn look_at(tx: &mut Tx<'_>, id: FaultId) -> Result<(), Error> {
     }
     let change = contracts::next_change(tx, subject.customer)?;
     let next = looked.into_iter().filter_map(|(.., next)| next).chain(change).min();
+    let left = Left::of(&sheet.clocks(now));
     // Rounding must not make it look at the same moment for ever.
-    Ok(sql::settle(tx, id, next.map(|next| next.max(now + SignedDuration::from_millis(1))))?)
+    Ok(sql::settle(tx, id, next.map(|next| next.max(now + SignedDuration::from_millis(1))), Some(&left))?)
 }
 
 /// Writes down that other terms hold, if they do; what held before stays in the log.

@@ -19,7 +19,7 @@ pub mod tests;
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use lineman_common::api::Keyframe;
+use lineman_common::api::{Keyframe, TranscriptPage};
 use lineman_common::id::{EquipmentId, SessionId};
 use lineman_common::recording::screen::Frame;
 use lineman_common::recording::transcript::{Line, Transcript};
@@ -42,6 +42,9 @@ const MOST_KEYFRAME_BYTES: u64 = 64 << 20;
 const MOST_SCREEN_BYTES: usize = 4 << 20;
 /// Without a nudge the job looks at everything this often.
 const LOOK_EVERY: Duration = Duration::from_secs(300);
+
+/// Why nothing more is read when all is well.
+const END_RECORD: &str = "the end record: ";
 
 /// One recording: a device writes under its own name only.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -232,4 +235,13 @@ pub fn keyframes(db: &Db<'_>, device: EquipmentId, session: SessionId, wanted: &
         keyframes.push(Keyframe { channel: shot.channel, seconds, chunks, events, cols, rows, screen });
     }
     Ok((keyframes, false))
+}
+
+/// A recording's lines in order, after that one, and how far it was read. The caller has found the session under a scope.
+pub fn transcript(db: &Db<'_>, device: EquipmentId, session: SessionId, after: i64, most: u32) -> Result<TranscriptPage, StoreError> {
+    let key = Key { device, session };
+    let Digest { chunks, finished, .. } = sql::digest(db, key)?.unwrap_or_default();
+    let (items, next) = sql::lines(db, key, after, most)?;
+    let whole = finished.as_deref().is_some_and(|why| why.starts_with(END_RECORD));
+    Ok(TranscriptPage { items, next: next.map(|id| id.to_string()), chunks, finished: finished.map(Into::into), whole })
 }

@@ -4,7 +4,7 @@ use lineman_common::recording::transcript::Line;
 use lineman_common::recording::{Broken, Chain, Event, Piece, What};
 
 use super::screens::{Cameras, packed};
-use super::{Digest, Gain, MOST_KEYFRAME_BYTES, MOST_LINE_BYTES, MOST_LINES, MOST_SCREEN_BYTES, Shot};
+use super::{Digest, END_RECORD, Gain, MOST_KEYFRAME_BYTES, MOST_LINE_BYTES, MOST_LINES, MOST_SCREEN_BYTES, Shot};
 
 /// Terminals of one session whose screens are kept.
 const MOST_TERMINALS: usize = 8;
@@ -30,7 +30,7 @@ pub fn read(mut digest: Digest, mut cameras: Cameras, page: &[(u64, String)]) ->
             keep(&mut digest, &mut gain, lines);
         }
         if let Some(reason) = piece.header.end {
-            digest.finished = Some(format!("the end record: {reason}"));
+            digest.finished = Some(format!("{END_RECORD}{reason}"));
             end(&mut digest, &mut gain);
         }
         // A little output can make long lines: what comes after is for the next step.

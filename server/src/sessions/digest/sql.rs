@@ -1,3 +1,4 @@
+use lineman_common::api::TranscriptLine;
 use lineman_common::id::SessionId;
 use lineman_common::recording::screen::Frame;
 use lineman_common::recording::transcript::Line;
@@ -123,6 +124,20 @@ pub fn newest_shots(db: &Db<'_>, key: Key, channel: Option<u32>, at_s: f64) -> R
     );
     let mut statement = db.sql().prepare_cached(&sql)?;
     Ok(statement.query_map(params![Text(key.device), Text(key.session), channel, at_s], shot)?.collect::<Result<_, _>>()?)
+}
+
+/// So many lines after that one, and the last one's number when there are more.
+pub fn lines(db: &Db<'_>, key: Key, after: i64, most: u32) -> Result<(Vec<TranscriptLine>, Option<i64>), StoreError> {
+    let sql =
+        "SELECT id, channel, seconds, text FROM transcript_line WHERE session = ?1 AND equipment = ?2 AND id > ?3 ORDER BY id LIMIT ?4";
+    let mut statement = db.sql().prepare_cached(sql)?;
+    let read = |row: &Row<'_>| {
+        let line = TranscriptLine { channel: row.get(1)?, seconds: row.get(2)?, line: row.get::<_, String>(3)?.into() };
+        Ok((row.get::<_, i64>(0)?, line))
+    };
+    let found: Vec<_> = statement.query_map(params![Text(key.session), Text(key.device), after, most], read)?.collect::<Result<_, _>>()?;
+    let next = found.last().filter(|_| found.len() == most as usize).map(|(id, _)| *id);
+    Ok((found.into_iter().map(|(_, line)| line).collect(), next))
 }
 
 fn signed(number: u64) -> i64 {

@@ -242,3 +242,39 @@ proptest! {
         prop_assert!(digest.chunks <= 2 && gain.lines.len() <= 10_000);
     }
 }
+
+#[tokio::test]
+async fn a_transcript_is_paged_in_order_and_says_whether_the_recording_is_whole() {
+    let centre = Running::new();
+    let session = centre.session("ne-1.jw.ne").await;
+    let (mut recorder, mut job) = (Recorder::new(session.id), centre.job());
+    let (device, id) = (session.device.id, session.id);
+    let page = async |after: i64, most: u32| centre.store.read(move |db| transcript(db, device, id, after, most)).await.unwrap();
+    let nothing = page(0, 10).await;
+    assert_eq!((nothing.items.len(), nothing.chunks, nothing.whole), (0, 0, false));
+    let first = recorder.chunk(&[at(0.0, 0, shell(80, 24)), at(0.5, 0, output("one\r\ntwo\r\nthree\r\n"))], None);
+    centre.stores(&session, vec![first]).await;
+    centre.read_all(&mut job).await;
+    let begin = page(0, 2).await;
+    assert_eq!(begin.items.iter().map(|line| line.line.raw()).collect::<Vec<_>>(), ["one", "two"]);
+    assert_eq!((begin.finished, begin.whole), (None, false), "more may come");
+    let rest = page(begin.next.unwrap().parse().unwrap(), 2).await;
+    assert_eq!(rest.items.iter().map(|line| (line.line.raw(), line.seconds)).collect::<Vec<_>>(), [("three", 0.5)]);
+    assert_eq!(rest.next, None);
+    centre.stores(&session, vec![recorder.chunk(&[], Some(EndReason::Client))]).await;
+    centre.read_all(&mut job).await;
+    let whole = page(0, 10).await;
+    assert_eq!((whole.chunks, whole.whole), (2, true));
+    // Of a chain that breaks, what is before the break is there, and what is wrong is said.
+    let broken = centre.session("ne-1.yw.ne").await;
+    let mut recorder = Recorder::new(broken.id);
+    let first = recorder.chunk(&[at(0.5, 0, output("kept\r\n"))], None);
+    let _dropped = recorder.chunk(&[], None);
+    let third = recorder.chunk(&[], Some(EndReason::Client)).replace("\\\"chunk\\\":2", "\\\"chunk\\\":1");
+    centre.stores(&broken, vec![first, third]).await;
+    centre.read_all(&mut job).await;
+    let (device, id) = (broken.device.id, broken.id);
+    let left = centre.store.read(move |db| transcript(db, device, id, 0, 10)).await.unwrap();
+    assert_eq!((left.items.len(), left.chunks, left.whole), (1, 1, false));
+    assert!(left.finished.is_some(), "what is wrong is said");
+}

@@ -11,6 +11,7 @@ mod clocks;
 mod events;
 mod filing;
 mod lists;
+mod pages;
 mod plan;
 mod raw;
 mod report;
@@ -44,6 +45,7 @@ fn measure() -> anyhow::Result<()> {
             Part::Storm => runtime.block_on(storm::measure(&plan))?,
             Part::Lists => runtime.block_on(lists::measure(&plan))?,
             Part::Filing => runtime.block_on(filing::measure(&plan))?,
+            Part::Pages => runtime.block_on(pages::measure(&plan))?,
             Part::Clocks => runtime.block_on(clocks::measure(&plan))?,
         };
         report.add(rows);

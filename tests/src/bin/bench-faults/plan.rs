@@ -2,7 +2,7 @@
 
 use anyhow::{Context, bail, ensure};
 
-const USAGE: &str = "bench-faults [--small] [--json] [--agents N] [--events N] [--storm N] [--open N] [--historic N] [--filed N] [--watched N] [--only PARTS]
+const USAGE: &str = "bench-faults [--small] [--json] [--agents N] [--events N] [--storm N] [--open N] [--historic N] [--filed N] [--watched N] [--faults N] [--only PARTS]
 
   --small        seconds instead of minutes: its figures mean nothing (also SMOKE=1)
   --json         print the report that goes to faults.json, instead of the table
@@ -13,7 +13,8 @@ const USAGE: &str = "bench-faults [--small] [--json] [--agents N] [--events N] [
   --historic N   alarms that have cleared, beside them [default: 1000000]
   --filed N      faults that are filed [default: 5000]
   --watched N    faults whose clocks run while lateness is measured [default: 50000]
-  --only PARTS   of events,storm,lists,filing,clocks, with commas";
+  --faults N     faults among which the console's pages are asked for [default: 100000]
+  --only PARTS   of events,storm,lists,filing,pages,clocks, with commas";
 
 /// One kind of measurement.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -22,11 +23,12 @@ pub enum Part {
     Storm,
     Lists,
     Filing,
+    Pages,
     Clocks,
 }
 
 impl Part {
-    const ALL: [Self; 5] = [Self::Events, Self::Storm, Self::Lists, Self::Filing, Self::Clocks];
+    const ALL: [Self; 6] = [Self::Events, Self::Storm, Self::Lists, Self::Filing, Self::Pages, Self::Clocks];
 
     pub const fn name(self) -> &'static str {
         match self {
@@ -34,6 +36,7 @@ impl Part {
             Self::Storm => "storm",
             Self::Lists => "lists",
             Self::Filing => "filing",
+            Self::Pages => "pages",
             Self::Clocks => "clocks",
         }
     }
@@ -48,6 +51,7 @@ pub struct Plan {
     pub historic: u32,
     pub filed: u32,
     pub watched: u32,
+    pub faults: u32,
     /// Faults that come due while the others are watched.
     pub due: u32,
     /// Requests of each kind whose time is taken.
@@ -78,6 +82,7 @@ impl Plan {
                 "--historic" => plan.historic = number(&word, &value()?)?,
                 "--filed" => plan.filed = number(&word, &value()?)?,
                 "--watched" => plan.watched = number(&word, &value()?)?,
+                "--faults" => plan.faults = number(&word, &value()?)?,
                 "--only" => plan.parts = parts(&value()?)?,
                 _ => bail!("`{word}` is not known\n\n{USAGE}"),
             }
@@ -96,6 +101,7 @@ impl Plan {
             historic: 1_000_000,
             filed: 5_000,
             watched: 50_000,
+            faults: 100_000,
             due: 200,
             asked: 300,
             parts: Part::ALL.to_vec(),
@@ -103,7 +109,7 @@ impl Plan {
     }
 
     fn small() -> Self {
-        Self { agents: 4, events: 400, storm: 60, open: 200, historic: 1000, filed: 20, watched: 100, due: 5, asked: 10, ..Self::full() }
+        Self { agents: 4, events: 400, storm: 60, open: 200, historic: 1000, filed: 20, watched: 100, faults: 600, due: 5, asked: 10, ..Self::full() }
     }
 }
 
@@ -115,7 +121,7 @@ fn number(word: &str, text: &str) -> anyhow::Result<u32> {
 fn parts(text: &str) -> anyhow::Result<Vec<Part>> {
     let part = |name: &str| {
         let found = Part::ALL.into_iter().find(|part| part.name() == name);
-        found.with_context(|| format!("`{name}` is no part: events, storm, lists, filing and clocks are"))
+        found.with_context(|| format!("`{name}` is no part: events, storm, lists, filing, pages and clocks are"))
     };
     text.split(',').map(part).collect()
 }

@@ -63,6 +63,7 @@ const GOALS: &[(&str, Limit)] = &[
     ("filing.alone", Limit::AtLeast(2.7)),
     ("clocks.late_max", Limit::AtMost(1.0)),
     ("clocks.missing", Limit::AtMost(0.0)),
+    ("pages.page_p95", Limit::AtMost(50.0)),
 ];
 
 pub struct Report {

@@ -1,0 +1,54 @@
+// Who is signed in.
+
+import { api, ask, onSignedOut, type Schema } from './api';
+import { Failure } from './failure';
+
+type Person = Schema['Person'];
+export type Role = Schema['Role'];
+
+class Me {
+  person = $state.raw<Person>();
+  /** `expired`: somebody was signed in, and what they were doing is still on the page. */
+  state = $state<'unknown' | 'in' | 'out' | 'expired' | 'unreachable'>('unknown');
+
+  constructor() {
+    onSignedOut(() => {
+      if (this.state === 'in') this.state = 'expired';
+    });
+  }
+
+  async load(): Promise<void> {
+    try {
+      this.entered(await ask(api.GET('/api/v1/whoami')));
+    } catch (error) {
+      this.state = error instanceof Failure && error.kind === 'signed_out' ? 'out' : 'unreachable';
+    }
+  }
+
+  entered(person: Person): void {
+    this.person = person;
+    this.state = 'in';
+  }
+
+  async leave(): Promise<void> {
+    await ask(api.POST('/api/v1/sign-out'));
+    this.person = undefined;
+    this.state = 'out';
+  }
+
+  is(...roles: Role[]): boolean {
+    return this.person !== undefined && roles.includes(this.person.role);
+  }
+
+  /** Works on faults at the support centre. */
+  get isSupport(): boolean {
+    return this.is('engineer', 'duty_manager', 'admin');
+  }
+
+  /** Belongs to a carrier: sees their own things only. */
+  get isCustomer(): boolean {
+    return this.person?.customer != null;
+  }
+}
+
+export const me = new Me();

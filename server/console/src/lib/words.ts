@@ -1,0 +1,87 @@
+// The words of the API in both languages. A word that the server gains and this page lacks does not compile.
+
+import type { Schema } from './api';
+import type { Word } from './i18n.svelte';
+
+export const severities: Record<Schema['Severity'], Word> = {
+  critical: { zh: '紧急', en: 'critical' },
+  major: { zh: '重要', en: 'major' },
+  minor: { zh: '次要', en: 'minor' },
+  warning: { zh: '警告', en: 'warning' },
+  indeterminate: { zh: '未定', en: 'indeterminate' },
+};
+
+export const statuses: Record<Schema['FaultStatus'], Word> = {
+  reported: { zh: '已报障', en: 'reported' },
+  accepted: { zh: '已受理', en: 'accepted' },
+  in_progress: { zh: '处理中', en: 'in progress' },
+  pending: { zh: '挂起', en: 'pending' },
+  restored: { zh: '业务已恢复', en: 'restored' },
+  resolved: { zh: '已解决', en: 'resolved' },
+  closed: { zh: '已关闭', en: 'closed' },
+  rejected: { zh: '已退回', en: 'rejected' },
+  cancelled: { zh: '已撤单', en: 'cancelled' },
+  duplicate: { zh: '重复单', en: 'duplicate' },
+};
+
+export const roles: Record<Schema['Role'], Word> = {
+  noc: { zh: '网管值班员', en: 'NOC staff' },
+  approver: { zh: '审批人', en: 'approver' },
+  auditor: { zh: '审计员', en: 'auditor' },
+  engineer: { zh: '支持工程师', en: 'support engineer' },
+  duty_manager: { zh: '值班经理', en: 'duty manager' },
+  admin: { zh: '管理员', en: 'administrator' },
+};
+
+export const impacts: Record<Schema['Impact'], Word> = {
+  none: { zh: '无业务影响', en: 'no service impact' },
+  partial: { zh: '部分中断', en: 'partial outage' },
+  full: { zh: '全部中断', en: 'full outage' },
+};
+
+export const faultKinds: Record<Schema['FaultKind'], Word> = {
+  fault: { zh: '故障', en: 'fault' },
+  consulting: { zh: '咨询', en: 'consulting' },
+  upgrade: { zh: '升级', en: 'upgrade' },
+  maintenance: { zh: '维护', en: 'maintenance' },
+};
+
+export const pendingReasons: Record<Schema['PendingReason'], Word> = {
+  customer: { zh: '等待客户', en: 'waiting for the customer' },
+  parts: { zh: '等待备件', en: 'waiting for parts' },
+  access: { zh: '等待进站', en: 'waiting for site access' },
+  third_party: { zh: '等待第三方', en: 'waiting for a third party' },
+};
+
+export const consentStates: Record<Schema['ConsentState'], Word> = {
+  challenged: { zh: '准备中', en: 'being prepared' },
+  requested: { zh: '已申请', en: 'requested' },
+  approved: { zh: '已同意', en: 'approved' },
+  live: { zh: '会话中', en: 'in use' },
+  refused: { zh: '已拒绝', en: 'refused' },
+  refused_by_device: { zh: '设备拒绝', en: 'refused by the device' },
+  lapsed: { zh: '已过期', en: 'lapsed' },
+  ended: { zh: '已结束', en: 'ended' },
+};
+
+export const clockNames: Record<Schema['ClockName'], Word> = {
+  K1: { zh: '受理', en: 'accept' },
+  K2: { zh: '响应', en: 'respond' },
+  K3: { zh: '等待同意', en: 'await consent' },
+  K4: { zh: '建立会话', en: 'open session' },
+  K5: { zh: '远程诊断', en: 'remote diagnosis' },
+  K6: { zh: '恢复业务', en: 'restore' },
+  K7: { zh: '解决', en: 'resolve' },
+};
+
+export const grades: Record<Schema['Grade'], Word> = {
+  'end-to-end': { zh: '端到端', en: 'end to end' },
+  role: { zh: '角色', en: 'role' },
+  gateway: { zh: '网关', en: 'gateway' },
+};
+
+export const presences: Record<Schema['Presence'], Word> = {
+  never: { zh: '从未上线', en: 'never seen' },
+  online: { zh: '在线', en: 'online' },
+  offline: { zh: '离线', en: 'offline' },
+};

@@ -1,0 +1,108 @@
+// The frame around every page: sign-in, keys, palette, what is live and what is stale.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { close, facts, looksGood, open } from './harness.mjs';
+
+const password = (name) => facts.people.find((one) => one.name === name).password;
+
+test('a person signs in with the keyboard, and a wrong password is said in words', async () => {
+  const page = await open('/faults');
+  await page.getByLabel('账号').fill('engineer-a');
+  await page.getByLabel('口令').fill('wrong');
+  await page.keyboard.press('Enter');
+  await page.getByRole('alert').waitFor();
+  await page.getByLabel('口令').fill(password('engineer-a'));
+  await page.keyboard.press('Enter');
+  await page.getByRole('navigation').waitFor();
+  assert.equal(new URL(page.url()).pathname, '/faults', 'the address is kept');
+  await close(page);
+});
+
+test('keys go where the sheet says, and are off while typing', async () => {
+  const page = await open('/faults', { person: 'engineer-a' });
+  await page.getByRole('navigation').waitFor();
+  await page.keyboard.press('Shift+?');
+  const sheet = page.getByRole('dialog');
+  await sheet.getByText('前往').waitFor();
+  await page.keyboard.press('Escape');
+  await sheet.waitFor({ state: 'detached' });
+  await page.keyboard.press('Control+k');
+  await page.getByRole('combobox').fill('F-JW-1');
+  await page.getByRole('option', { name: 'F-JW-1' }).first().waitFor();
+  await page.keyboard.press('Enter');
+  await page.waitForURL('**/faults/F-JW-1');
+  await close(page);
+});
+
+for (const skew of [-600_000, 600_000]) {
+  test(`a browser whose clock is ${skew / 1000} s off shows the server's time`, async () => {
+    const page = await open('/faults', {
+      person: 'engineer-a',
+      before: (page) => page.addInitScript((skew) => {
+        const RealDate = Date;
+        // Wrong from the start, for everything that asks.
+        globalThis.Date = class extends RealDate {
+          constructor(...args) { super(...(args.length === 0 ? [RealDate.now() + skew] : args)); }
+          static now() { return RealDate.now() + skew; }
+        };
+        Object.defineProperty(performance, 'timeOrigin', { value: performance.timeOrigin + skew });
+      }, skew),
+    });
+    const shown = page.locator('header time');
+    await page.waitForFunction((skew) => {
+      const there = document.querySelector('header time')?.getAttribute('datetime');
+      return there && Math.abs(Date.parse(there) - (Date.now() - skew)) < 30_000;
+    }, skew);
+    assert.ok(await shown.isVisible());
+    await close(page);
+  });
+}
+
+test('a stream that is cut makes the page look stale, and its return makes it live', async () => {
+  const page = await open('/faults', {
+    person: 'engineer-a',
+    before: (page) => page.addInitScript(() => {
+      // Time in the page runs forty times as fast: staleness is told after 15 s.
+      const real = performance.now.bind(performance);
+      performance.now = () => real() * (globalThis.fast ? 40 : 1);
+    }),
+  });
+  await page.locator('header .live').waitFor();
+  await page.route('**/api/v1/events', (route) => route.abort());
+  await page.evaluate(() => { globalThis.fast = true; });
+  await page.locator('header .stale').waitFor();
+  await page.evaluate(() => { globalThis.fast = false; });
+  await page.unroute('**/api/v1/events');
+  await page.locator('header .live').waitFor();
+  await close(page);
+});
+
+test('an ended sign-in covers the page and gives it back as it was', async () => {
+  const page = await open('/faults', { person: 'engineer-a' });
+  await page.getByRole('navigation').waitFor();
+  await page.context().clearCookies();
+  await page.reload();
+  await page.getByLabel('口令').waitFor();
+  await close(page);
+});
+
+test('what is not there is said', async () => {
+  const page = await open('/nowhere', { person: 'engineer-a' });
+  await page.getByText('没有这个页面').waitFor();
+  await looksGood(page, '[data-empty]');
+  await close(page);
+});
+
+test('headers hold a browser to this server', async () => {
+  const page = await open('/faults');
+  const answer = await page.request.get('/', { headers: { accept: 'text/html' } });
+  const headers = answer.headers();
+  assert.match(headers['content-security-policy'], /default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self' 'nonce-/);
+  assert.match(headers['content-security-policy'], /frame-ancestors 'none'/);
+  assert.equal(headers['x-content-type-options'], 'nosniff');
+  assert.equal(headers['x-frame-options'], 'DENY');
+  assert.equal(headers['referrer-policy'], 'no-referrer');
+  const again = await page.request.get('/', { headers: { accept: 'text/html' } });
+  assert.notEqual(again.headers()['content-security-policy'], headers['content-security-policy'], 'a nonce is used once');
+  await close(page);
+});

@@ -105,7 +105,7 @@ impl Order {
 pub enum QueryError {
     #[error("`{key}:` is no filter, did you mean `{meant}:`? The filters are {}; put quotes around it to search for the text", list(.known))]
     UnknownKey { key: String, meant: &'static str, known: Vec<&'static str> },
-    #[error("there is no filter `{key}:`{}. The filters are {}; put quotes around it to search for the text", nearest(.meant), list(.known))]
+    #[error("there is no filter `{key}:`{}. The filters are {}; put quotes around it to search for the text", nearest(.meant.as_deref()), list(.known))]
     NoKey { key: String, meant: Option<&'static str>, known: Vec<&'static str> },
     #[error("`{key}:` can't be compared: write `{key}:VALUE`, or `{key}:A,B` for either")]
     NotOrdered { key: &'static str },
@@ -113,7 +113,7 @@ pub enum QueryError {
     NoValue { key: &'static str, sign: &'static str },
 }
 
-fn nearest(meant: &Option<&'static str>) -> String {
+fn nearest(meant: Option<&str>) -> String {
     meant.map(|meant| format!(", the nearest is `{meant}:`")).unwrap_or_default()
 }
 
@@ -430,7 +430,7 @@ mod tests {
         assert_eq!(said("product:OLT ALM:5 http://x"), Ok(()));
         let error = said("error:timeout").unwrap_err();
         assert!(error.contains("no filter `error:`") && error.contains("`product:`, `state:`") && error.contains("quotes"), "{error}");
-        assert!(said("ages_of:5").unwrap_err().contains("the nearest is `age:`"));
+        assert!(said("wage_x:5").unwrap_err().contains("the nearest is `age:`"));
     }
 
     #[test]

@@ -1,6 +1,11 @@
 import { svelte } from '@sveltejs/vite-plugin-svelte';
 import { defineConfig } from 'vite';
 
+/** One file for an area, not one for each small component that two pages share: many small files pack badly. */
+function area(id: string): string | null {
+  return /\/src\/pages\/(admin|[a-z-]+)\//.exec(id)?.[1] ?? null;
+}
+
 export default defineConfig({
   plugins: [svelte()],
   build: {
@@ -9,5 +14,7 @@ export default defineConfig({
     assetsInlineLimit: 0,
     reportCompressedSize: false,
     sourcemap: false,
+    cssCodeSplit: true,
+    rolldownOptions: { output: { codeSplitting: { includeDependenciesRecursively: false, groups: [{ name: 'shared', test: /\/src\/(lib|ui|shell)\// }, { name: area, test: /\/src\/pages\//, minSize: 0 }] } } },
   },
 });

@@ -156,6 +156,12 @@ pub fn customers_read_judge_and_doubt_what_is_published_for_them(demo: &Demo) {
     }
     noc.get(&format!("/api/v1/cases/{public}/versions")).problem(404, "not_found");
     assert_eq!(noc.get("/api/v1/cases/all?flag=reader&owner=engineer-a").ok()["items"], json!([]), "a filter tells nothing");
+    noc.get("/api/v1/cases?q=flag:reader").problem(422, "invalid");
+    let engineer = demo.http(Some("engineer-a"));
+    let flagged = engineer.get("/api/v1/cases?q=flag:reader&limit=100").ok();
+    assert!(flagged["items"].as_array().is_some_and(|items| items.iter().any(|hit| hit["number"] == public.as_str())), "{flagged}");
+    assert!(["whole", "rebuilding"].map(Value::from).contains(&engineer.get("/healthz").ok()["case_index"]));
+    assert!(noc.get("/healthz").ok().get("case_index").is_none());
     for path in ["cases/reviews", "cases/to-translate", "case-gaps", "cases/health/reuse"] {
         assert_eq!(noc.get(&format!("/api/v1/{path}")).ok()["items"], json!([]), "{path}");
     }

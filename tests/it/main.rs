@@ -59,6 +59,7 @@ const ON_DEMO: &[(&str, OnDemo)] = &[
         "sign_in::a_browser_signs_in_with_a_cookie_that_no_other_site_can_use",
         sign_in::a_browser_signs_in_with_a_cookie_that_no_other_site_can_use,
     ),
+    ("sign_in::links_roles_and_tokens_are_the_administrators", sign_in::links_roles_and_tokens_are_the_administrators),
     ("walls::a_wall_token_opens_its_wall_and_nothing_else", walls::a_wall_token_opens_its_wall_and_nothing_else),
     ("walls::a_revoked_wall_goes_dark_while_it_is_watched", walls::a_revoked_wall_goes_dark_while_it_is_watched),
     ("walls::the_log_is_read_by_whom_it_concerns", walls::the_log_is_read_by_whom_it_concerns),
@@ -103,6 +104,7 @@ const ON_DEMO: &[(&str, OnDemo)] = &[
     ("fault_life::a_request_under_a_key_is_carried_out_once", fault_life::a_request_under_a_key_is_carried_out_once),
     ("fault_life::lists_problems_and_merges_from_the_command_line", fault_life::lists_problems_and_merges_from_the_command_line),
     ("offers::what_is_offered_while_filing_and_what_comes_of_it", offers::what_is_offered_while_filing_and_what_comes_of_it),
+    ("offers::a_stretch_of_a_recording_is_evidence", offers::a_stretch_of_a_recording_is_evidence),
     ("live::the_log_streams_and_resumes_where_it_was_cut", live::the_log_streams_and_resumes_where_it_was_cut),
     ("processes::an_agent_says_how_it_is", processes::an_agent_says_how_it_is),
     ("processes::the_description_is_what_the_server_serves", processes::the_description_is_what_the_server_serves),
@@ -112,6 +114,7 @@ const ON_DEMO: &[(&str, OnDemo)] = &[
 const ALONE: &[(&str, fn())] = &[
     ("case_index::saved_cases_are_found_whatever_becomes_of_the_file", case_index::saved_cases_are_found_whatever_becomes_of_the_file),
     ("semantics::a_model_is_installed_used_and_removed", semantics::a_model_is_installed_used_and_removed),
+    ("semantics::embedding_goes_on_after_a_kill", semantics::embedding_goes_on_after_a_kill),
     ("finding::the_cases_bench_runs", finding::the_cases_bench_runs),
     ("exchange::an_import_that_was_killed_is_completed_by_the_next_one", exchange::an_import_that_was_killed_is_completed_by_the_next_one),
     ("adversary::table::every_cell_names_a_test_that_exists", adversary::table::every_cell_names_a_test_that_exists),

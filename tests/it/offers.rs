@@ -26,6 +26,9 @@ pub fn what_is_offered_while_filing_and_what_comes_of_it(demo: &Demo) {
     let asked = ["fault", "file", "--equipment", "ne-3.jw.ne", "--title", "zigzag noise is back", "--impact", "none"];
     demo.person("noc-jw").args(asked).output().ok().says("open faults that may be the same").says(&fault);
     demo.person("engineer-a").args(["case", "suggest", "--fault", &fault]).output().ok().says("zigzag noise is back");
+    let page = noc.get(&format!("/api/v1/faults/{fault}")).ok();
+    let titles: Vec<_> = page["duplicates"].as_array().into_iter().flatten().map(|open| text(open, "title")).collect();
+    assert!(titles.contains(&"zigzag noise is back".to_owned()), "the fault's page has them too: {titles:?}");
 
     // Worked on and solved; the draft says nothing of the customer, and its masking shows both sides.
     let engineer_does = |args: &[&str]| demo.person("engineer-a").args(args).output().ok();
@@ -111,4 +114,39 @@ pub fn what_is_offered_while_filing_and_what_comes_of_it(demo: &Demo) {
         let beyond = json!({"clip": {"session": session, "from_s": 0, "to_s": 3599.0}});
         engineer.post(&path("/evidence"), &beyond).problem(422, "invalid");
     }
+}
+
+/// A stretch of a session's recording proves a case: cut, looked at, released by somebody else.
+pub fn a_stretch_of_a_recording_is_evidence(demo: &Demo) {
+    let (engineer, reviewer, noc) = (demo.http(Some("engineer-a")), demo.http(Some("engineer-b")), demo.http(Some("noc-jw")));
+    let inside = demo.let_in("ne-3.jw.ne", "exec");
+    inside.ssh(&["ne-3.jw.ne", "echo zigzag-began; sleep 1; echo zigzag-ended"]).ok().says("zigzag-ended");
+    let session = text(&inside.sessions(1)[0], "id");
+    let case = json!({"en": {"title": "what a clip proves", "resolution": "see the clip"}, "audience": "customer"});
+    let case = text(&engineer.post("/api/v1/cases", &case).ok(), "number");
+    let path = |rest: &str| format!("/api/v1/cases/{case}/evidence{rest}");
+    let clip = |to_s: f64| json!({"clip": {"session": session, "from_s": 0, "to_s": to_s, "title": "from the first word to the last"}});
+
+    // Nobody need know how long it is: a refusal says it.
+    let refused = engineer.post(&path(""), &clip(3_599.0)).problem(422, "invalid").body.to_string();
+    let length_s = refused.split("the recording is ").nth(1).and_then(|rest| rest.split(' ').next()?.parse::<f64>().ok());
+    let to_s = length_s.unwrap_or_else(|| panic!("no length: {refused}")) - 0.1;
+    noc.post(&path(""), &clip(to_s)).problem(403, "forbidden");
+    let added = engineer.post(&path(""), &clip(to_s)).ok();
+    let evidence = text(&added, "id");
+    assert!(engineer.get(&path("")).ok().to_string().contains(&evidence));
+    for version in [2, 3] {
+        let cast = reviewer.get(&path(&format!("/{evidence}/content?version={version}")));
+        assert_eq!((cast.status, cast.content_type.as_str()), (200, "application/x-asciicast"));
+        let lines = cast.body.as_str().expect("lines");
+        let header: Value = serde_json::from_str(lines.lines().next().expect("a header")).expect("JSON");
+        assert_eq!(header["version"], version);
+        assert!(lines.contains("zigzag-began"), "{lines}");
+    }
+    engineer.get(&path(&format!("/{evidence}/content?version=1"))).problem(422, "invalid");
+    noc.get(&path(&format!("/{evidence}/content"))).problem(404, "not_found");
+    engineer.post(&path(&format!("/{evidence}/release")), &json!({"reason": "looked"})).problem(403, "forbidden");
+    reviewer.post(&path(&format!("/{evidence}/release")), &json!({"reason": "looked"})).ok();
+    engineer.post(&path(&format!("/{evidence}/removal")), &json!({"reason": "a test"})).ok();
+    engineer.get(&path(&format!("/{evidence}/content"))).problem(404, "not_found");
 }

@@ -1,6 +1,7 @@
 //! Signing in from a browser, as the browser's requests look.
 
-use lineman_tests::Demo;
+use lineman_tests::{Demo, Http, Reply};
+use reqwest::Method;
 use serde_json::json;
 
 pub fn a_browser_signs_in_with_a_cookie_that_no_other_site_can_use(demo: &Demo) {
@@ -44,4 +45,63 @@ pub fn a_browser_signs_in_with_a_cookie_that_no_other_site_can_use(demo: &Demo) 
     browser().post("/api/v1/people/admin-z/sign-out", &json!({})).problem(401, "unauthenticated");
     demo.http(Some("engineer-a")).post("/api/v1/people/admin-z/sign-out", &json!({})).problem(403, "forbidden");
     admin.post(&format!("/api/v1/people/{name}/disable"), &json!({"reason": "the test is over"})).ok();
+}
+
+fn delete(http: &Http, path: &str) -> Reply {
+    http.send(Method::DELETE, path, None)
+}
+
+pub fn links_roles_and_tokens_are_the_administrators(demo: &Demo) {
+    let admin = demo.http(Some("admin-z"));
+    let name = "links-a";
+    admin.post("/api/v1/people", &json!({"name": name, "role": "engineer"})).ok();
+    let at = |path: &str| format!("/api/v1/people/{name}/{path}");
+    let ways = demo.http(None).get("/api/v1/sign-in/ways").ok();
+    assert_eq!((&ways["setup"], &ways["demo"], ways.get("oidc")), (&json!(false), &json!(true), None), "{ways}");
+    demo.http(None)
+        .post("/api/v1/setup", &json!({"code": "aaaa-bbbb-cccc", "name": "x-1", "password": "a password for it"}))
+        .problem(409, "conflict");
+    demo.http(None).get("/api/v1/sign-in/oidc").problem(404, "not_found");
+
+    // A link, once; in this demo another one as often as one likes.
+    demo.http(Some("engineer-a")).post(&at("sign-in-links"), &json!({})).problem(403, "forbidden");
+    admin.post(&at("sign-in-links"), &json!({"minutes": 0})).problem(422, "invalid");
+    let link = admin.post(&at("sign-in-links"), &json!({"minutes": 5})).ok();
+    assert_eq!(link["url"], format!("{}/sign-in?code={}", demo.server(), link["code"].as_str().expect("a code")));
+    let use_it = |link: &serde_json::Value| demo.http(None).post("/api/v1/sign-in/code", &json!({"code": link["code"]}));
+    let signed_in = use_it(&link);
+    let cookie = signed_in.cookie.clone().expect("a cookie");
+    assert_eq!(signed_in.ok()["name"], name);
+    use_it(&link).problem(401, "unauthenticated");
+    let often = admin.post(&at("sign-in-links"), &json!({"reusable": true})).ok();
+    use_it(&often).ok();
+    use_it(&often).ok();
+    let of_demo = demo.of_person("noc-jw", "sign_in");
+    let code = of_demo.split_once("code=").expect("a code").1.to_owned();
+    assert_eq!(use_it(&json!({"code": code})).ok()["name"], "noc-jw");
+    let password = demo.of_person("noc-jw", "password");
+    demo.http(None).post("/api/v1/sign-in", &json!({"name": "noc-jw", "password": password})).ok();
+
+    // What somebody is signed in with; one of it is ended.
+    let browser = demo.http(None).with("cookie", cookie.split(';').next().expect("a pair")).with("origin", demo.server());
+    let tokens = browser.get(&at("tokens")).ok();
+    let current = tokens["items"].as_array().expect("tokens").iter().find(|token| token["current"] == true).expect("this one");
+    demo.http(Some("engineer-a")).get(&at("tokens")).problem(403, "forbidden");
+    let id = current["id"].as_str().expect("an id");
+    delete(&demo.http(Some("engineer-a")), &at(&format!("tokens/{id}"))).problem(403, "forbidden");
+    delete(&admin, &at("tokens/0123456789abcdef")).problem(404, "not_found");
+    demo.person("admin-z").args(["person", "end-token", name, id, "--yes"]).output().ok();
+    let browser = demo.http(None).with("cookie", cookie.split(';').next().expect("a pair"));
+    browser.get("/api/v1/whoami").problem(401, "unauthenticated");
+
+    // Another role, of the same side.
+    let role = |role: &str, reason: &str| admin.put(&at("role"), &json!({"role": role, "reason": reason}));
+    role("noc", "x").problem(409, "conflict");
+    role("engineer", "x").problem(409, "conflict");
+    role("duty_manager", " ").problem(422, "invalid");
+    assert_eq!(role("duty_manager", "leads the shift").ok()["role"], "duty_manager");
+    admin.put("/api/v1/people/admin-z/role", &json!({"role": "engineer", "reason": "x"})).problem(409, "conflict");
+    demo.person("admin-z").args(["person", "show", name, "-o", "json"]).output().ok();
+    admin.post(&at("disable"), &json!({"reason": "the test is over"})).ok();
+    use_it(&often).problem(401, "unauthenticated");
 }

@@ -63,7 +63,7 @@ pub fn a_wall_token_opens_its_wall_and_nothing_else(demo: &Demo) {
 
     // A fault shows, and so does its event, without anybody's words.
     let seq = picture["seq"].as_u64().expect("a place in the log");
-    let new = json!({"equipment": "ne-6.jw.ne", "title": "a wall sees this", "impact": "full"});
+    let new = json!({"equipment": "ne-4.jw.ne", "title": "a wall sees this", "impact": "full"});
     let fault = demo.http(Some("noc-jw")).post("/api/v1/faults", &new).ok();
     let number = fault["number"].as_str().expect("a number");
     let later = wall.get("/api/v1/wall").ok();
@@ -103,7 +103,7 @@ pub fn a_revoked_wall_goes_dark_while_it_is_watched(demo: &Demo) {
     let root = reqwest::Certificate::from_pem(&std::fs::read(ca(demo)).expect("the CA")).expect("a certificate");
     let client = reqwest::Client::builder().tls_certs_only([root]).timeout(lineman_tests::PATIENCE).build().expect("a client");
     let asked = client.get(format!("{}/api/v1/events", demo.server())).bearer_auth(token);
-    let mut stream = runtime.block_on(asked.send()).expect("a stream");
+    let mut stream = runtime.block_on(async { asked.send().await }).expect("a stream");
     assert!(runtime.block_on(stream.chunk()).expect("the first beat").is_some());
     admin.send(Method::DELETE, &format!("/api/v1/wall-tokens/{id}"), None).ok();
     // It ends by itself, long before the client's patience.

@@ -76,10 +76,9 @@ impl HostileCentre {
     }
 
     fn sit_down(demo: &Demo, authority: &Path) -> Self {
-        let server = demo.server().trim_start_matches("https://").to_owned();
-        let port: u16 = server.rsplit(':').next().and_then(|port| port.parse().ok()).expect("a port");
+        let address: SocketAddr = demo.server().trim_start_matches("https://").parse().expect("an address");
         demo.kill("server");
-        let tls = TlsAcceptor::from(Arc::new(tls(authority)));
+        let tls = TlsAcceptor::from(Arc::new(tls(authority, address)));
         let shared = Arc::new(Shared {
             links: Mutex::default(),
             heard: Mutex::default(),
@@ -93,7 +92,6 @@ impl HostileCentre {
             tasks: TaskTracker::new(),
         });
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
-        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         let listener =
             eventually("the honest server's port is free", || runtime.block_on(TcpListener::bind(address)).map_err(|e| e.to_string()));
         shared.tasks.spawn_on(serve(Arc::clone(&shared), listener, tls), runtime.handle());
@@ -191,12 +189,12 @@ impl Drop for HostileCentre {
 }
 
 /// With the stolen authority anybody can be the centre.
-fn tls(server: &Path) -> ServerConfig {
+fn tls(server: &Path, address: SocketAddr) -> ServerConfig {
     let read = |name: &str| std::fs::read_to_string(server.join(name)).unwrap_or_else(|e| panic!("{name}: {e}"));
     let (pem, key) = (read("ca.pem"), KeyPair::from_pem(&read("ca.key")).expect("the authority's key"));
     let issuer = Issuer::from_ca_cert_pem(&pem, key).expect("the authority");
     let own = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).expect("a key");
-    let mut params = CertificateParams::new(["127.0.0.1".to_owned(), "localhost".to_owned()]).expect("names");
+    let mut params = CertificateParams::new([address.ip().to_string(), "localhost".to_owned()]).expect("names");
     params.use_authority_key_identifier_extension = true;
     let certificate = params.signed_by(&own, &issuer).expect("a certificate");
     let authority = CertificateDer::from_pem_slice(pem.as_bytes()).expect("the authority");

@@ -6,6 +6,7 @@
 #![expect(clippy::expect_used, reason = "a testkit fails loudly, where the test stands")]
 #![expect(clippy::return_self_not_must_use, reason = "a check may be the last word")]
 
+pub mod bench;
 mod centre;
 mod clients;
 mod device;
@@ -82,7 +83,8 @@ impl Demo {
         let mut demo = Self { root, facts: Value::Null };
         let agents = agents.to_string();
         let dir = demo.dir().display().to_string();
-        let up = ["demo", "up", "--dir", &dir, "--detach", "--json", "--listen", listen, "--port", "0", "--jump-port", "0", "--agents", &agents];
+        let up =
+            ["demo", "up", "--dir", &dir, "--detach", "--json", "--listen", listen, "--port", "0", "--jump-port", "0", "--agents", &agents];
         let with = with.iter().map(|(handle, toml)| {
             let file = demo.scratch("with").join(handle);
             std::fs::write(&file, toml).expect("a file");

@@ -93,7 +93,8 @@ pub enum Command {
     #[command(after_help = "Examples:\n  lineman person end-token engineer-a 0123456789abcdef --yes")]
     EndToken {
         name: PersonName,
-        token: String,
+        /// As `tokens` names it; not the token itself
+        id: String,
         /// Don't ask
         #[arg(short, long)]
         yes: bool,
@@ -186,9 +187,9 @@ impl Command {
                 let tokens = client.tokens(name.as_str()).await?;
                 app.out.list(&tokens.items, token_table)?;
             }
-            Self::EndToken { name, token, yes } => {
-                prompt::confirm(&format!("end the token {token} of {name} on {}", client.server()), yes)?;
-                client.end_token(name.as_str(), &token).await?;
+            Self::EndToken { name, id, yes } => {
+                prompt::confirm(&format!("end the token {id} of {name} on {}", client.server()), yes)?;
+                client.end_token(name.as_str(), &id).await?;
             }
             Self::Password(password) => password.run(app).await?,
         }

@@ -3,7 +3,6 @@
 use clap::{Args, Subcommand};
 use lineman_common::Printable;
 use lineman_common::api::{EditView, NewView, SavedView, ViewList};
-use lineman_common::name::PersonName;
 
 use super::{App, word};
 use crate::client::{Ask, Client};
@@ -121,7 +120,7 @@ impl Command {
         match self {
             Self::List { of } => {
                 let views = client.views(of).await?.items;
-                app.out.list(&views, |views| table(views))?;
+                app.out.list(&views, table)?;
             }
             Self::Save(save) => save.run(app, &client).await?,
             Self::Show(Named { name, of }) => {

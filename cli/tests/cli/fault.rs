@@ -1,6 +1,8 @@
 use jiff::{Timestamp, ToSpan};
 use lineman_common::alarm::Severity;
-use lineman_common::api::{CaseHit, CaseState, Clock, ClockState, Closed, Event, Fault, FaultPage, Interval, Language, List};
+use lineman_common::api::{
+    CaseHit, CaseState, Clock, ClockState, Closed, Event, Fault, FaultPage, FaultRow, Interval, Language, List, Listing,
+};
 use lineman_common::error::ErrorCode;
 use lineman_common::fault::{FaultStatus, Impact};
 use lineman_common::id::FaultId;
@@ -39,6 +41,28 @@ pub fn fault(serial: u32) -> Fault {
     }
 }
 
+fn row(number: u32) -> FaultRow {
+    FaultRow {
+        fault: fault(number),
+        customer_name: "JW".into(),
+        tier: "gold".into(),
+        site: None,
+        product: None,
+        model: None,
+        clocks: Vec::new(),
+        breached: false,
+        trigger: None,
+        repeats: 1,
+        consent: None,
+        live_sessions: 0,
+        last: None,
+    }
+}
+
+fn page(items: Vec<FaultRow>, next: Option<&str>) -> Listing<FaultRow> {
+    Listing { items, next: next.map(str::to_owned), ..Listing::empty(Timestamp::now()) }
+}
+
 pub fn hit() -> CaseHit {
     CaseHit {
         number: "C-0007".parse().unwrap(),
@@ -58,7 +82,7 @@ fn home() -> tempfile::TempDir {
 
 #[test]
 fn a_list_in_a_pipe_is_whole_and_safe() {
-    let server = Server::start(|_, _| json(List::from(vec![fault(1)])));
+    let server = Server::start(|_, _| json(page(vec![row(1)], None)));
     let home = home();
     let output = run(&mut at(&server, home.path()), &["fault", "list"]);
     ends(&output, 0);
@@ -73,7 +97,7 @@ fn a_list_in_a_pipe_is_whole_and_safe() {
 
 #[test]
 fn a_list_has_other_forms() {
-    let server = Server::start(|_, _| json(List::from(vec![fault(1), fault(2)])));
+    let server = Server::start(|_, _| json(page(vec![row(1), row(2)], None)));
     let home = home();
     let list = |args: &[&str]| stdout(&run(&mut at(&server, home.path()), &[&["fault", "list"], args].concat()));
     let parsed: Vec<Fault> = serde_json::from_str(&list(&["-o", "json"])).unwrap();
@@ -88,7 +112,7 @@ fn a_list_has_other_forms() {
 fn long_lists_are_read_page_by_page() {
     let server = Server::start(|_, asked| {
         let second = asked.query.contains("after=p2");
-        json(List { items: vec![fault(if second { 2 } else { 1 })], next: (!second).then(|| "p2".to_owned()) })
+        json(page(vec![row(if second { 2 } else { 1 })], (!second).then_some("p2")))
     });
     let home = home();
     let output = run(&mut at(&server, home.path()), &["fault", "list", "--no-headers"]);
@@ -244,6 +268,7 @@ fn a_page_shows_the_evidence() {
         clocks: vec![clock(false)],
         timeline: vec![event],
         similar: vec![hit()],
+        duplicates: Vec::new(),
         around: lineman_common::api::FaultAround::default(),
     };
     let server = Server::start(move |route, _| match route {

@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use lineman_common::api::{GrepHit, List, Session};
+use lineman_common::api::{GrepHit, List, Listing, RecordingState, Session, SessionRow};
 use lineman_common::link::SessionSummary;
 use lineman_common::recording::{Event, Flow, Opened, Terminal as Shape, What};
 use lineman_common::session::{Door, Grade};
@@ -229,7 +229,7 @@ fn a_session_shows_who_let_it_in_and_what_it_left_behind() {
     let shown = Session { summary: Some(summary), ..shown };
     let server = Server::start(move |route, _| match route {
         route if route == format!("GET /api/v1/sessions/{session}") => answer(&shown),
-        "GET /api/v1/sessions" => answer(List::from(vec![shown.clone()])),
+        "GET /api/v1/sessions" => answer(Listing { items: vec![row(shown.clone())], ..Listing::empty(jiff::Timestamp::now()) }),
         _ => answer(&view),
     });
     let output = run(&mut at(&server, world.home()), &["session", "show", &session.to_string()]);
@@ -250,4 +250,18 @@ fn a_session_shows_who_let_it_in_and_what_it_left_behind() {
     assert_eq!(value["summary"]["leftovers"][0], "process 71 (sleep)");
     ends(&run(&mut at(&server, world.home()), &["session", "list", "--live"]), 0);
     assert_eq!(server.asked().last().unwrap().query, "state=live");
+}
+
+fn row(session: Session) -> SessionRow {
+    SessionRow {
+        session,
+        grade: Some(Grade::Gateway),
+        title: "fan-2 stopped".into(),
+        site: "JW-1".into(),
+        product: "Router".into(),
+        model: "D-RTR".into(),
+        live_until: None,
+        watchers: Vec::new(),
+        recording: RecordingState::Arriving,
+    }
 }

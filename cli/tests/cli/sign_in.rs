@@ -83,7 +83,7 @@ fn the_exit_codes_are_documented() {
 #[test]
 fn an_interrupt_has_its_code() {
     let home = tempfile::tempdir().unwrap();
-    let server = Server::start(|_, _| answer(json!({"items": []})));
+    let server = Server::start(|_, _| answer(json!({"items": [], "as_of": "2026-11-22T00:00:00Z"})));
     let mut child = at(&server, home.path()).args(["fault", "list", "--watch"]).stdout(std::process::Stdio::piped()).spawn().unwrap();
     // The first list is printed, so the program waits for changes and minds the signal.
     let mut header = [0];

@@ -48,7 +48,7 @@ fn only_the_named_ca_is_believed() {
             let mut stream = StreamOwned::new(ServerConnection::new(config.clone()).unwrap(), socket);
             let mut request = [0; 4096];
             if stream.read(&mut request).is_ok_and(|length| length > 0) {
-                let body = r#"{"items":[]}"#;
+                let body = r#"{"items":[],"as_of":"2026-11-22T00:00:00Z"}"#;
                 let _ = write!(stream, "HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}", body.len());
                 stream.conn.send_close_notify();
                 let _ = stream.flush();

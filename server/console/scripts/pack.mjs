@@ -4,7 +4,7 @@ import { join, relative } from 'node:path';
 import { brotliCompressSync, gzipSync, constants } from 'node:zlib';
 
 const FIRST_LOAD_MOST = 70_000;
-const ALL_MOST = 650_000;
+const ALL_MOST = 450_000;
 
 const dist = new URL('../dist/', import.meta.url).pathname;
 const files = readdirSync(dist, { recursive: true, withFileTypes: true })

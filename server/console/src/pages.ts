@@ -24,6 +24,7 @@ const load = <P extends object>(from: () => Promise<{ default: Component<P> }>):
 
 export const pages: readonly Page[] = [
   { path: '/faults', load: load(() => import('./pages/faults/List.svelte')), title: { zh: '故障', en: 'Faults' }, rail: { key: 'f' } },
+  { path: '/new', load: load(() => import('./pages/new/New.svelte')), title: { zh: '报障', en: 'File a fault' } },
   { path: '/cases', load: load(() => import('./pages/cases/Search.svelte')), title: { zh: '案例库', en: 'Cases' }, rail: { key: 'c' } },
   { path: '/cases/new', load: load(() => import('./pages/cases/New.svelte')), title: { zh: '新建案例', en: 'New case' } },
   { path: '/cases/review', load: load(() => import('./pages/cases/Review.svelte')), title: { zh: '案例审核', en: 'Review of cases' } },
@@ -38,6 +39,12 @@ export const pages: readonly Page[] = [
   { path: '/reports/definitions', load: load(() => import('./pages/reports/Definitions.svelte')), title: { zh: '口径说明', en: 'What figures mean' } },
   { path: '/reports/:figure', load: load(() => import('./pages/reports/Counted.svelte')), title: { zh: '统计明细', en: 'What was counted' } },
   { path: '/api-docs', load: load(() => import('./pages/docs/ApiDocs.svelte')), title: { zh: 'API 文档', en: 'API' }, rail: { key: 'd' } },
+  { path: '/admin/customers', load: load(() => import('./pages/admin/customers/Customers.svelte')), title: { zh: '客户与站点', en: 'Customers & sites' }, admin: { roles: ['admin', 'duty_manager', 'noc', 'approver'] } },
+  { path: '/admin/tiers', load: load(() => import('./pages/admin/tiers/Tiers.svelte')), title: { zh: '服务等级与合同', en: 'Tiers & contracts' }, admin: { roles: ['admin', 'duty_manager'] } },
+  { path: '/admin/calendars', load: load(() => import('./pages/admin/calendars/Calendars.svelte')), title: { zh: '服务日历', en: 'Calendars' }, admin: { roles: ['admin', 'duty_manager'] } },
+  { path: '/admin/offices', load: load(() => import('./pages/admin/offices/Offices.svelte')), title: { zh: '办事处与值班', en: 'Offices & duty' }, admin: { roles: ['admin', 'duty_manager', 'engineer'] } },
+  { path: '/admin/enrolment', load: load(() => import('./pages/admin/enrolment/Enrolment.svelte')), title: { zh: '设备入网', en: 'Enrolment' }, admin: { roles: ['admin'] } },
+  { path: '/admin/integrations', load: load(() => import('./pages/admin/integrations/Integrations.svelte')), title: { zh: '通知与集成', en: 'Integrations' }, admin: { roles: ['admin', 'duty_manager', 'engineer', 'noc', 'approver'] } },
   { path: '/admin/walls', load: load(() => import('./pages/admin/walls/Walls.svelte')), title: { zh: '大屏令牌', en: 'Wall tokens' }, admin: { roles: ['admin'] } },
   { path: '/admin/audit', load: load(() => import('./pages/admin/audit/Audit.svelte')), title: { zh: '审计', en: 'Audit' }, admin: { roles: ['admin', 'auditor'] } },
   { path: '/admin/system', load: load(() => import('./pages/admin/system/System.svelte')), title: { zh: '系统', en: 'System' }, admin: { roles: ['admin', 'duty_manager', 'auditor'] } },

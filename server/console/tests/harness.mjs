@@ -88,6 +88,13 @@ export async function picture(page, name) {
   await page.screenshot({ path: join(process.env.SCREENS, `${name}.png`) });
 }
 
+/** What a download holds. */
+export async function saved(download) {
+  const parts = [];
+  for await (const part of await download.createReadStream()) parts.push(part);
+  return Buffer.concat(parts).toString('utf8');
+}
+
 /** The real command line, as a person of the demo; answers its standard output. */
 export async function lineman(person, ...args) {
   const one = facts.people.find((some) => some.name === person);

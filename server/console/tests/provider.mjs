@@ -35,7 +35,11 @@ function made() {
 }
 
 let handle = made();
-createServer((request, response) => handle(request, response)).listen(port, '127.0.0.1', () => process.send({ ready: true }));
+createServer((request, response) => {
+  // By the clock that the test may set wrong.
+  response.setHeader('date', new Date().toUTCString());
+  handle(request, response);
+}).listen(port, '127.0.0.1', () => process.send({ ready: true }));
 
 const RealDate = Date;
 process.on('message', (message) => {

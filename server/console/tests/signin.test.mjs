@@ -25,7 +25,7 @@ async function person(page, name, role = 'engineer') {
 }
 
 test('the sign-in page says what is wrong, in words', async () => {
-  const page = await open('/faults?q=sev%3Acritical');
+  const page = await open('/account?q=sev%3Acritical');
   await page.locator('[data-server]', { hasText: '正常' }).waitFor();
   await looksGood(page, 'input[name=name]');
   await page.evaluate(() => sessionStorage.clear());
@@ -75,12 +75,12 @@ for (const failed of ['provider_unreachable', 'clock&seconds=-420', 'no_role', '
 
 test('a link signs in, and in a demo again', async () => {
   for (let times = 0; times < 2; times += 1) {
-    const page = await open(link('noc-jw').replace(facts.server, ''));
+    const page = await open(`${link('noc-jw').replace(facts.server, '')}&next=%2Faccount`);
     await page.getByRole('navigation').waitFor();
     assert.ok(!page.url().includes('code='), 'the code is gone from the address');
     assert.equal((await (await page.request.get('/api/v1/whoami')).json()).name, 'noc-jw');
     // Another person's link asks first.
-    await page.goto(link('engineer-a').replace(facts.server, ''), { waitUntil: 'commit' });
+    await page.goto(`${link('engineer-a').replace(facts.server, '')}&next=%2Faccount`, { waitUntil: 'commit' });
     await page.getByText('您现在是 noc-jw').waitFor();
     await page.getByRole('button', { name: '继续登录' }).click();
     await page.getByRole('navigation').waitFor();
@@ -232,7 +232,7 @@ test('people: a person is added, signs in by a link, gets another role, is disab
   await page.keyboard.press('l');
   await page.getByRole('button', { name: '生成链接' }).click();
   const address = await page.locator('[data-link]').innerText();
-  const own = await open(address.replace(facts.server, ''));
+  const own = await open(`${address.replace(facts.server, '')}&next=%2Faccount`);
   await own.getByRole('navigation').waitFor();
   assert.equal((await (await own.request.get('/api/v1/whoami')).json()).name, 'new-a');
   const again = await open(address.replace(facts.server, ''));

@@ -26,7 +26,7 @@ pub async fn serve(request: Request) -> Response {
     let path = request.uri().path().trim_start_matches('/').to_owned();
     let is_read = matches!(*request.method(), Method::GET | Method::HEAD);
     if !is_read || path.starts_with("api/") || path.starts_with("agent/") {
-        return layers::no_such_path(request).await.into_response();
+        return layers::no_such_path(&request).into_response();
     }
     if !path.is_empty()
         && path != "index.html"
@@ -34,8 +34,9 @@ pub async fn serve(request: Request) -> Response {
     {
         return response;
     }
-    let asks_for_a_page = request.headers().get(header::ACCEPT).and_then(|accept| accept.to_str().ok()).is_some_and(|a| a.contains("text/html"));
-    if path.is_empty() || asks_for_a_page { index(request.headers()) } else { layers::no_such_path(request).await.into_response() }
+    let asks_for_a_page =
+        request.headers().get(header::ACCEPT).and_then(|accept| accept.to_str().ok()).is_some_and(|a| a.contains("text/html"));
+    if path.is_empty() || asks_for_a_page { index(request.headers()) } else { layers::no_such_path(&request).into_response() }
 }
 
 fn file(path: &str, asked: &HeaderMap) -> Option<Response> {
@@ -86,10 +87,10 @@ fn index(asked: &HeaderMap) -> Response {
     response
 }
 
-/// Scripts, styles, requests: all from here and from nowhere else. `wasm-unsafe-eval` is for the player of recordings.
+/// Scripts, styles, requests: all from here and from nowhere else.
 fn page_headers(nonce: &str) -> [(header::HeaderName, String); 7] {
     let policy = format!(
-        "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self' 'nonce-{nonce}'; img-src 'self' data: blob:; \
+        "default-src 'none'; script-src 'self'; style-src 'self' 'nonce-{nonce}'; img-src 'self' data: blob:; \
          font-src 'self' data:; media-src 'self' blob:; connect-src 'self'; worker-src 'self' blob:; manifest-src 'self'; form-action 'self'; \
          frame-ancestors 'none'; base-uri 'none'"
     );
@@ -111,7 +112,6 @@ fn content_type(path: &str) -> &'static str {
         "html" => "text/html; charset=utf-8",
         "svg" => "image/svg+xml",
         "json" => "application/json",
-        "wasm" => "application/wasm",
         "png" => "image/png",
         "woff2" => "font/woff2",
         "mp3" => "audio/mpeg",

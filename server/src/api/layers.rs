@@ -114,7 +114,7 @@ pub async fn refuse_large(request: Request, next: Next) -> Result<Response, ApiE
     Err(ApiError::new(ErrorCode::TooLarge, format!("the body is too large: {} MiB at most", most >> 20)))
 }
 
-pub async fn no_such_path(request: Request) -> ApiError {
+pub fn no_such_path(request: &Request) -> ApiError {
     let path = lineman_common::printable::escape(request.uri().path());
     ApiError::new(ErrorCode::NotFound, format!("there is nothing at {path}")).hint("the API is described at /api/v1/openapi.json")
 }

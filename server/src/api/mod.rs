@@ -67,8 +67,24 @@ struct Description;
 
 /// All routes of the API, with their description.
 fn described(handles: &Handles) -> OpenApiRouter {
-    let Handles { store, samples, links, authority, vendor_root, lines, addresses, throttle, sign_in, has_mail, terminals, library, meaning, walls, about, stop } =
-        handles.clone();
+    let Handles {
+        store,
+        samples,
+        links,
+        authority,
+        vendor_root,
+        lines,
+        addresses,
+        throttle,
+        sign_in,
+        has_mail,
+        terminals,
+        library,
+        meaning,
+        walls,
+        about,
+        stop,
+    } = handles.clone();
     let finder = cases::find::Finder::new(library.clone(), meaning.clone());
     OpenApiRouter::with_openapi(Description::openapi())
         .merge(people::http::routes().with_state(people::http::Handles { store: store.clone(), throttle, sign_in }))
@@ -178,7 +194,7 @@ fn document(mut openapi: utoipa::openapi::OpenApi) -> String {
         for parameter in operation.parameters.iter_mut().flatten() {
             let RefOr::T(parameter) = parameter else { continue };
             // What the path doesn't name is asked for behind the question mark, and may be left away where it may be nothing.
-            if !path.contains(&format!("{{{}}}", parameter.name)) {
+            if parameter.parameter_in == ParameterIn::Path && !path.contains(&format!("{{{}}}", parameter.name)) {
                 parameter.parameter_in = ParameterIn::Query;
                 parameter.required = Required::False;
             }
@@ -224,7 +240,7 @@ mod tests {
                 assert!(names.insert(name), "{path}: {name} is there twice");
                 for parameter in operation["parameters"].as_array().into_iter().flatten() {
                     let in_path = path.contains(&format!("{{{}}}", parameter["name"].as_str().unwrap()));
-                    assert_eq!(parameter["in"], if in_path { "path" } else { "query" }, "{path}: {parameter}");
+                    assert_eq!(parameter["in"] == "path", in_path, "{path}: {parameter}");
                 }
             }
         }

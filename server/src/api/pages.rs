@@ -66,10 +66,5 @@ async fn healthz(actor: Option<Extension<Actor>>, State(handles): State<Handles>
     let inside = actor.is_some_and(|Extension(actor)| actor.scope().sees_internal());
     let agents_online = inside.then(|| u32::try_from(handles.links.count()).unwrap_or(u32::MAX));
     let state = if handles.library.health().is_whole { CaseIndexState::Whole } else { CaseIndexState::Rebuilding };
-    Ok(Json(Healthz {
-        status: "ok".into(),
-        version: env!("CARGO_PKG_VERSION").into(),
-        agents_online,
-        case_index: inside.then_some(state),
-    }))
+    Ok(Json(Healthz { status: "ok".into(), version: env!("CARGO_PKG_VERSION").into(), agents_online, case_index: inside.then_some(state) }))
 }

@@ -14,7 +14,7 @@ use utoipa_axum::routes;
 
 use crate::cases::library::Library;
 use crate::meaning::Meaning;
-use crate::store::{Db, Store};
+use crate::store::{Db, Store, mark_of};
 use crate::web::{Actor, ApiError};
 
 /// What is known since the start.
@@ -98,9 +98,7 @@ fn database(db: &Db<'_>, path: &Path) -> Result<SystemDatabase, ApiError> {
 
 /// The mark that a backup leaves beside the database when it is whole.
 fn backup_at(path: &Path) -> Option<Timestamp> {
-    let mut mark = path.as_os_str().to_owned();
-    mark.push(".last-backup");
-    std::fs::metadata(mark).ok()?.modified().ok()?.try_into().ok()
+    std::fs::metadata(mark_of(path)).ok()?.modified().ok()?.try_into().ok()
 }
 
 #[cfg(test)]

@@ -64,8 +64,7 @@ async fn stream(
     };
     let topics = params.topics.split(',').map(str::trim).filter(|topic| !topic.is_empty()).map(str::to_owned).collect();
     let (scope, wall_ended) = (viewer.scope(), viewer.wall().map(|wall| wall.ended.clone()));
-    let tail =
-        Tail { nudges: store.nudges(), store, stop, wall_ended, scope, topics, seq, next_beat: Instant::now(), waiting: Vec::new() };
+    let tail = Tail { nudges: store.nudges(), store, stop, wall_ended, scope, topics, seq, next_beat: Instant::now(), waiting: Vec::new() };
     Ok(Sse::new(futures_util::stream::unfold(tail, Tail::next)))
 }
 
@@ -94,7 +93,10 @@ impl Tail {
             if self.next_beat <= Instant::now() {
                 self.next_beat = Instant::now() + BEAT;
                 let now = jiff::Timestamp::now();
-                return Some((Ok(sse::Event::default().id(self.seq.to_string()).event("beat").data(format!("{{\"now\":\"{now}\"}}"))), self));
+                return Some((
+                    Ok(sse::Event::default().id(self.seq.to_string()).event("beat").data(format!("{{\"now\":\"{now}\"}}"))),
+                    self,
+                ));
             }
             while let Some(event) = self.waiting.pop() {
                 self.seq = event.seq;

@@ -277,15 +277,6 @@ pub fn audit(db: &Db<'_>, scope: &Scope, ask: &Audit, kind: Option<Kind>) -> Res
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-/// The plan of a page, for tests: which index it goes along, and whether it sorts.
-#[cfg(test)]
-pub fn audit_plan(db: &Db<'_>, scope: &Scope, ask: &Audit, kind: Option<Kind>) -> String {
-    let (sql, values) = audit_query(scope, ask, kind);
-    let mut statement = db.sql().prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
-    let rows = statement.query_map(params_from_iter(values), |row| row.get::<_, String>(3)).unwrap();
-    rows.map(Result::unwrap).collect::<Vec<_>>().join("; ")
-}
-
 /// The customer that the audit list is narrowed to, if the scope knows it.
 pub fn customer_by_code(db: &Db<'_>, scope: &Scope, code: &str) -> Result<Option<CustomerId>, StoreError> {
     let mut statement = db.sql().prepare_cached("SELECT id FROM customer WHERE code = ?1 AND (?2 IS NULL OR id = ?2)")?;

@@ -166,11 +166,7 @@ async fn give_up_second_factor(
 
 /// A wrong code of somebody who is signed in, and stays so: a browser that hears 401 asks them to sign in again.
 fn of_signed_in(error: Error) -> ApiError {
-    match error {
-        Error::WrongCode | Error::NeedsCode => ApiError::invalid(error.to_string()),
-        #[expect(clippy::wildcard_enum_match_arm, reason = "every other error speaks for itself")]
-        other => other.into(),
-    }
+    if matches!(error, Error::WrongCode | Error::NeedsCode) { ApiError::invalid(error.to_string()) } else { error.into() }
 }
 
 /// Takes somebody's second factor away (admin): the device is lost, and the codes too.

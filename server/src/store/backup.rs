@@ -33,7 +33,16 @@ fn attachments_of_copy(copy: &Path) -> PathBuf {
 /// are in it), and its attachments into a folder beside that.
 pub fn backup(from: &Path, to: &Path) -> Result<(), StoreError> {
     copy_database(from, to)?;
-    copy_attachments(to, &from.with_file_name(ATTACHMENTS), &attachments_of_copy(to)).map(drop)
+    copy_attachments(to, &from.with_file_name(ATTACHMENTS), &attachments_of_copy(to))?;
+    fs::write(mark_of(from), "")?;
+    Ok(())
+}
+
+/// A file beside the database whose time is that of the last backup that is whole.
+pub fn mark_of(database: &Path) -> PathBuf {
+    let mut mark = database.as_os_str().to_owned();
+    mark.push(".last-backup");
+    mark.into()
 }
 
 fn copy_database(from: &Path, to: &Path) -> Result<(), StoreError> {

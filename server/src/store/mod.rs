@@ -24,7 +24,7 @@ use lineman_common::id::{EquipmentId, SessionId};
 use rusqlite::{Connection, OpenFlags};
 use tokio::sync::broadcast;
 
-pub use backup::{ATTACHMENTS, attachment_place, backup, restore};
+pub use backup::{ATTACHMENTS, attachment_place, backup, mark_of, restore};
 pub use once::{Answer, Arrival, Kept, Reply};
 
 /// Nudges wait here for slow listeners; one that falls behind looks at everything again.

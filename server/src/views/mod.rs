@@ -161,5 +161,5 @@ fn sort_of(list: ViewList, sort: Option<String>) -> Result<Option<String>, Error
         return Ok(Some(sort));
     }
     let right = if words.is_empty() { "it has only one".to_owned() } else { format!("one of {}", words.join(", ")) };
-    Err(Error::BadSort(lineman_common::printable::escape(&sort).to_string(), right))
+    Err(Error::BadSort(lineman_common::printable::escape(&sort).clone(), right))
 }

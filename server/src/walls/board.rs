@@ -159,13 +159,12 @@ impl Board {
 
     /// Does a part of what is to be done; true when that was all.
     pub fn catch_up(&mut self, db: &Db<'_>) -> Result<bool, StoreError> {
-        let followed = match self.seq {
-            Some(seq) => self.follow(db, seq)?,
-            None => {
-                self.seq = Some(events::newest(db, &Scope::All)?);
-                self.stale.extend(sql::open_faults(db)?);
-                true
-            }
+        let followed = if let Some(seq) = self.seq {
+            self.follow(db, seq)?
+        } else {
+            self.seq = Some(events::newest(db, &Scope::All)?);
+            self.stale.extend(sql::open_faults(db)?);
+            true
         };
         // After a rest everything under a calendar is old.
         if self.swept_at.is_some_and(|at| db.now().duration_since(at) > SWEEP + SWEEP) {

@@ -51,7 +51,7 @@ fn must_be_admin(actor: &Actor) -> Result<(), ApiError> {
 #[utoipa::path(get, path = "/api/v1/wall-tokens", tag = "walls", responses((status = 200, body = List<WallToken>)))]
 async fn list(actor: Actor, State(store): State<Store>) -> Result<Json<List<WallToken>>, ApiError> {
     must_be_admin(&actor)?;
-    Ok(Json(store.read(|db| tokens::list(db)).await?.into()))
+    Ok(Json(store.read(tokens::list).await?.into()))
 }
 
 /// Makes a token that opens one wall and nothing else, until it is revoked (admin). It is shown this once.

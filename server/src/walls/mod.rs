@@ -121,7 +121,7 @@ pub async fn run(store: Store, walls: Walls, stop: CancellationToken) {
             _ = every.tick() => {}
         }
         let wanted = walls.board.lock().await.has_work(jiff::Timestamp::now());
-        if wanted && let Err(error) = walls.with_board(&store, |board, db| board.refresh(db)).await {
+        if wanted && let Err(error) = walls.with_board(&store, board::Board::refresh).await {
             tracing::error!(?error, "the walls' board could not be brought up to date");
         }
     }

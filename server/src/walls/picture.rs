@@ -49,10 +49,12 @@ pub fn of(board: &mut Board, db: &Db<'_>, viewer: &Viewer, asked: &Asked) -> Res
     let (sites, sites_without_coordinates, open_off_the_map) = sum.map(board, &of_it);
     let mut customers: Vec<_> = sum.customers.into_iter().map(|(customer, (open, worst))| WallCustomer { customer, open, worst }).collect();
     customers.sort_by(|a, b| (b.worst, b.open, &a.customer).cmp(&(a.worst, a.open, &b.customer)));
-    let agents = board.around.agents.iter().filter(|(code, _)| of_it(code)).fold(WallAgents::default(), |sum, (_, more)| WallAgents {
-        online: sum.online + more.online,
-        total: sum.total + more.total,
-    });
+    let agents = board
+        .around
+        .agents
+        .iter()
+        .filter(|(code, _)| of_it(code))
+        .fold(WallAgents::default(), |sum, (_, more)| WallAgents { online: sum.online + more.online, total: sum.total + more.total });
     Ok(Picture {
         now,
         seq: if own.sees_internal() { board.seq() } else { events::newest(db, &own)? },

@@ -63,12 +63,12 @@ impl Room {
     fn look(&mut self) -> Picture {
         self.seen_by(&Viewer::Person(engineer()), &Asked::default()).unwrap()
     }
+}
 
-    fn wall_of(&self, device: &Known, code: &str) -> Viewer {
-        let customer = Some((device.customer, code.parse().unwrap()));
-        let id = lineman_common::id::WallId::new();
-        Viewer::Wall(Wall { id, name: "left".into(), customer, ended: CancellationToken::new() })
-    }
+fn wall_of(device: &Known, code: &str) -> Viewer {
+    let customer = Some((device.customer, code.parse().unwrap()));
+    let id = lineman_common::id::WallId::new();
+    Viewer::Wall(Wall { id, name: "left".into(), customer, ended: CancellationToken::new() })
 }
 
 #[test]
@@ -137,7 +137,7 @@ fn a_board_that_followed_shows_what_a_new_one_does() {
 fn a_clock_that_stands_still_says_why_and_since_when() {
     let mut room = Room::new();
     room.store.write(|tx| {
-        let tier = json!({"name": "gold", "restore_s": [3600, 3600, 3600], "accept_s": 300});
+        let tier = json!({"name": "gold", "restore_s": [3600, 3600, 3600], "resolve_s": [null, null, null], "accept_s": 300});
         crate::customers::set_tier(tx, &admin(), &serde_json::from_value(tier).unwrap()).unwrap();
     });
     let fault = room.file("ne-1.jw.ne", "x", "full");
@@ -159,7 +159,7 @@ fn a_customers_wall_knows_nothing_of_another() {
     let mut room = Room::new();
     room.file("ne-1.jw.ne", "JW-SECRET-TITLE", "full");
     room.file("ne-1.yw.ne", "theirs", "partial");
-    let own = room.wall_of(&room.other.clone(), "YW");
+    let own = wall_of(&room.other.clone(), "YW");
     let picture = room.seen_by(&own, &Asked::default()).unwrap();
     let text = json!(picture).to_string();
     assert!(!text.contains("JW"), "{text}");

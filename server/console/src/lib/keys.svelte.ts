@@ -1,5 +1,6 @@
 // Single keys, as people know them from other tools. Off while somebody types, and while an input method composes.
 
+import { untrack } from 'svelte';
 import { tinykeys } from 'tinykeys';
 
 export type Key = {
@@ -25,7 +26,8 @@ class Keys {
 
   add(title: () => string, keys: readonly Key[]): () => void {
     const group = { title, keys };
-    this.groups = [...this.groups, group];
+    // Whoever adds in an effect does not follow what others add.
+    this.groups = [...untrack(() => this.groups), group];
     const bindings = Object.fromEntries(keys.map((key) => [key.keys, (event: KeyboardEvent) => press(key, event)]));
     const end = tinykeys(window, bindings);
     return () => {

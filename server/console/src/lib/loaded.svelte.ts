@@ -1,5 +1,6 @@
 // What a page shows: read from the server, read again when the log says that it changed, kept on the page while something is wrong.
 
+import { untrack } from 'svelte';
 import { Failure, asFailure } from './failure';
 import { stream } from './stream.svelte';
 
@@ -82,7 +83,8 @@ type Options = {
 export function loaded<T>(read: (signal: AbortSignal) => Promise<T>, options: Options = {}): Loaded<T> {
   const page = new Loaded<T>(read);
   $effect(() => {
-    page.old = page.data !== undefined;
+    // Its own answer is not what it follows.
+    untrack(() => (page.old = page.data !== undefined));
     void page.now();
   });
   $effect(() => {

@@ -83,17 +83,13 @@ class Views {
 
   async read(): Promise<void> {
     this.#last = performance.now();
-    try {
-      const [views, critical] = await Promise.all([
-        ask(api.GET('/api/v1/views')),
-        ask(api.GET('/api/v1/faults', { params: { query: { q: 'severity:critical', limit: 1 } } })),
-      ]);
-      this.all = views.items;
-      this.criticals = critical.total ?? critical.total_at_least ?? 0;
-      this.failure = undefined;
-    } catch (error) {
-      this.failure = asFailure(error);
-    }
+    const [saved, critical] = await Promise.allSettled([
+      ask(api.GET('/api/v1/views')),
+      ask(api.GET('/api/v1/faults', { params: { query: { q: 'severity:critical', limit: 1 } } })),
+    ]);
+    if (saved.status === 'fulfilled') this.all = saved.value.items;
+    this.failure = saved.status === 'rejected' ? asFailure(saved.reason) : undefined;
+    if (critical.status === 'fulfilled') this.criticals = critical.value.total ?? critical.value.total_at_least ?? 0;
     const icon = document.querySelector<HTMLLinkElement>('link[rel=icon]');
     const wanted = this.criticals > 0 ? '/critical.svg' : '/calm.svg';
     if (icon && icon.getAttribute('href') !== wanted) icon.setAttribute('href', wanted);

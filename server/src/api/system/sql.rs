@@ -29,7 +29,8 @@ pub fn counts(db: &Db<'_>) -> Result<SystemCounts, StoreError> {
 }
 
 pub fn agents(db: &Db<'_>) -> Result<Vec<AgentVersion>, StoreError> {
-    let sql = "SELECT a.software, count(*) AS agents, sum(coalesce(a.online, 0)) FROM device d LEFT JOIN agent a ON a.equipment = d.equipment
+    let sql =
+        "SELECT a.software, count(*) AS agents, sum(coalesce(a.online, 0)) FROM device d LEFT JOIN agent a ON a.equipment = d.equipment
         GROUP BY a.software ORDER BY agents DESC, a.software";
     let mut statement = db.sql().prepare_cached(sql)?;
     let rows = statement.query_map([], |row| {

@@ -4,7 +4,7 @@ use lineman_common::Printable;
 use lineman_common::api::{CaseBody, CaseFacet, CaseField, CaseState, CaseText, Language};
 use lineman_common::name::CaseNumber;
 
-use crate::search::index::bulk::{Bulk, Built};
+use crate::search::index::bulk::{Built, Bulk};
 use crate::search::index::{Document, Facet, Tag};
 use crate::search::term::Vocabulary;
 use crate::search::tokens::{self, Kind, Reader, Sink};

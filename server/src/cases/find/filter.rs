@@ -75,7 +75,7 @@ impl Wanted {
             if values.is_empty() {
                 return Err(Error::Empty(FLAG, FlagKind::Reader.as_str()));
             }
-            let kind = |text: &String| text.to_ascii_lowercase().parse().map_err(|error: <FlagKind as FromStr>::Err| value(text, error.to_string()));
+            let kind = |text: &String| text.to_ascii_lowercase().parse::<FlagKind>().map_err(|error| value(text, error.to_string()));
             What::Flags(values.iter().map(kind).collect::<Result<_, _>>()?)
         } else {
             let facet: CaseFacet = filter.key.parse().map_err(|_| value("", "no such filter".into()))?;

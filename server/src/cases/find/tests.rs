@@ -5,8 +5,8 @@ use lineman_common::fault::Impact;
 use lineman_common::name::CaseNumber;
 use proptest::prelude::*;
 
-use super::super::tests::{Library, body, engineer};
 use super::super::life::flags;
+use super::super::tests::{Library, body, engineer};
 use super::super::{Reference, archive, edit, link};
 use super::*;
 use crate::store::StoreError;

@@ -7,7 +7,7 @@ use std::fs;
 use std::sync::atomic::AtomicU32;
 
 use lineman_common::Printable;
-use lineman_common::api::{CaseBody, CaseText};
+use lineman_common::api::{Audience, CaseBody, CaseText};
 use lineman_common::id::CustomerId;
 use proptest::prelude::*;
 

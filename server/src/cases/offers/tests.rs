@@ -117,6 +117,23 @@ fn place_alarms_and_words_speak_for_a_duplicate() {
 }
 
 #[test]
+fn an_old_fault_of_the_same_place_is_found_behind_very_many_newer_ones() {
+    let mut library = Library::empty();
+    let jw = library.customer("JW");
+    device(&mut library, "JW", "ne-2", Some("ne-1"));
+    device(&mut library, "JW", "far-9", None);
+    let noc = noc(jw, "JW");
+    file(&mut library, &noc, "ne-1.jw.ne", "上联口丢包严重");
+    file(&mut library, &noc, "ne-2.jw.ne", "fan tray is loud");
+    file(&mut library, &noc, "far-9.jw.ne", "fan tray is loud");
+    for number in 0..300 {
+        file(&mut library, &noc, "far-9.jw.ne", &format!("clock out of sync {number}"));
+    }
+    let found = suggested(&library, &noc, "fan tray is loud", Some("ne-1.jw.ne"));
+    assert_eq!(numbers(&found), ["F-JW-2", "F-JW-1"], "elsewhere only the newest are compared");
+}
+
+#[test]
 fn a_fault_is_no_duplicate_of_itself() {
     let mut library = Library::empty();
     let jw = library.customer("JW");

@@ -16,7 +16,7 @@ impl Left {
 
     /// The nearest moment at which a running clock misses its target, in microseconds.
     pub fn deadline_us(&self) -> Option<i64> {
-        self.0.iter().filter_map(|clock| clock.deadline_at).map(|at| at.as_microsecond()).min()
+        self.0.iter().filter_map(|clock| clock.deadline_at).map(jiff::Timestamp::as_microsecond).min()
     }
 
     /// The least time left of clocks that are held by something else than the calendar.

@@ -33,7 +33,7 @@ use crate::web::{ApiError, Scope};
 const SEARCHED: [&str; 11] =
     ["number", "title", "description", "customer_reference", "cause", "plan", "resolution", "equipment", "site", "customer", "notes"];
 /// More are not counted for a list.
-const MOST_COUNTED: u32 = 10_000;
+const MOST_COUNTED: u32 = 1_000;
 /// Texts that one transaction puts into the index: short enough that nobody waits for it.
 const AT_ONCE: u32 = 25;
 const NAP: Duration = Duration::from_secs(30);
@@ -103,7 +103,7 @@ fn phrases(ask: &Ask, filter: &Filter) -> Result<Vec<String>, ApiError> {
             negated.to_string().trim_start_matches('-')
         )));
     }
-    let named = named().flat_map(|filter| crate::web::asked::values(filter));
+    let named = named().flat_map(crate::web::asked::values);
     let texts: Vec<_> = ask.texts().chain(filter.text.as_deref()).chain(named.map(String::as_str)).collect();
     // Marks among words are passed over; marks alone are a mistake.
     let phrases: Vec<_> = texts.iter().filter_map(|text| grams::phrase(text)).collect();
@@ -121,7 +121,7 @@ fn nothing_in(text: &str) -> ApiError {
 /// A page of faults with what lists show.
 pub fn page(db: &Db<'_>, scope: &Scope, ask: &Ask, filter: &Filter, page: &Page) -> Result<Listing<FaultRow>, ApiError> {
     let as_of = page.after.as_ref().map_or(db.now(), |after| after.as_of);
-    let question = sql::Question::new(db, scope, ask, filter, phrases(ask, filter)?, as_of)?;
+    let question = sql::Question::new(db, scope, ask, filter, &phrases(ask, filter)?, as_of)?;
     let (found, is_full) = question.page(db, page)?;
     let next =
         found.last().filter(|_| is_full).map(|last| Cursor { stage: last.stage, key: last.key, as_of, fault: last.fault }.to_string());
@@ -131,7 +131,7 @@ pub fn page(db: &Db<'_>, scope: &Scope, ask: &Ask, filter: &Filter, page: &Page)
         let counted = if next.is_some() { question.count(db, MOST_COUNTED)? } else { items.len() as u64 };
         let is_all = counted <= u64::from(MOST_COUNTED);
         listing.total = Some(counted).filter(|_| is_all);
-        listing.total_at_least = Some(counted - 1).filter(|_| !is_all);
+        listing.total_at_least = (!is_all).then_some(u64::from(MOST_COUNTED));
     }
     listing.searched = SEARCHED.iter().map(|column| (*column).to_owned()).collect();
     listing.incomplete = sql::has_due(db)?;
@@ -141,7 +141,7 @@ pub fn page(db: &Db<'_>, scope: &Scope, ask: &Ask, filter: &Filter, page: &Page)
 /// How many faults a query finds, counted up to `most`. Without `status:` in it, only open ones count, as in the list.
 pub fn count(db: &Db<'_>, scope: &Scope, ask: &Ask, most: u32) -> Result<ViewCount, ApiError> {
     let filter = Filter { open: !ask.has("status"), ..Filter::default() };
-    let question = sql::Question::new(db, scope, ask, &filter, phrases(ask, &filter)?, db.now())?;
+    let question = sql::Question::new(db, scope, ask, &filter, &phrases(ask, &filter)?, db.now())?;
     let count = question.count(db, most)?;
     Ok(ViewCount { count: count.min(u64::from(most)), or_more: count > u64::from(most) })
 }
@@ -184,7 +184,7 @@ pub async fn run(store: Store, stop: CancellationToken) {
 
 /// True when there may be more.
 async fn some(store: &Store) -> Result<bool, StoreError> {
-    if !store.read(|db| sql::has_due(db)).await? {
+    if !store.read(sql::has_due).await? {
         return Ok(false);
     }
     store

@@ -56,10 +56,8 @@ async fn callback(
         Err(failure) => return Ok(failed(&failure, "/", [pending::Seal::clear()])),
     };
     let job = move |tx: &mut Tx<'_>| -> Result<Result<TokenReply, Failure>, ApiError> {
-        admit(tx, &identity).map_err(|failure| match failure {
-            Failure::People(error) => error.into(),
-            other => ApiError::internal(other),
-        })
+        admit(tx, &identity)
+            .map_err(|failure| if let Failure::People(error) = failure { error.into() } else { ApiError::internal(failure) })
     };
     Ok(match store.write(job).await? {
         Ok(reply) => {

@@ -5,9 +5,6 @@ use super::part::{Packed, Part, Sorted};
 use super::postings::{List, NONE, pack};
 use super::tags::{Column, Columns};
 
-/// With fewer terms, more threads are not worth their starting.
-const TERMS_OF_A_THREAD: usize = 50_000;
-
 /// Documents come out in the order of their keys; each key is alive in one part at most.
 pub fn merge(parts: &[(&Part, &Bits)], threads: usize) -> Packed {
     let order = order(parts);
@@ -117,10 +114,10 @@ impl<'a> Source<'a> {
     }
 }
 
-/// The same terms of all parts, in as many shares as are worth a thread each.
+/// The same terms of all parts, in a share for each thread.
 fn shares(sources: Vec<Source<'_>>, threads: usize) -> Vec<Vec<Source<'_>>> {
     let Some(largest) = sources.iter().max_by_key(|source| source.end) else { return Vec::new() };
-    let count = threads.min(largest.end / TERMS_OF_A_THREAD).max(1);
+    let count = threads.min(largest.end).max(1);
     let ends = (1..count).map(|share| largest.terms.bytes(largest.end * share / count));
     let mut from = vec![0; sources.len()];
     let mut shares = Vec::with_capacity(count);

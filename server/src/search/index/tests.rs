@@ -4,7 +4,11 @@ mod model;
 
 use proptest::prelude::*;
 
+use std::collections::BTreeMap;
+
 use super::*;
+use crate::search::term::Vocabulary;
+use bulk::{Bulk, Tags};
 use file::{Reader, Writer};
 use model::Model;
 
@@ -62,18 +66,16 @@ struct Asked {
     clauses: Vec<Clause>,
     /// Facet, accepted letters, negated.
     require: Vec<(u8, String, bool)>,
+    among: Option<(HashSet<u32>, bool)>,
     want: usize,
     counts: bool,
 }
 
 fn asked() -> impl Strategy<Value = Asked> {
     let require = prop::collection::vec((1..3u8, "[a-z]{1,9}", any::<bool>()), 0..3);
-    (prop::collection::vec(clause(), 0..5), require, 0..12usize, any::<bool>()).prop_map(|(clauses, require, want, counts)| Asked {
-        clauses,
-        require,
-        want,
-        counts,
-    })
+    let among = prop::option::of((prop::collection::hash_set(0..40u32, 0..20), any::<bool>()));
+    let all = (prop::collection::vec(clause(), 0..5), require, among, 0..12usize, any::<bool>());
+    all.prop_map(|(clauses, require, among, want, counts)| Asked { clauses, require, among, want, counts })
 }
 
 impl Asked {
@@ -84,7 +86,8 @@ impl Asked {
             negate,
         });
         let count = if self.counts { vec![CODE, KIND] } else { Vec::new() };
-        Question { clauses: self.clauses.clone(), require: require.collect(), want: self.want, count }
+        let among = self.among.iter().map(|(keys, negate)| Among { keys: keys.clone(), negate: *negate }).collect();
+        Question { clauses: self.clauses.clone(), require: require.collect(), among, want: self.want, count }
     }
 }
 
@@ -147,8 +150,46 @@ proptest! {
     }
 }
 
+proptest! {
+    #[test]
+    fn what_is_built_at_once_answers_as_the_model(
+        documents in prop::collection::vec(document(), 0..40), ends in prop::collection::vec(any::<bool>(), 40), threads in 1..4usize,
+        asked in prop::collection::vec(asked(), 1..6), twice: bool,
+    ) {
+        let documents: BTreeMap<u32, Document> = documents.into_iter().map(|document| (document.key, document)).collect();
+        let (tags, mut model) = (Tags::default(), Model::default());
+        // Two at the same time, each with stretches of its own.
+        let mut workers = [(Bulk::new(&tags), Vocabulary::default()), (Bulk::new(&tags), Vocabulary::default())];
+        let mut parts = Vec::new();
+        for (at, (document, end)) in documents.into_values().zip(ends).enumerate() {
+            let (bulk, vocabulary) = &mut workers[at / 5 % 2];
+            vocabulary.turn();
+            let mut terms: Vec<_> = document.terms.iter().map(|(term, x)| (vocabulary.place(term.as_str(), 0).0, *x)).collect();
+            if twice {
+                terms.extend(terms.clone().into_iter().map(|(term, x)| (term, x / 2.0)));
+            }
+            bulk.put(document.key, &terms, &document.tags);
+            model.put(document);
+            if end {
+                parts.push(bulk.pack(&vocabulary.sorted()));
+                vocabulary.clear();
+            }
+        }
+        parts.extend(workers.iter_mut().map(|(bulk, vocabulary)| bulk.pack(&vocabulary.sorted())));
+        let index = Index::built(&tags, parts, threads);
+        prop_assert_eq!(index.documents(), model.documents());
+        for asked in asked {
+            let question = asked.question();
+            prop_assert_eq!(index.search(&question), model.search(&question), "{:?}", asked);
+        }
+        for word in ["a", "b", "faulta", "风扇"] {
+            prop_assert_eq!(index.frequency(word), model.frequency(word), "{}", word);
+        }
+    }
+}
+
 fn text(key: u32, text: &str, kind: &str) -> Document {
-    let terms = text.split(' ').map(|word| (word.to_owned(), 1.0)).collect();
+    let terms = text.split(' ').map(|word| (word.into(), 1.0)).collect();
     Document { key, terms, tags: vec![Tag { facet: KIND, value: kind.to_owned() }] }
 }
 

@@ -39,14 +39,12 @@ pub fn shown(text: &str, into: &mut Vec<char>) {
     into.clear();
     into.reserve(text.len());
     for c in text.chars() {
-        match plain(c) {
-            Some(shown) => into.push(shown),
-            None => {
-                into.clear();
-                into.extend(text.nfkc().filter(|c| is_shown(*c)));
-                return;
-            }
-        }
+        let Some(shown) = plain(c) else {
+            into.clear();
+            into.extend(text.nfkc().filter(|c| is_shown(*c)));
+            return;
+        };
+        into.push(shown);
     }
 }
 
@@ -162,8 +160,10 @@ mod tests {
 
     #[test]
     fn characters_that_change_beside_others_do() {
-        for text in ["慰藉", "藉口", "憑藉", "看著", "苧麻", "闔家", "鍾書", "校讎", "讎定", "仇讎", "計畫", "企畫", "畫圖", "乾隆", "乾淨", "樊於", "於是", "瞭望", "甚夥"]
-        {
+        for text in [
+            "慰藉", "藉口", "憑藉", "看著", "苧麻", "闔家", "鍾書", "校讎", "讎定", "仇讎", "計畫", "企畫", "畫圖", "乾隆", "乾淨", "樊於",
+            "於是", "瞭望", "甚夥",
+        ] {
             assert_eq!(quickly(text), slowly(text), "{text}");
         }
         assert_eq!(quickly("看著 計畫").1.iter().collect::<String>(), "看着 计划");

@@ -39,7 +39,7 @@ pub fn page(db: &Db<'_>, scope: &Scope, ask: &Ask, filter: &Filter) -> Result<Li
         let counted = if is_full { sql::count(db, scope, ask, filter, MOST_COUNTED)? } else { items.len() as u64 };
         let is_all = counted <= u64::from(MOST_COUNTED);
         listing.total = Some(counted).filter(|_| is_all);
-        listing.total_at_least = Some(counted - 1).filter(|_| !is_all);
+        listing.total_at_least = (!is_all).then_some(u64::from(MOST_COUNTED));
     }
     listing.next = items.last().filter(|_| is_full).map(|last| last.session.id.to_string());
     listing.searched = sql::SEARCHED.iter().map(|(name, _)| (*name).to_owned()).collect();

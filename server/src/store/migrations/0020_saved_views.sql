@@ -16,7 +16,7 @@ INSERT INTO fault_text_due SELECT id FROM fault;
 -- Every place of a text as a token: two characters from a Chinese one on, three from any other. So a phrase of tokens is a part of a text.
 -- `marks` holds what nearly every question narrows by: the customer, and whether the fault is open.
 CREATE VIRTUAL TABLE fault_index USING fts5(
-    shown, inside, marks, content = '', contentless_delete = 1, tokenize = 'ascii'
+    shown, inside, marks, content = '', contentless_delete = 1, prefix = '1 2', tokenize = 'ascii'
 );
 
 CREATE TRIGGER fault_is_new_in_the_list AFTER INSERT ON fault BEGIN

@@ -134,6 +134,7 @@ pub fn tier(text: &str) -> Read {
         "金" | "金牌" => "gold",
         "银" | "银牌" => "silver",
         "铜" | "铜牌" => "bronze",
+        "" => return Err("name a tier, like gold".to_owned()),
         other => other,
     };
     Ok(vec![name.to_owned()])

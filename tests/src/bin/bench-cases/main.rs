@@ -20,7 +20,6 @@ mod speed;
 use std::process::ExitCode;
 
 use plan::Plan;
-use report::Report;
 
 fn main() -> ExitCode {
     match measure() {
@@ -36,7 +35,7 @@ fn measure() -> anyhow::Result<()> {
     let plan = Plan::from_command_line()?;
     let _ = rustls::crypto::ring::default_provider().install_default();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
-    let mut report = Report::new(&plan);
+    let mut report = report::report(&plan);
     if plan.data.is_empty() {
         println!("{}", plan::WHERE_SETS_ARE);
     }

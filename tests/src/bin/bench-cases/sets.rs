@@ -6,13 +6,12 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use futures_util::{StreamExt, TryStreamExt, stream};
-use reqwest::Method;
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use crate::centre::{Api, Centre};
+use crate::centre::{Api, Centre, find, install, semantics};
 use crate::floor::Floor;
 use crate::plan::Plan;
-use crate::report::{Row, bench_dir, percentile, row};
+use crate::report::{Row, percentile, row};
 use crate::score::{Run, Scores, score};
 use crate::set::Set;
 
@@ -28,7 +27,7 @@ pub async fn measure(plan: &Plan, folder: &Path) -> anyhow::Result<Vec<Row>> {
     for (name, floor) in [("fts5_trigram", Floor::Trigram), ("fts5_bigram", Floor::Bigram)] {
         rows.extend(figures(&set, name, score(&set, &floor.run(&set)?)));
     }
-    let mut centre = Centre::new()?;
+    let mut centre = Centre::new("cases")?;
     let api = centre.start()?;
     let begun = Instant::now();
     let ids = fill(&api, &set).await?;
@@ -43,7 +42,7 @@ pub async fn measure(plan: &Plan, folder: &Path) -> anyhow::Result<Vec<Row>> {
     let mut best = words;
     if let Some(wheel) = &plan.semantics {
         centre.stop()?;
-        centre.install(wheel)?;
+        install(&centre, wheel)?;
         let api = centre.start()?;
         embedded(&centre, set.documents.len()).await?;
         whole(&api).await?;
@@ -74,7 +73,7 @@ async fn fill(api: &Api, set: &Set) -> anyhow::Result<HashMap<String, String>> {
 async fn whole(api: &Api) -> anyhow::Result<()> {
     let begun = Instant::now();
     loop {
-        let answer = api.search("a", 1).await?;
+        let answer = find(api, "a", 1, false).await?;
         let is_behind = answer["notes"].as_array().is_some_and(|notes| notes.iter().any(|note| note["kind"] == "rebuilding"));
         if !is_behind {
             return Ok(());
@@ -94,7 +93,7 @@ async fn ask(api: &Api, set: &Set, ids: &HashMap<String, String>) -> anyhow::Res
     let mut asked = Asked { run: Run::new(), took_ms: Vec::new() };
     for question in &set.questions {
         let begun = Instant::now();
-        let answer = api.search(&question.text, HITS).await.with_context(|| question.id.clone())?;
+        let answer = find(api, &question.text, HITS, false).await.with_context(|| question.id.clone())?;
         asked.took_ms.push(begun.elapsed().as_secs_f64() * 1000.0);
         let hit = |hit: &Value| {
             let id = ids.get(hit["number"].as_str()?)?;
@@ -114,7 +113,7 @@ fn write(set: &Set, name: &str, run: &Run) -> anyhow::Result<()> {
             lines += &format!("{}\t{document}\t{score:.6}\n", question.id);
         }
     }
-    let folder = bench_dir()?.join("cases").join(&set.name);
+    let folder = lineman_tests::bench::dir()?.join("cases").join(&set.name);
     std::fs::create_dir_all(&folder)?;
     Ok(std::fs::write(folder.join(name), lines)?)
 }
@@ -123,27 +122,12 @@ fn write(set: &Set, name: &str, run: &Run) -> anyhow::Result<()> {
 async fn embedded(centre: &Centre, cases: usize) -> anyhow::Result<()> {
     let begun = Instant::now();
     loop {
-        let status = centre.semantics()?;
+        let status = semantics(centre)?;
         let made = status["vectors"].as_array().into_iter().flatten().filter_map(|vectors| vectors["cases"].as_u64()).max();
         if made.unwrap_or(0) >= u64::try_from(cases)? {
             return Ok(());
         }
         anyhow::ensure!(begun.elapsed() < PATIENCE, "the cases have no vectors yet: {status}");
         tokio::time::sleep(Duration::from_millis(200)).await;
-    }
-}
-
-impl Api {
-    pub async fn post(&self, path: &str, body: &Value) -> anyhow::Result<Value> {
-        self.send(Method::POST, path, &[], Some(body)).await
-    }
-
-    pub async fn search(&self, text: &str, limit: u32) -> anyhow::Result<Value> {
-        self.find(text, limit, false).await
-    }
-
-    pub async fn find(&self, text: &str, limit: u32, facets: bool) -> anyhow::Result<Value> {
-        let query = [("q", json!(text)), ("limit", json!(limit)), ("facets", json!(facets))];
-        self.send(Method::GET, "/api/v1/cases", &query, None).await
     }
 }

@@ -7,7 +7,7 @@ use anyhow::{Context, ensure};
 use lineman_tests::bin;
 use serde_json::json;
 
-use crate::centre::{Api, Centre};
+use crate::centre::{Api, Centre, find, snapshot};
 use crate::library;
 use crate::plan::Plan;
 use crate::report::{Row, percentile, row};
@@ -30,14 +30,14 @@ pub async fn measure(plan: &Plan) -> anyhow::Result<Vec<Row>> {
 }
 
 async fn one(name: &str, cases: u32, asked: u32) -> anyhow::Result<Vec<Row>> {
-    let mut centre = Centre::new()?;
+    let mut centre = Centre::new("cases")?;
     library::seed(&centre.database(), cases)?;
     let mut rows = vec![row(format!("library.{name}.rebuild"), rebuild(&centre)?, "s")];
-    let size = std::fs::metadata(centre.snapshot())?.len();
+    let size = std::fs::metadata(snapshot(&centre))?.len();
     rows.push(row(format!("library.{name}.size"), bytes(size) / 1e6, "MB"));
     let begun = Instant::now();
     let api = centre.start()?;
-    api.search("", 1).await?;
+    find(&api, "", 1, false).await?;
     rows.push(row(format!("library.{name}.start"), begun.elapsed().as_secs_f64(), "s"));
     let mut all = Vec::new();
     for kind in library::KINDS {
@@ -45,7 +45,7 @@ async fn one(name: &str, cases: u32, asked: u32) -> anyhow::Result<Vec<Row>> {
         for number in 0..asked {
             let (question, facets) = library::question(kind, number);
             let begun = Instant::now();
-            let found = api.find(&question, HITS, facets).await?;
+            let found = find(&api, &question, HITS, facets).await?;
             took_ms.push(begun.elapsed().as_secs_f64() * 1000.0);
             ensure!(found["items"].is_array(), "{question}: {found}");
         }
@@ -83,7 +83,7 @@ async fn findable(api: &Api) -> anyhow::Result<f64> {
         let body = json!({"en": {"title": format!("{word} stops"), "resolution": "done"}});
         let begun = Instant::now();
         let made = api.post("/api/v1/cases", &body).await?;
-        let found = api.find(&word, 1, false).await?;
+        let found = find(api, &word, 1, false).await?;
         slowest = slowest.max(begun.elapsed().as_secs_f64() * 1000.0);
         ensure!(found["items"][0]["number"] == made["number"], "{word} was saved and is not found");
     }

@@ -16,7 +16,7 @@ const TARGET_S: u32 = 20;
 const WARNINGS: usize = 4;
 
 pub async fn measure(plan: &Plan) -> anyhow::Result<Vec<Row>> {
-    let mut centre = Centre::new()?;
+    let mut centre = Centre::new("faults")?;
     let api = centre.start()?;
     let site = api.customer("BN", &patient_tier()).await?;
     api.equipment("BN", &site, "ne-0", None).await?;

@@ -47,7 +47,7 @@ fn raises(reports: u32) -> u64 {
 }
 
 pub async fn measure(plan: &Plan) -> anyhow::Result<Vec<Row>> {
-    let mut centre = Centre::new()?;
+    let mut centre = Centre::new("faults")?;
     let api = centre.start()?;
     let site = api.customer("BN", &patient_tier()).await?;
     let address = centre.address()?;

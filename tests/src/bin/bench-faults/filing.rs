@@ -12,7 +12,7 @@ use crate::report::{Row, percentile, row};
 const AT_ONCE: u32 = 8;
 
 pub async fn measure(plan: &Plan) -> anyhow::Result<Vec<Row>> {
-    let mut centre = Centre::new()?;
+    let mut centre = Centre::new("faults")?;
     let api = centre.start()?;
     let site = api.customer("BN", &patient_tier()).await?;
     for number in 0..10 {

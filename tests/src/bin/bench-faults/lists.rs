@@ -17,7 +17,7 @@ use crate::seed;
 const DEVICES: u32 = 100;
 
 pub async fn measure(plan: &Plan) -> anyhow::Result<Vec<Row>> {
-    let mut centre = Centre::new()?;
+    let mut centre = Centre::new("faults")?;
     let api = centre.start()?;
     let site = api.customer("BN", &patient_tier()).await?;
     for number in 0..DEVICES {

@@ -21,7 +21,6 @@ mod storm;
 use std::process::ExitCode;
 
 use plan::{Part, Plan};
-use report::Report;
 
 fn main() -> ExitCode {
     match measure() {
@@ -37,7 +36,7 @@ fn measure() -> anyhow::Result<()> {
     let plan = Plan::from_command_line()?;
     let _ = rustls::crypto::ring::default_provider().install_default();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
-    let mut report = Report::new(&plan);
+    let mut report = report::report(&plan);
     for part in &plan.parts {
         eprintln!("{} ...", part.name());
         let rows = match part {

@@ -33,7 +33,7 @@ const TEXTS: [(&str, &str); 12] = [
 ];
 
 pub async fn measure(plan: &Plan) -> anyhow::Result<Vec<Row>> {
-    let mut centre = Centre::new()?;
+    let mut centre = Centre::new("faults")?;
     let api = centre.start()?;
     for code in CUSTOMERS {
         let site = api.customer(code, &patient_tier()).await?;

@@ -109,7 +109,19 @@ impl Plan {
     }
 
     fn small() -> Self {
-        Self { agents: 4, events: 400, storm: 60, open: 200, historic: 1000, filed: 20, watched: 100, faults: 600, due: 5, asked: 10, ..Self::full() }
+        Self {
+            agents: 4,
+            events: 400,
+            storm: 60,
+            open: 200,
+            historic: 1000,
+            filed: 20,
+            watched: 100,
+            faults: 600,
+            due: 5,
+            asked: 10,
+            ..Self::full()
+        }
     }
 }
 

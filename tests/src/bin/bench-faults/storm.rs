@@ -20,7 +20,7 @@ const PATIENCE: Duration = Duration::from_secs(300);
 const QUIET: Duration = Duration::from_secs(2);
 
 pub async fn measure(plan: &Plan) -> anyhow::Result<Vec<Row>> {
-    let mut centre = Centre::new()?;
+    let mut centre = Centre::new("faults")?;
     let api = centre.start()?;
     let site = api.customer("BN", &patient_tier()).await?;
     let address = centre.address()?;

@@ -33,23 +33,23 @@ const left = (row: Row): string => {
 };
 
 export const COLUMNS: readonly Column[] = [
-  { key: 'number', label: 'number', width_px: 96, spare: 0, sort: 'newest', text: (row) => row.number, value: (row) => row.number },
-  { key: 'severity', label: 'severity', width_px: 76, spare: 1, sort: 'severity', text: (row) => word(severities[row.severity]), value: (row) => row.severity },
-  { key: 'left', label: 'left', width_px: 132, spare: 2, sort: 'left', text: left, value: (row) => row.clocks[0] ?? null },
+  { key: 'number', label: 'number', width_px: 84, spare: 0, sort: 'newest', text: (row) => row.number, value: (row) => row.number },
+  { key: 'severity', label: 'severityShort', width_px: 34, spare: 1, sort: 'severity', text: (row) => word(severities[row.severity]), value: (row) => row.severity },
+  { key: 'left', label: 'left', width_px: 96, spare: 2, sort: 'left', text: left, value: (row) => row.clocks[0] ?? null },
   {
-    key: 'title', label: 'title', width_px: 260, spare: 0, text: (row) => [row.title, measured(row)].filter(Boolean).join(' · '),
+    key: 'title', label: 'title', width_px: 180, spare: 0, text: (row) => [row.title, measured(row)].filter(Boolean).join(' · '),
     value: (row) => ({ title: row.title, trigger: row.trigger ?? null }),
   },
-  { key: 'equipment', label: 'equipment', width_px: 130, spare: 3, text: (row) => row.equipment ?? '', value: (row) => row.equipment ?? null },
+  { key: 'equipment', label: 'equipment', width_px: 100, spare: 3, text: (row) => row.equipment ?? '', value: (row) => row.equipment ?? null },
   {
-    key: 'customer', label: 'customerTier', width_px: 110, spare: 6, text: (row) => `${row.customer_name} ${row.tier}`,
+    key: 'customer', label: 'customerTier', width_px: 80, spare: 6, text: (row) => `${row.customer_name} ${row.tier}`,
     value: (row) => ({ customer: row.customer, name: row.customer_name, tier: row.tier }),
   },
-  { key: 'status', label: 'status', width_px: 84, spare: 4, text: (row) => word(statuses[row.status]), value: (row) => row.status },
-  { key: 'owner', label: 'owner', width_px: 104, spare: 5, text: (row) => row.owner ?? '', value: (row) => row.owner ?? null },
-  { key: 'repeats', label: 'repeats', width_px: 48, spare: 8, text: (row) => String(row.repeats), value: (row) => row.repeats },
+  { key: 'status', label: 'status', width_px: 64, spare: 4, text: (row) => word(statuses[row.status]), value: (row) => row.status },
+  { key: 'owner', label: 'owner', width_px: 84, spare: 5, text: (row) => row.owner ?? '', value: (row) => row.owner ?? null },
+  { key: 'repeats', label: 'repeats', width_px: 36, spare: 8, text: (row) => String(row.repeats), value: (row) => row.repeats },
   {
-    key: 'last', label: 'last', width_px: 210, spare: 7, sort: 'updated', text: (row) => (row.last ? `${row.last.at} ${row.last.who}: ${row.last.text}` : row.updated_at),
+    key: 'last', label: 'last', width_px: 130, spare: 7, sort: 'updated', text: (row) => (row.last ? `${row.last.at} ${row.last.who}: ${row.last.text}` : row.updated_at),
     value: (row) => row.last ?? null,
   },
   { key: 'site', label: 'site', width_px: 110, spare: 9, text: (row) => row.site ?? '', value: (row) => row.site ?? null },
@@ -69,7 +69,7 @@ export const USUAL: readonly ColumnKey[] = ['number', 'severity', 'left', 'title
 /** As many of the chosen ones as fit. */
 export function fitting(chosen: readonly Column[], width_px: number): readonly Column[] {
   const GAP_PX = 10;
-  const EDGES_PX = 60;
+  const EDGES_PX = 46;
   const kept = [...chosen];
   const needed = (): number => kept.reduce((sum, column) => sum + column.width_px + GAP_PX, EDGES_PX);
   while (needed() > width_px && kept.some((column) => column.spare > 0)) {

@@ -2,7 +2,7 @@ import { texts } from '../../lib/i18n.svelte';
 
 export const zh = {
   list: '故障', none: '没有符合条件的故障', noneHint: '筛选条件可能太窄。', calm: '当前没有未关闭的故障', calmHint: '有新故障时会自动出现在这里。',
-  clearFilter: '清除筛选', showClosed: '查看已关闭', fileOne: '报障', number: '编号', title: '标题', status: '状态', severity: '级别', left: '剩余', equipment: '设备',
+  clearFilter: '清除筛选', showClosed: '查看已关闭', fileOne: '报障', number: '编号', title: '标题', status: '状态', severity: '级别', severityShort: '级', left: '剩余', equipment: '设备',
   customerTier: '客户/级', owner: '负责人', repeats: '次数', last: '最后动态', site: '站点', model: '机型', impact: '影响', reported: '报障时间', consent: '同意',
   sessions: '会话', reference: '客户单号', open: '未关闭', addFilter: '筛选', columns: '列', export: '导出', exportCsv: 'CSV（Excel）', exportJson: 'JSON',
   exporting: '正在读取 {n} 条', exported: '已导出 {n} 条', exportMost: '只导出前 {n} 条：符合条件的更多', exportChosen: '只含已选的 {n} 条', exportAll: '全部符合条件的行，列与屏幕一致',
@@ -24,7 +24,7 @@ export type TextKey = keyof typeof zh;
 
 export const en: Record<TextKey, string> = {
   list: 'Faults', none: 'No fault matches', noneHint: 'The filter may be too narrow.', calm: 'No fault is open', calmHint: 'New ones appear here by themselves.',
-  clearFilter: 'Clear the filter', showClosed: 'Show closed ones', fileOne: 'File a fault', number: 'Number', title: 'Title', status: 'State', severity: 'Severity', left: 'Left', equipment: 'Equipment',
+  clearFilter: 'Clear the filter', showClosed: 'Show closed ones', fileOne: 'File a fault', number: 'Number', title: 'Title', status: 'State', severity: 'Severity', severityShort: 'Sev', left: 'Left', equipment: 'Equipment',
   customerTier: 'Customer/tier', owner: 'Owner', repeats: 'Times', last: 'Last activity', site: 'Site', model: 'Model', impact: 'Impact', reported: 'Reported', consent: 'Consent',
   sessions: 'Inside', reference: 'Their number', open: 'open', addFilter: 'Filter', columns: 'Columns', export: 'Export', exportCsv: 'CSV (Excel)', exportJson: 'JSON',
   exporting: 'Reading, {n} so far', exported: '{n} row exported|{n} rows exported', exportMost: 'The first {n} only: more match', exportChosen: 'Only the {n} chosen one|Only the {n} chosen ones', exportAll: 'Every row that matches, with the columns on the screen',

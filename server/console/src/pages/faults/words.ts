@@ -5,9 +5,9 @@ import { word, type Word } from '../../lib/i18n.svelte';
 import { pendingReasons } from '../../lib/words';
 
 const HELD: Record<string, Word> = {
-  'consent wait': { zh: '等待同意', en: 'consent' },
-  'waits for the customer': { zh: '等待客户', en: 'customer' },
-  'link lost': { zh: '链路中断', en: 'link lost' },
+  'consent wait': { zh: '同意', en: 'consent' },
+  'waits for the customer': { zh: '客户', en: 'customer' },
+  'link lost': { zh: '断链', en: 'link lost' },
 };
 
 /** Why a clock stands still. */

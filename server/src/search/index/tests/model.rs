@@ -31,10 +31,11 @@ impl Model {
 
     pub fn near(&self, word: &str, most: usize) -> Vec<String> {
         let Some(allowed) = near::allowed(word) else { return Vec::new() };
-        let terms: BTreeSet<&String> = self.documents.values().flat_map(|document| document.terms.iter().map(|(term, _)| term)).collect();
+        let terms: BTreeSet<&str> =
+            self.documents.values().flat_map(|document| document.terms.iter().map(|(term, _)| term.as_str())).collect();
         let latin = terms.into_iter().filter(|term| *term != word && term.as_bytes()[0].is_ascii_lowercase());
         let close = latin.filter_map(|term| Some((near::distance(word.as_bytes(), term.as_bytes(), allowed)?, term)));
-        let mut close: Vec<_> = close.map(|(far, term)| (far, u32::MAX - self.frequency(term), term.clone())).collect();
+        let mut close: Vec<_> = close.map(|(far, term)| (far, u32::MAX - self.frequency(term), term.to_owned())).collect();
         close.sort();
         close.into_iter().take(most).map(|(.., term)| term).collect()
     }
@@ -46,7 +47,8 @@ impl Model {
     pub fn search(&self, question: &Question) -> Answer {
         let mut answer = Answer::default();
         let mut counts: HashMap<&Tag, u32> = HashMap::new();
-        for document in self.documents.values().filter(|document| passes(document, &question.require)) {
+        let is_among = |document: &&Document| question.among.iter().all(|among| among.has(document.key));
+        for document in self.documents.values().filter(is_among).filter(|document| passes(document, &question.require)) {
             let scored = score(document, &question.clauses);
             if scored.matched == 0 && !question.clauses.is_empty() {
                 continue;
@@ -79,7 +81,7 @@ fn passes(document: &Document, require: &[Require]) -> bool {
 
 fn score(document: &Document, clauses: &[Clause]) -> Scored {
     let mut scored = Scored { key: document.key, score: 0.0, matched: 0 };
-    let level_of = |term: &str| document.terms.iter().find(|(own, _)| own == term).and_then(|(_, x)| level(*x));
+    let level_of = |term: &str| document.terms.iter().find(|(own, _)| own.as_str() == term).and_then(|(_, x)| level(*x));
     for (at, clause) in clauses.iter().enumerate() {
         let sum = |terms: &Vec<Weighted>| {
             let gains = terms.iter().filter_map(|asked| Some(gain(unit(asked.weight), level_of(&asked.term)?)));

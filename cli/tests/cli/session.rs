@@ -249,7 +249,7 @@ fn a_session_shows_who_let_it_in_and_what_it_left_behind() {
     assert_eq!((&value["way_in"]["grade"], &value["way_in"]["signed"][1]["kind"]), (&"gateway".into(), &"local".into()));
     assert_eq!(value["summary"]["leftovers"][0], "process 71 (sleep)");
     ends(&run(&mut at(&server, world.home()), &["session", "list", "--live"]), 0);
-    assert_eq!(server.asked().last().unwrap().query, "state=live");
+    assert_eq!(server.asked().last().unwrap().query, "state=live&limit=201");
 }
 
 fn row(session: Session) -> SessionRow {

@@ -104,9 +104,13 @@ fn seed(centre: &Centre, plan: &Plan) -> anyhow::Result<()> {
     Ok(())
 }
 
+fn hex(half: u8) -> char {
+    char::from_digit(u32::from(half), 16).unwrap_or('0')
+}
+
 /// What consoles and people ask for, in turn.
 async fn ask(api: &Api, plan: &Plan) -> anyhow::Result<Vec<f64>> {
-    let encoded = |text: &str| text.bytes().map(|b| format!("%{b:02X}")).collect::<String>();
+    let encoded = |text: &str| text.bytes().flat_map(|b| ['%', hex(b >> 4), hex(b & 15)]).collect::<String>();
     let of = |q: &str, rest: &str| (format!("/api/v1/faults?q={}{rest}", encoded(q)), format!("{q}  {rest}"));
     let first = api.get("/api/v1/faults?sort=left&limit=100").await?;
     let next = encoded(first["next"].as_str().context("a next page")?);

@@ -45,6 +45,8 @@ test: setup
 soak: setup
 	cargo build --workspace --bins
 	SOAK=1 PROPTEST_CASES=20000 cargo test --workspace --no-fail-fast
+	@$(MAKE) --no-print-directory console
+	cd $(CONSOLE) && SOAK=1 npm test
 	FUZZ_SECONDS=300 tests/fuzz/run
 
 ## Throws inputs at every parser that a hostile device, engineer or centre can reach: FUZZ_SECONDS for each (default 5).

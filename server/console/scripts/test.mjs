@@ -27,7 +27,7 @@ try {
     args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync', '--font-render-hinting=none'],
   });
   const env = { ...process.env, LINEMAN_BIN: bin, DEMO_FACTS: join(dir, 'demo.json'), BROWSER: browser.wsEndpoint() };
-  const tests = spawn(process.execPath, ['--test', '--test-concurrency=1', '--test-timeout=300000', ...files], { cwd: here, env, stdio: 'inherit' });
+  const tests = spawn(process.execPath, ['--test', '--test-concurrency=1', '--test-timeout=1200000', ...files], { cwd: here, env, stdio: 'inherit' });
   failed = await new Promise((resolve) => tests.on('exit', (code) => resolve(code ?? 1)));
 } finally {
   await browser?.close();

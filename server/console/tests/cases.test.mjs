@@ -21,14 +21,14 @@ test('cases are found while one types, narrowed by facets, opened by the keyboar
   await page.locator('#hits mark', { hasText: '风扇' }).first().waitFor();
   await page.waitForURL(/q=%E9%A3%8E%E6%89%87/);
   await picture(page, 'cases-search');
-  const count = async () => Number((await page.locator('.count').textContent()).replace(/\D/g, ''));
+  const count = async () => Number((await page.locator('main .count').textContent()).replace(/\D/g, ''));
   const all = await count();
   const facet = page.locator('.facets label', { hasText: 'Demo OLT' }).first();
   await facet.click();
   await page.getByRole('button', { name: /去掉筛选：产品 Demo OLT/ }).waitFor();
-  await page.waitForFunction((all) => Number(document.querySelector('.count').textContent.replace(/\D/g, '')) < all, all);
+  await page.waitForFunction((all) => Number(document.querySelector('main .count').textContent.replace(/\D/g, '')) < all, all);
   await page.getByRole('button', { name: /去掉筛选：产品 Demo OLT/ }).click();
-  await page.waitForFunction((all) => Number(document.querySelector('.count').textContent.replace(/\D/g, '')) === all, all);
+  await page.waitForFunction((all) => Number(document.querySelector('main .count').textContent.replace(/\D/g, '')) === all, all);
   await page.keyboard.press('/');
   await page.keyboard.press('Enter');
   await page.keyboard.press('j');

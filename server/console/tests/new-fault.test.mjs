@@ -235,7 +235,7 @@ test('the support centre files for a customer, and asks for consent later', asyn
   await page.getByRole('radio', { name: '无业务影响' }).check();
   await page.keyboard.press('Control+Enter');
   await page.getByText('请选择客户').waitFor();
-  await page.getByLabel(/^客户/).selectOption('JW');
+  await page.getByRole('combobox', { name: /^客户/ }).selectOption('JW');
   await page.keyboard.press('Control+Enter');
   const filed = page.locator('[data-filed]');
   await filed.waitFor();

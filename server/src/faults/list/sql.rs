@@ -318,7 +318,7 @@ fn is_over(word: &str) -> bool {
 // ---- Rows -----------------------------------------------------------------------------------------------------------
 
 /// What a row shows besides the fault itself.
-const AROUND: &str = "SELECT c.name, {tier}, s.name, e.product, e.model, w.clocks, w.looked_at, w.fault IS NULL OR w.due_at <= ?2 OR w.clocks IS NULL,
+const AROUND: &str = "SELECT c.name, {tier}, s.name, e.product, e.model, w.clocks, w.looked_at, w.fault IS NULL OR coalesce(w.due_at <= ?2, 0) OR w.clocks IS NULL,
     EXISTS (SELECT 1 FROM clock_said x WHERE x.fault = f.id AND x.percent = 100),
     (SELECT json_object('severity', a.severity, 'text', a.text, 'value', a.value, 'threshold', a.threshold, 'raised', 0)
         FROM (SELECT * FROM alarm WHERE fault = f.id AND state = 'raised' LIMIT 200) a

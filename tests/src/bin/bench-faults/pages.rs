@@ -112,7 +112,7 @@ fn hex(half: u8) -> char {
 async fn ask(api: &Api, plan: &Plan) -> anyhow::Result<Vec<f64>> {
     let encoded = |text: &str| text.bytes().flat_map(|b| ['%', hex(b >> 4), hex(b & 15)]).collect::<String>();
     let of = |q: &str, rest: &str| (format!("/api/v1/faults?q={}{rest}", encoded(q)), format!("{q}  {rest}"));
-    let first = api.get("/api/v1/faults?sort=left&limit=100").await?;
+    let first = api.get("/api/v1/faults?sort=left&limit=10").await?;
     let next = encoded(first["next"].as_str().context("a next page")?);
     let left = "&sort=left&limit=100";
     let asked = [

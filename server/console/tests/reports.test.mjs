@@ -1,5 +1,6 @@
 // Reports, what figures mean, and the faults behind each of them.
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { api, close, looksGood, open, picture } from './harness.mjs';
 
@@ -41,12 +42,17 @@ test('conditions stand in the address, and the export follows them', async () =>
   await page.locator('[data-pick=customer] option[value=JW]').waitFor({ state: 'attached' });
   assert.equal(await page.locator('[data-pick=period]').inputValue(), '90');
   assert.equal(await page.locator('[data-pick=customer]').inputValue(), 'JW');
-  const csv = new URL(await page.locator('[data-csv]').getAttribute('href'), page.url());
-  assert.equal(csv.searchParams.get('customer'), 'JW');
-  assert.equal(csv.searchParams.get('by'), 'severity');
-  const file = await page.request.get(csv.href);
-  assert.equal(file.status(), 200);
-  assert.match(file.headers()['content-type'], /^text\/csv/);
+  const [asked, download] = await Promise.all([
+    page.waitForRequest((request) => new URL(request.url()).searchParams.get('format') === 'csv'),
+    page.waitForEvent('download'),
+    page.keyboard.press('e'),
+  ]);
+  assert.equal(new URL(asked.url()).searchParams.get('customer'), 'JW');
+  assert.equal(new URL(asked.url()).searchParams.get('by'), 'severity');
+  assert.equal(download.suggestedFilename(), 'report.csv');
+  const file = readFileSync(await download.path(), 'utf8');
+  assert.ok(file.startsWith('\uFEFFseverity,from,until,figure,value,'), 'a spreadsheet reads it as UTF-8');
+  assert.ok(file.trim().split('\n').length > 1, 'and something is in it');
   await page.locator('[data-pick=period]').selectOption('7');
   await page.waitForURL('**days=7**');
   await page.goBack();

@@ -88,7 +88,7 @@ fn wants_csv(format: Option<Format>, headers: &HeaderMap) -> bool {
     }
 }
 
-/// A file for a spreadsheet; the mark says to older ones that it is UTF-8.
+/// A file for programs: without the mark that some spreadsheets want, which the console puts before it.
 fn file(name: &str, text: String) -> Response {
     let disposition =
         HeaderValue::from_str(&format!("attachment; filename=\"{name}.csv\"")).unwrap_or(HeaderValue::from_static("attachment"));

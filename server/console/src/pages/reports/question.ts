@@ -69,10 +69,6 @@ export function listOf(figure: string, report: Schema['FiguresReport'], row: Sch
   return `/reports/${figure}?${link}`;
 }
 
-export function csvOf(by: string): string {
-  return `/api/v1/reports?${new URLSearchParams({ ...question(), ...(by === '' ? {} : { by }), format: 'csv' })}`;
-}
-
 export function seconds(value: number): string {
   const whole = Math.round(value);
   const parts: string[] = [];

@@ -228,15 +228,6 @@ function between(from: readonly number[], to: readonly number[], value: number):
   return Math.min(y0 + (value - x0), y1);
 }
 
-export function save(name: string, type: string, text: string): void {
-  const url = URL.createObjectURL(new Blob([text], { type }));
-  const link = document.createElement('a');
-  link.href = url;
-  link.download = name;
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(url), 10_000);
-}
-
 /** When lines were sent: where a person looks for commands. */
 export function commandTimes(recording: Recording, channel: number): number[] {
   const times = recording.chunks.flatMap((chunk) => chunk.happenings)

@@ -27,6 +27,13 @@ async function choose(page, name = device()) {
   await page.getByRole('group', { name: '设备' }).getByText(name).waitFor();
 }
 
+test('a link brings the equipment and the words that found nothing', async () => {
+  const page = await open(`/new?equipment=${device()}&text=${encodeURIComponent('光模块 接收 <b>')}`, { person: 'noc-jw' });
+  await page.getByRole('group', { name: '设备' }).getByText(device()).waitFor();
+  await page.waitForFunction(() => [...document.querySelectorAll('input, textarea')].some((field) => field.value === '光模块 接收 <b>'));
+  await close(page);
+});
+
 test('with keys alone: n, three fields, Ctrl+Enter; then number, clocks, link', async () => {
   const page = await open('/faults', { person: 'noc-jw' });
   await page.getByRole('navigation').waitFor();

@@ -106,6 +106,18 @@ test('a group gives a role, and where one was going is kept', async () => {
   // The log says how.
   const events = await api(one, server, 'GET', '/audit?limit=50').catch(() => undefined);
   if (events) assert.ok(JSON.stringify(events).includes('测试 SSO'));
+  // Ended elsewhere: whoever has no password here is led to the provider, and back to this page.
+  assert.equal((await one.request.post('/api/v1/sign-out', { headers: { origin: server.address } })).status(), 204);
+  await one.keyboard.press('t');
+  await one.keyboard.type('a token');
+  await one.keyboard.press('Enter');
+  const veil = one.getByRole('dialog', { name: '登录已失效' });
+  await veil.waitFor();
+  assert.equal(await veil.getByLabel('口令').count(), 0);
+  await veil.getByRole('link', { name: '用企业账号登录' }).click();
+  await atProvider(one, 'engineer.x');
+  await one.getByRole('navigation').waitFor();
+  assert.equal(new URL(one.url()).pathname, '/account');
   await close(one);
 });
 

@@ -59,6 +59,12 @@ export class Server {
     if (this.child) await ended(this.child);
   }
 
+  /** As a power cut ends it. */
+  async kill() {
+    this.child.kill('SIGKILL');
+    await ended(this.child);
+  }
+
   /** The one-time code of the first set-up. */
   get setupCode() {
     return /^ {4}([a-z2-7]{4}-[a-z2-7]{4}-[a-z2-7]{4})$/m.exec(this.log)?.[1];

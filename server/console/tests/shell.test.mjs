@@ -102,6 +102,7 @@ test('headers hold a browser to this server', async () => {
   assert.equal(headers['x-content-type-options'], 'nosniff');
   assert.equal(headers['x-frame-options'], 'DENY');
   assert.equal(headers['referrer-policy'], 'no-referrer');
+  assert.match(headers['strict-transport-security'], /^max-age=\d{8}/);
   const again = await page.request.get('/', { headers: { accept: 'text/html' } });
   assert.notEqual(again.headers()['content-security-policy'], headers['content-security-policy'], 'a nonce is used once');
   await close(page);

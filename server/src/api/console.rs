@@ -88,7 +88,7 @@ fn index(asked: &HeaderMap) -> Response {
 }
 
 /// Scripts, styles, requests: all from here and from nowhere else.
-fn page_headers(nonce: &str) -> [(header::HeaderName, String); 7] {
+fn page_headers(nonce: &str) -> [(header::HeaderName, String); 8] {
     let policy = format!(
         "default-src 'none'; script-src 'self'; style-src 'self' 'nonce-{nonce}'; img-src 'self' data: blob:; \
          font-src 'self' data:; media-src 'self' blob:; connect-src 'self'; worker-src 'self' blob:; manifest-src 'self'; form-action 'self'; \
@@ -97,6 +97,8 @@ fn page_headers(nonce: &str) -> [(header::HeaderName, String); 7] {
     [
         (header::CONTENT_SECURITY_POLICY, policy),
         (header::CACHE_CONTROL, "no-cache".to_owned()),
+        // Browsers heed it only where they trust the certificate, and never for an address without a name.
+        (header::STRICT_TRANSPORT_SECURITY, "max-age=31536000".to_owned()),
         (header::REFERRER_POLICY, "no-referrer".to_owned()),
         (header::X_FRAME_OPTIONS, "DENY".to_owned()),
         (header::HeaderName::from_static("cross-origin-opener-policy"), "same-origin".to_owned()),

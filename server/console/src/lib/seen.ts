@@ -1,7 +1,7 @@
 // What a list had on its rows, kept for the way between them: the header of a fault that is opened shows at once, and `[` and `]` go to
 // its neighbours in the list that one came from.
 
-import { api, ask, type Schema } from '../../lib/api';
+import { api, ask, type Schema } from './api';
 
 type Row = Schema['Fault'];
 

@@ -20,7 +20,7 @@ CONSOLE = server/console
 CONSOLE_SOURCES = $(shell find $(CONSOLE)/src $(CONSOLE)/public $(CONSOLE)/scripts -type f ! -name schema.d.ts) $(addprefix $(CONSOLE)/,index.html package-lock.json vite.config.ts)
 console:
 	@command -v npm >/dev/null || { echo "npm is missing: install Node 20.19 or newer (https://nodejs.org)"; exit 1; }
-	cargo build -p lineman-server
+	cargo build --workspace --bin lineman-server
 	@target/debug/lineman-server openapi > $(CONSOLE)/openapi.new && \
 	if cmp -s $(CONSOLE)/openapi.new $(CONSOLE)/openapi.json; then rm $(CONSOLE)/openapi.new; else mv $(CONSOLE)/openapi.new $(CONSOLE)/openapi.json; fi
 	@$(MAKE) --no-print-directory $(CONSOLE)/dist/index.html

@@ -13,9 +13,7 @@ import { chromium } from 'playwright-core';
 const here = fileURLToPath(new URL('..', import.meta.url));
 const bin = process.env.LINEMAN_BIN ?? join(here, '../../target/debug');
 const asked = process.argv.slice(2);
-// These have not passed as a whole in one run yet: the long run (`make soak`) holds them, and they are to come back here.
-const LONG = process.env.SOAK ? [] : ['signin', 'session', 'faults-list', 'reports', 'equipment', 'new-fault'].map((name) => `${name}.test.mjs`);
-const files = asked.length > 0 ? asked : readdirSync(join(here, 'tests')).filter((name) => name.endsWith('.test.mjs') && !LONG.includes(name)).sort().map((name) => `tests/${name}`);
+const files = asked.length > 0 ? asked : readdirSync(join(here, 'tests')).filter((name) => name.endsWith('.test.mjs')).sort().map((name) => `tests/${name}`);
 
 const lineman = (...args) => execFileSync(join(bin, 'lineman'), args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] });
 const own = process.env.DEMO === undefined ? mkdtempSync(join(tmpdir(), 'lineman-console-')) : undefined;

@@ -146,7 +146,7 @@ test('hold with a reason and assign can be taken back; merge wants two of one cu
   await page.getByText('只能合并同一客户的故障').waitFor();
   await page.keyboard.press('Escape');
   await page.getByLabel('选择 F-YW-3').uncheck();
-  await page.getByLabel('选择 F-JW-2').check();
+  await page.getByLabel('选择 F-JW-2', { exact: true }).check();
   await page.keyboard.press('m');
   await page.getByRole('radio', { name: /F-JW-2/ }).check();
   await page.getByRole('button', { name: /执行/ }).click();
@@ -178,7 +178,7 @@ test('a file holds exactly the rows and columns shown, and no formula of a devic
   assert.ok(csv.startsWith('\uFEFF编号,级,剩余,标题,客户/级,状态,次数\r\n'), csv.slice(0, 80));
   assert.equal(csv.trim().split('\r\n').length, 452);
   assert.match(csv, /"'=HYPERLINK\(""x""\),""quoted""/);
-  await page.getByLabel('选择 F-JW-2').check();
+  await page.getByLabel('选择 F-JW-2', { exact: true }).check();
   await page.getByRole('button', { name: '导出', exact: true }).click();
   const [second] = await Promise.all([page.waitForEvent('download'), page.getByRole('button', { name: 'JSON' }).click()]);
   const json = JSON.parse(await saved(second));

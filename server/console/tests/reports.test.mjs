@@ -1,8 +1,7 @@
 // Reports, what figures mean, and the faults behind each of them.
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
-import { api, close, looksGood, open, picture } from './harness.mjs';
+import { api, close, looksGood, open, picture, saved } from './harness.mjs';
 
 const problem = (status, title) => ({
   status, contentType: 'application/problem+json',
@@ -50,7 +49,7 @@ test('conditions stand in the address, and the export follows them', async () =>
   assert.equal(new URL(asked.url()).searchParams.get('customer'), 'JW');
   assert.equal(new URL(asked.url()).searchParams.get('by'), 'severity');
   assert.equal(download.suggestedFilename(), 'report.csv');
-  const file = readFileSync(await download.path(), 'utf8');
+  const file = await saved(download);
   assert.ok(file.startsWith('\uFEFFseverity,from,until,figure,value,'), 'a spreadsheet reads it as UTF-8');
   assert.ok(file.trim().split('\n').length > 1, 'and something is in it');
   await page.locator('[data-pick=period]').selectOption('7');
@@ -119,6 +118,14 @@ test('waiting, failing and being refused are told apart', async () => {
   answer = 'good';
   await page.getByRole('button', { name: '重试' }).click();
   await page.locator('[data-tiles], [data-empty]').first().waitFor();
+  // Time goes on, and nothing is read again for that.
+  let reads = 0;
+  page.on('request', (request) => { if (request.url().includes('/api/v1/reports')) reads += 1; });
+  const second = await page.locator('header time').textContent();
+  await page.waitForFunction((second) => document.querySelector('header time').textContent !== second, second);
+  const next = await page.locator('header time').textContent();
+  await page.waitForFunction((next) => document.querySelector('header time').textContent !== next, next);
+  assert.equal(reads, 0);
   answer = 403;
   await page.goto('/reports/definitions', { waitUntil: 'commit' });
   await page.locator('[data-failure=forbidden]').waitFor();

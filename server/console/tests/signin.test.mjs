@@ -220,7 +220,7 @@ test('people: a person is added, signs in by a link, gets another role, is disab
   await page.getByText('请选择角色').last().waitFor();
   await page.keyboard.press('Control+a');
   await page.keyboard.type('new-a');
-  await page.getByLabel('角色').selectOption('engineer');
+  await page.getByLabel('角色*', { exact: true }).selectOption('engineer');
   await page.getByRole('button', { name: '创建' }).click();
   await page.waitForURL('**/admin/people/new-a');
   await page.getByRole('heading', { name: 'new-a' }).waitFor();

@@ -147,8 +147,11 @@ async fn confirm_second_factor(
     State(throttle): State<Arc<Throttle>>,
     Body(body): Body<SecondFactorCode>,
 ) -> Result<Json<RecoveryCodes>, ApiError> {
-    slowly(&throttle, &actor.name)?;
-    store.write(move |tx| Ok(Json(second_factor::confirm(tx, &actor, &body.code).map_err(of_signed_in)?))).await
+    let name = actor.name.clone();
+    slowly(&throttle, &name)?;
+    let codes = store.write(move |tx| second_factor::confirm(tx, &actor, &body.code).map_err(of_signed_in)).await?;
+    throttle.forgive(name.as_str());
+    Ok(Json(codes))
 }
 
 /// Gives one's own second factor up, with a code of it.
@@ -159,8 +162,10 @@ async fn give_up_second_factor(
     State(throttle): State<Arc<Throttle>>,
     Body(body): Body<SecondFactorCode>,
 ) -> Result<StatusCode, ApiError> {
-    slowly(&throttle, &actor.name)?;
+    let name = actor.name.clone();
+    slowly(&throttle, &name)?;
     store.write(move |tx| second_factor::give_up(tx, &actor, &body.code).map_err(of_signed_in)).await?;
+    throttle.forgive(name.as_str());
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -341,7 +346,8 @@ async fn set_password(
     if !own {
         actor.must_be(&[Role::Admin], "set others' passwords")?;
     }
-    slowly(&throttle, &actor.name)?;
+    let by = actor.name.clone();
+    slowly(&throttle, &by)?;
     let asked = name.clone();
     let stored = if own { store.read(move |db| super::password_of(db, &asked)).await? } else { None };
     let _slow = throttle.one_of_few().await;
@@ -354,5 +360,6 @@ async fn set_password(
     let hash = tokio::task::spawn_blocking(hashed).await.map_err(ApiError::internal)??;
     let kept = [bearer(&headers)?, browser::token(&Method::PUT, &headers)?].into_iter().flatten().next().filter(|_| own);
     store.write(move |tx| super::set_password(tx, &actor, &name, &hash, kept.as_deref()).map_err(ApiError::from)).await?;
+    throttle.forgive(by.as_str());
     Ok(StatusCode::NO_CONTENT)
 }

@@ -58,7 +58,7 @@ impl Throttle {
         self.checks.acquire().await.ok()
     }
 
-    /// A right password: its name is forgiven.
+    /// A right password or code: its name is forgiven.
     pub fn forgive(&self, key: &str) {
         if let Ok(mut buckets) = self.buckets.lock() {
             buckets.remove(key);

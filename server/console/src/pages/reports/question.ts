@@ -1,5 +1,6 @@
 // What a report is about, as it stands in the page's address; and numbers as people read them.
 
+import { untrack } from 'svelte';
 import type { Schema } from '../../lib/api';
 import { clock } from '../../lib/clock.svelte';
 import { route } from '../../lib/route.svelte';
@@ -34,8 +35,8 @@ export function period(): string {
   return PERIODS.some((known) => known === days) ? days : '30';
 }
 
-/** `days` begins at midnight, so that the same question asked twice a day is the same. */
-export function question(now = clock.now): Question {
+/** `days` begins at midnight, so that the same question asked twice a day is the same. A report is of when it was asked: no tick of the clock asks anew. */
+export function question(now = untrack(() => clock.now)): Question {
   const asked: Question = {
     from: route.query.get('from') ?? date(now - (Number(period()) - 1) * DAY_MS),
     zone: Intl.DateTimeFormat().resolvedOptions().timeZone || 'UTC',
@@ -52,7 +53,7 @@ export function question(now = clock.now): Question {
 /** The period that a trend is cut into: a dozen points, about. */
 export function trendBy(): 'day' | 'week' | 'month' {
   const asked = question();
-  const end = asked.until === undefined ? clock.now : Date.parse(asked.until);
+  const end = asked.until === undefined ? untrack(() => clock.now) : Date.parse(asked.until);
   const days = (end - Date.parse(asked.from)) / DAY_MS;
   return days <= 16 ? 'day' : days <= 190 ? 'week' : 'month';
 }

@@ -59,12 +59,32 @@ pub async fn measure(plan: &Plan) -> anyhow::Result<Vec<Row>> {
     // What was open before is looked at once after a start; the figures are of a server that is up.
     tokio::time::sleep(Duration::from_secs(if plan.faults > 10_000 { 30 } else { 1 })).await;
     let pages = ask(&api, plan).await?;
+    let all: Vec<f64> = pages.iter().flat_map(|page| page.times_ms.iter().copied()).collect();
+    let slowest = pages.iter().max_by(|a, b| a.p95().total_cmp(&b.p95())).context("no page was asked for")?;
+    eprintln!("  the slowest page: {}", slowest.what);
     Ok(vec![
         row("pages.indexed", indexed_s, "s"),
-        row("pages.page_p50", percentile(&pages, 0.5), "ms"),
-        row("pages.page_p95", percentile(&pages, 0.95), "ms"),
-        row("pages.page_max", percentile(&pages, 1.0), "ms"),
+        row("pages.page_p50", percentile(&all, 0.5), "ms"),
+        row("pages.page_p95", slowest.p95(), "ms"),
+        row("pages.page_max", percentile(&all, 1.0), "ms"),
     ])
+}
+
+/// A page that is asked for, again and again. Each has its own percentile: among all together one slow page in thirty would not show.
+struct Page {
+    path: String,
+    what: String,
+    times_ms: Vec<f64>,
+}
+
+impl Page {
+    fn new(path: impl Into<String>, what: impl Into<String>) -> Self {
+        Self { path: path.into(), what: what.into(), times_ms: Vec::new() }
+    }
+
+    fn p95(&self) -> f64 {
+        percentile(&self.times_ms, 0.95)
+    }
 }
 
 /// One in twenty is open.
@@ -109,13 +129,29 @@ fn hex(half: u8) -> char {
 }
 
 /// What consoles and people ask for, in turn.
-async fn ask(api: &Api, plan: &Plan) -> anyhow::Result<Vec<f64>> {
+async fn ask(api: &Api, plan: &Plan) -> anyhow::Result<Vec<Page>> {
+    let mut pages = pages(api).await?;
+    let rounds = (plan.asked as usize / 10).max(2);
+    for place in (0..pages.len()).cycle().take(pages.len() * rounds) {
+        let begun = Instant::now();
+        api.get(&pages[place].path).await?;
+        pages[place].times_ms.push(begun.elapsed().as_secs_f64() * 1e3);
+    }
+    for page in &pages {
+        eprintln!("  {:8.1} ms p50 {:8.1} ms p95  {}", percentile(&page.times_ms, 0.5), page.p95(), page.what);
+    }
+    Ok(pages)
+}
+
+async fn pages(api: &Api) -> anyhow::Result<Vec<Page>> {
     let encoded = |text: &str| text.bytes().flat_map(|b| ['%', hex(b >> 4), hex(b & 15)]).collect::<String>();
-    let of = |q: &str, rest: &str| (format!("/api/v1/faults?q={}{rest}", encoded(q)), format!("{q}  {rest}"));
+    let of = |q: &str, rest: &str| Page::new(format!("/api/v1/faults?q={}{rest}", encoded(q)), format!("{q}  {rest}"));
     let first = api.get("/api/v1/faults?sort=left&limit=10").await?;
     let next = encoded(first["next"].as_str().context("a next page")?);
     let left = "&sort=left&limit=100";
-    let asked = [
+    let fault = first["items"][0]["number"].as_str().context("an open fault")?;
+    let words = encoded("engineer-a 温度");
+    Ok(vec![
         of("", left),
         of("", &format!("{left}&after={next}")),
         of("sev:critical,major", left),
@@ -140,18 +176,12 @@ async fn ask(api: &Api, plan: &Plan) -> anyhow::Result<Vec<f64>> {
         of("status:all F-BA-1234", "&limit=100"),
         of("status:closed owner:engineer-c", "&limit=100"),
         of("status:all product:router impact:none", "&limit=100"),
-        ("/api/v1/equipment?sort=worst&limit=200".to_owned(), "equipment".to_owned()),
-        ("/api/v1/views".to_owned(), "views".to_owned()),
-    ];
-    let mut times: Vec<(usize, f64)> = Vec::new();
-    for (place, (path, _)) in asked.iter().enumerate().cycle().take(asked.len() * (plan.asked as usize / 10).max(2)) {
-        let begun = Instant::now();
-        api.get(path).await?;
-        times.push((place, begun.elapsed().as_secs_f64() * 1e3));
-    }
-    for (place, (_, what)) in asked.iter().enumerate() {
-        let own: Vec<f64> = times.iter().filter(|(asked, _)| *asked == place).map(|(_, time)| *time).collect();
-        eprintln!("  {:8.1} ms p50 {:8.1} ms p95  {what}", percentile(&own, 0.5), percentile(&own, 0.95));
-    }
-    Ok(times.into_iter().map(|(_, time)| time).collect())
+        Page::new("/api/v1/equipment?sort=worst&limit=200", "equipment"),
+        Page::new("/api/v1/views", "views"),
+        Page::new(format!("/api/v1/faults/{fault}"), "one fault"),
+        Page::new("/api/v1/wall", "wall"),
+        Page::new(format!("/api/v1/sessions?q={words}"), "sessions, with words"),
+        Page::new("/api/v1/alarms?limit=200", "alarms"),
+        Page::new(format!("/api/v1/consents?q={words}"), "consents, with words"),
+    ])
 }

@@ -1,5 +1,5 @@
 // Pictures of the real pages. Those of the README: SCREENS=../../docs/screens npm test -- tests/pictures.test.mjs
-// Every page, in both languages, on a phone, a desk and a wall, to be looked at: the same with EVERY=1.
+// Every page, in both languages, on a phone, a desk and a wall, to be looked at: the same with EVERY=. (a pattern of names).
 import { test } from 'node:test';
 import { api, close, demo, facts, lineman, open, picture } from './harness.mjs';
 import { inside, shown, typed } from './inside.mjs';
@@ -84,7 +84,8 @@ test('the main pages, as they are when a fan has stopped', { skip }, async () =>
     ...['customers', 'tiers', 'calendars', 'offices', 'people', 'enrolment', 'integrations', 'walls', 'audit', 'system'].map((name) => [`admin-${name}`, `/admin/${name}`, admin]),
     ['nowhere', '/nowhere', { ready: '[data-empty]' }],
   ];
-  for (const [name, path, how] of every) {
+  const wanted = new RegExp(process.env.EVERY);
+  for (const [name, path, how] of every.filter(([name]) => wanted.test(name))) {
     for (const language of ['zh', 'en']) {
       for (const [width, height] of WIDTHS) await take(`${name}-${language}-${width}`, path, { ...how, language, width, height });
     }

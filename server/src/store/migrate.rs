@@ -29,7 +29,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0019_walls.sql"),
     include_str!("migrations/0020_saved_views.sql"),
     include_str!("migrations/0021_sign_in.sql"),
-    include_str!("migrations/0022_console.sql"),
+    include_str!("migrations/0022_faults_of_equipment.sql"),
 ];
 
 /// Brings the database to the newest schema.

@@ -8,6 +8,7 @@ pub mod asked;
 mod body;
 mod error;
 mod precondition;
+mod secret;
 mod viewer;
 
 use axum::extract::FromRequestParts;
@@ -19,6 +20,7 @@ use lineman_common::people::Role;
 pub use body::{Body, Params, Path};
 pub use error::ApiError;
 pub use precondition::{Precondition, Tagged, etag};
+pub use secret::{HoldsSecret, ShownOnce};
 pub use viewer::{Viewer, Wall, only_the_wall};
 
 /// The person behind a request.

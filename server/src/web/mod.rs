@@ -7,6 +7,7 @@
 pub mod asked;
 mod body;
 mod error;
+mod pass;
 mod precondition;
 mod secret;
 mod viewer;
@@ -19,6 +20,7 @@ use lineman_common::people::Role;
 
 pub use body::{Body, Params, Path};
 pub use error::ApiError;
+pub use pass::Pass;
 pub use precondition::{Precondition, Tagged, etag};
 pub use secret::{HoldsSecret, ShownOnce};
 pub use viewer::{Viewer, Wall, only_the_wall};

@@ -60,6 +60,8 @@ const ON_DEMO: &[(&str, OnDemo)] = &[
         sign_in::a_browser_signs_in_with_a_cookie_that_no_other_site_can_use,
     ),
     ("sign_in::links_roles_and_tokens_are_the_administrators", sign_in::links_roles_and_tokens_are_the_administrators),
+    ("sign_in::what_streams_to_somebody_ends_with_their_sign_in", sign_in::what_streams_to_somebody_ends_with_their_sign_in),
+    ("sign_in::no_secret_lies_in_a_table", sign_in::no_secret_lies_in_a_table),
     ("walls::a_wall_token_opens_its_wall_and_nothing_else", walls::a_wall_token_opens_its_wall_and_nothing_else),
     ("walls::a_revoked_wall_goes_dark_while_it_is_watched", walls::a_revoked_wall_goes_dark_while_it_is_watched),
     ("walls::the_log_is_read_by_whom_it_concerns", walls::the_log_is_read_by_whom_it_concerns),

@@ -1,8 +1,10 @@
 //! Signing in from a browser, as the browser's requests look.
 
+use std::path::Path;
+
 use lineman_tests::{Demo, Http, Reply};
 use reqwest::Method;
-use serde_json::json;
+use serde_json::{Value, json};
 
 pub fn a_browser_signs_in_with_a_cookie_that_no_other_site_can_use(demo: &Demo) {
     let admin = demo.http(Some("admin-z"));
@@ -104,4 +106,98 @@ pub fn links_roles_and_tokens_are_the_administrators(demo: &Demo) {
     demo.person("admin-z").args(["person", "show", name, "-o", "json"]).output().ok();
     admin.post(&at("disable"), &json!({"reason": "the test is over"})).ok();
     use_it(&often).problem(401, "unauthenticated");
+}
+
+fn ca(demo: &Demo) -> &Path {
+    Path::new(demo.facts["ca"].as_str().expect("the CA"))
+}
+
+/// The live log, as somebody with a token follows it.
+struct Followed {
+    runtime: tokio::runtime::Runtime,
+    stream: reqwest::Response,
+}
+
+impl Followed {
+    fn begin(demo: &Demo, token: &str) -> Self {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        let root = reqwest::Certificate::from_pem(&std::fs::read(ca(demo)).expect("the CA")).expect("a certificate");
+        let client = reqwest::Client::builder().tls_certs_only([root]).timeout(lineman_tests::PATIENCE).build().expect("a client");
+        let asked = client.get(format!("{}/api/v1/events", demo.server())).bearer_auth(token);
+        let mut stream = runtime.block_on(async { asked.send().await }).expect("a stream");
+        assert!(runtime.block_on(stream.chunk()).expect("the first beat").is_some());
+        Self { runtime, stream }
+    }
+
+    /// It ends by itself and cleanly, long before the client's patience.
+    fn ends(mut self) {
+        while self.runtime.block_on(self.stream.chunk()).expect("an end, not a timeout").is_some() {}
+    }
+}
+
+pub fn what_streams_to_somebody_ends_with_their_sign_in(demo: &Demo) {
+    let admin = demo.http(Some("admin-z"));
+    let (name, password) = ("streams-a", "a password for the test");
+    admin.post("/api/v1/people", &json!({"name": name, "role": "engineer", "password": password})).ok();
+    let at = |path: &str| format!("/api/v1/people/{name}/{path}");
+    let text = |reply: Value| reply["token"].as_str().expect("a token").to_owned();
+    let login = || text(demo.http(None).post("/api/v1/login", &json!({"name": name, "password": password})).ok());
+    let with = |token: &str| Http::new(demo.server(), ca(demo), Some(token.to_owned()));
+
+    let (one, other) = (login(), login());
+    let (of_one, of_other) = (Followed::begin(demo, &one), Followed::begin(demo, &other));
+    with(&one).post("/api/v1/logout", &json!({})).ok();
+    of_one.ends();
+    let tokens = with(&other).get(&at("tokens")).ok();
+    let current = tokens["items"].as_array().expect("tokens").iter().find(|token| token["current"] == true).expect("this one");
+    delete(&admin, &at(&format!("tokens/{}", current["id"].as_str().expect("an id")))).ok();
+    of_other.ends();
+
+    let everywhere = Followed::begin(demo, &login());
+    admin.post(&at("sign-out"), &json!({})).ok();
+    everywhere.ends();
+    let by_password = Followed::begin(demo, &login());
+    admin.put(&at("password"), &json!({"new": password})).ok();
+    by_password.ends();
+    let token = login();
+    let disabled = Followed::begin(demo, &token);
+    admin.post(&at("disable"), &json!({"reason": "the test is over"})).ok();
+    disabled.ends();
+    with(&token).get("/api/v1/whoami").problem(401, "unauthenticated");
+}
+
+pub fn no_secret_lies_in_a_table(demo: &Demo) {
+    let name = "secrets-a";
+    let text = |value: &Value| value.as_str().unwrap_or_else(|| panic!("no secret: {value}")).to_owned();
+    let ask =
+        |who: Http, path: &str, body: &Value| who.with("idempotency-key", format!("secret {path}").replace(' ', "-")).post(path, body).ok();
+    let admin = |path: &str, body: &Value| ask(demo.http(Some("admin-z")), path, body);
+    let kept = admin("/api/v1/people", &json!({"name": name, "role": "engineer"}));
+    let token = text(&admin(&format!("/api/v1/people/{name}/tokens"), &json!({"label": "laptop", "days": 1}))["token"]);
+    let own = |path: &str, body: &Value| ask(Http::new(demo.server(), ca(demo), Some(token.clone())), path, body);
+    let sites = demo.http(Some("admin-z")).get("/api/v1/sites").ok();
+    let site = sites["items"].as_array().expect("sites").iter().find(|site| site["customer"] == "JW").expect("a site")["id"].clone();
+    admin(
+        "/api/v1/equipment",
+        &json!({"customer": "JW", "handle": "ne-78", "site": site, "product": "test", "model": "test", "serial": "0"}),
+    );
+    let target = own("/api/v1/notices/targets", &json!({"channel": "webhook", "address": "https://example.net/hook"}));
+    let id = text(&target["target"]["id"]);
+    let secrets = [
+        token.clone(),
+        text(&target["secret"]["secret"]),
+        text(&own(&format!("/api/v1/notices/targets/{id}/secret"), &json!({}))["secret"]["secret"]),
+        text(&own("/api/v1/second-factor", &json!({}))["secret"]),
+        text(&admin(&format!("/api/v1/people/{name}/sign-in-links"), &json!({}))["code"]),
+        text(&admin("/api/v1/wall-tokens", &json!({"name": "a wall of secrets"}))["token"]),
+        text(&admin("/api/v1/equipment/ne-78.jw.ne/enrolment-token", &json!({}))["token"]),
+    ];
+    let database = rusqlite::Connection::open(demo.dir().join("server/lineman.db")).expect("the server's database");
+    let replies = "SELECT group_concat(CAST(reply AS TEXT), char(10)) FROM idempotency WHERE reply IS NOT NULL";
+    let replies: String = database.query_row(replies, [], |row| row.get(0)).expect("replies");
+    assert!(replies.contains(kept["id"].as_str().expect("an id")), "other answers are kept");
+    for secret in secrets {
+        assert!(secret.len() > 16 && !replies.contains(&secret), "{secret} lies in the table");
+    }
+    demo.http(Some("admin-z")).post(&format!("/api/v1/people/{name}/disable"), &json!({"reason": "the test is over"})).ok();
 }

@@ -55,11 +55,7 @@ const OF_WALLS: [&str; 3] = ["/api/v1/wall", "/api/v1/events", "/healthz"];
 
 /// Finds out who asks, by token or by a browser's cookie. A request with neither goes on without an actor; one with a wrong token ends
 /// here, and so does one of a wall that asks for more than a wall.
-pub async fn authenticate(
-    State((store, walls)): State<(Store, walls::Walls)>,
-    mut request: Request,
-    next: Next,
-) -> Result<Response, ApiError> {
+pub async fn authenticate(State(store): State<Store>, mut request: Request, next: Next) -> Result<Response, ApiError> {
     let (token, is_browser) = match people::http::bearer(request.headers())? {
         Some(token) => (token, false),
         None => match people::browser::token(request.method(), request.headers())? {
@@ -68,18 +64,23 @@ pub async fn authenticate(
         },
     };
     if token.starts_with(walls::tokens::PREFIX) {
-        let wall = walls::tokens::authenticate(&store, &walls.open, &token).await?.ok_or_else(ApiError::unauthenticated)?;
+        let wall = walls::tokens::authenticate(&store, &token).await?.ok_or_else(ApiError::unauthenticated)?;
         let route = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
         // What names a person is out of a wall's reach anyway; this is for what is open to anybody, signing in above all.
         if request.method() != Method::GET || !route.is_some_and(|route| OF_WALLS.contains(&route)) {
             return Err(crate::web::only_the_wall());
         }
+        request.extensions_mut().insert(walls::tokens::pass(&token));
         request.extensions_mut().insert(wall);
         return Ok(next.run(request).await);
     }
+    let pass = people::pass(&token);
     let actor = store.read(move |db| people::by_token(db, &token).map_err(ApiError::from)).await?;
     match actor {
-        Some(actor) => drop(request.extensions_mut().insert(actor)),
+        Some(actor) => {
+            request.extensions_mut().insert(pass);
+            request.extensions_mut().insert(actor);
+        }
         // A cookie outlives its sign-in, and must not keep anybody from signing in again.
         None if is_browser => {}
         None => return Err(ApiError::unauthenticated()),

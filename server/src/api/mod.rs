@@ -134,7 +134,7 @@ pub fn router(handles: &Handles) -> Router {
         .fallback(console::serve)
         .method_not_allowed_fallback(layers::no_such_method)
         .layer(middleware::from_fn_with_state(once::Once::new(store.clone()), once::once))
-        .layer(middleware::from_fn_with_state((store, handles.walls.clone()), layers::authenticate))
+        .layer(middleware::from_fn_with_state(store, layers::authenticate))
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
         .layer(middleware::from_fn(layers::refuse_large))
         .layer(tower_http::catch_panic::CatchPanicLayer::custom(layers::panicked))

@@ -17,7 +17,7 @@ use sha2::{Digest, Sha256};
 
 use super::layers::most_bytes;
 use crate::store::{Arrival, Kept, Reply, Store};
-use crate::web::{Actor, ApiError};
+use crate::web::{Actor, ApiError, HoldsSecret};
 
 const HEADER: &str = "idempotency-key";
 /// Says that the answer is the one of the first time.
@@ -29,9 +29,6 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const MOST_KEPT_BYTES: usize = 1024 * 1024;
 /// Keys that nobody uses any more are dropped from the table when it has grown to this.
 const SWEEP_AT: usize = 1024;
-
-/// Routes (by their ends) whose answers hold a secret: those lie in no table.
-const SECRET: &[&str] = &["/login", "/tokens", "/enrolment-token", "/secret", "/notices/targets"];
 
 /// A person's name and the key that it used.
 type Used = (String, String);
@@ -107,7 +104,8 @@ pub async fn once(State(once): State<Once>, request: Request, next: Next) -> Res
         return replay(kept, &route, &sha256);
     }
     let response = Arc::clone(&arrival).scope(next.run(request)).await;
-    let secret = SECRET.iter().any(|end| path.ends_with(end));
+    // What holds a secret lies in no table.
+    let secret = response.extensions().get::<HoldsSecret>().is_some();
     match arrival.look(&once.store).await? {
         // Somebody else's job was in the queue already, and its caller had gone away.
         Some(kept) if !arrival.is_of(&kept) => replay(kept, &route, arrival.body_sha256()),

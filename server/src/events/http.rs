@@ -5,7 +5,7 @@ use axum::Json;
 use axum::extract::{FromRef, State};
 use axum::http::HeaderMap;
 use axum::response::sse::{self, Sse};
-use futures_util::Stream;
+use futures_util::{Stream, StreamExt};
 use lineman_common::api::{ChainCheck, Event, List};
 use lineman_common::people::Role;
 use serde::Deserialize;
@@ -17,7 +17,7 @@ use utoipa_axum::routes;
 
 use super::Audit;
 use crate::store::{Nudge, Store};
-use crate::web::{Actor, ApiError, Params, Scope, Viewer};
+use crate::web::{Actor, ApiError, Params, Pass, Scope, Viewer};
 
 /// Events sent in one go.
 const BATCH: u32 = 200;
@@ -46,10 +46,12 @@ struct StreamParams {
 }
 
 /// The live log, as server-sent events. Each carries its sequence as id: reconnect with `Last-Event-ID` and nothing is missed.
-/// A `beat` event with the server's time comes first and then every 5 s; it carries the place in the log as its id.
+/// A `beat` event with the server's time comes first and then every 5 s; it carries the place in the log as its id. The stream ends when
+/// the token that it was asked for with counts no longer.
 #[utoipa::path(get, path = "/api/v1/events", tag = "events", params(StreamParams), responses((status = 200, content_type = "text/event-stream", body = String)))]
 async fn stream(
     viewer: Viewer,
+    pass: Pass,
     State(store): State<Store>,
     State(stop): State<CancellationToken>,
     Params(params): Params<StreamParams>,
@@ -63,9 +65,9 @@ async fn stream(
         store.read(move |db| super::newest(db, &scope)).await?
     };
     let topics = params.topics.split(',').map(str::trim).filter(|topic| !topic.is_empty()).map(str::to_owned).collect();
-    let (scope, wall_ended) = (viewer.scope(), viewer.wall().map(|wall| wall.ended.clone()));
-    let tail = Tail { nudges: store.nudges(), store, stop, wall_ended, scope, topics, seq, next_beat: Instant::now(), waiting: Vec::new() };
-    Ok(Sse::new(futures_util::stream::unfold(tail, Tail::next)))
+    let (scope, on_wall, signed_out) = (viewer.scope(), viewer.wall().is_some(), pass.ended(store.clone()));
+    let tail = Tail { nudges: store.nudges(), store, stop, on_wall, scope, topics, seq, next_beat: Instant::now(), waiting: Vec::new() };
+    Ok(Sse::new(futures_util::stream::unfold(tail, Tail::next).take_until(signed_out)))
 }
 
 /// Follows the log for one client.
@@ -73,8 +75,8 @@ struct Tail {
     store: Store,
     nudges: tokio::sync::broadcast::Receiver<Nudge>,
     stop: CancellationToken,
-    /// For a wall: when its token is revoked. It is shown only what a wall may show.
-    wall_ended: Option<CancellationToken>,
+    /// A wall is shown only what a wall may show.
+    on_wall: bool,
     scope: Scope,
     topics: Vec<String>,
     seq: u64,
@@ -87,9 +89,6 @@ struct Tail {
 impl Tail {
     async fn next(mut self) -> Option<(Result<sse::Event, Infallible>, Self)> {
         loop {
-            if self.wall_ended.as_ref().is_some_and(CancellationToken::is_cancelled) {
-                return None;
-            }
             if self.next_beat <= Instant::now() {
                 self.next_beat = Instant::now() + BEAT;
                 let now = jiff::Timestamp::now();
@@ -100,7 +99,7 @@ impl Tail {
             }
             while let Some(event) = self.waiting.pop() {
                 self.seq = event.seq;
-                let shown = if self.wall_ended.is_some() { super::shown_on_walls(event) } else { Some(event) };
+                let shown = if self.on_wall { super::shown_on_walls(event) } else { Some(event) };
                 let Some(event) = shown else { continue };
                 if self.topics.is_empty() || self.topics.iter().any(|topic| event.kind.starts_with(topic.as_str())) {
                     let frame =
@@ -120,25 +119,17 @@ impl Tail {
         }
     }
 
-    /// Waits for news or the next beat; `None` when the server stops, or the wall has ended.
+    /// Waits for news or the next beat; `None` when the server stops.
     async fn wait(&mut self) -> Option<()> {
         let beat = tokio::time::sleep_until(self.next_beat);
-        let wall_ended = self.wall_ended.clone();
-        let ended = async move {
-            match wall_ended {
-                Some(ended) => ended.cancelled().await,
-                None => std::future::pending().await,
-            }
-        };
-        tokio::pin!(beat, ended);
+        tokio::pin!(beat);
         loop {
             tokio::select! {
                 () = self.stop.cancelled() => return None,
-                () = &mut ended => return None,
                 () = &mut beat => return Some(()),
                 nudge = self.nudges.recv() => match nudge {
                     Ok(Nudge::Events) | Err(RecvError::Lagged(_)) => return Some(()),
-                    Ok(Nudge::Orders(_) | Nudge::Recorded(_)) => {}
+                    Ok(Nudge::Orders(_) | Nudge::Recorded(_) | Nudge::SignedOut) => {}
                     Err(RecvError::Closed) => return None,
                 },
             }

@@ -61,7 +61,7 @@ pub async fn run(jump: Jump) {
             () = sleep(AGAIN) => {}
             nudge = nudges.recv() => match nudge {
                 Ok(Nudge::Events) | Err(RecvError::Lagged(_)) => {}
-                Ok(Nudge::Orders(_) | Nudge::Recorded(_)) => continue,
+                Ok(Nudge::Orders(_) | Nudge::Recorded(_) | Nudge::SignedOut) => continue,
                 Err(RecvError::Closed) => return,
             },
         }

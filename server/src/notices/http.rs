@@ -15,7 +15,7 @@ use super::targets::KEEPERS;
 use super::{log, repeats, targets};
 use crate::faults::{self, Reference};
 use crate::store::{Db, Store};
-use crate::web::{Actor, ApiError, Body, Params, Path};
+use crate::web::{Actor, ApiError, Body, Params, Path, ShownOnce};
 
 /// Does this server send e-mail?
 #[derive(Clone, Copy, Debug)]
@@ -167,8 +167,8 @@ async fn add_target(
     State(store): State<Store>,
     State(HasMail(has_mail)): State<HasMail>,
     Body(new): Body<NewNoticeTarget>,
-) -> Result<Json<AddedTarget>, ApiError> {
-    store.write(move |tx| Ok(Json(targets::add(tx, &actor, &new, has_mail)?))).await
+) -> Result<ShownOnce<AddedTarget>, ApiError> {
+    store.write(move |tx| Ok(ShownOnce(targets::add(tx, &actor, &new, has_mail)?))).await
 }
 
 /// One target, and how it does.
@@ -187,9 +187,9 @@ async fn remove_target(actor: Actor, State(store): State<Store>, Path(id): Path<
 
 /// Makes a new secret for a webhook, shown this once; for a day the one before signs too.
 #[utoipa::path(post, path = "/api/v1/notices/targets/{target}/secret", tag = "notices", params(("target" = String, Path)), responses((status = 200, body = AddedTarget)))]
-async fn rotate(actor: Actor, State(store): State<Store>, Path(id): Path<String>) -> Result<Json<AddedTarget>, ApiError> {
+async fn rotate(actor: Actor, State(store): State<Store>, Path(id): Path<String>) -> Result<ShownOnce<AddedTarget>, ApiError> {
     let id = target_of(&id)?;
-    store.write(move |tx| Ok(Json(targets::rotate(tx, &actor, id)?))).await
+    store.write(move |tx| Ok(ShownOnce(targets::rotate(tx, &actor, id)?))).await
 }
 
 /// Sends a test to one target; how it went is in the log a moment later.

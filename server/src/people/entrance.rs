@@ -13,7 +13,7 @@ use utoipa_axum::routes;
 use super::http::{Handles, SignedIn, signed_in, slowly_by};
 use super::{SignIn, Throttle, hash_password, links};
 use crate::store::Store;
-use crate::web::{Actor, ApiError, Body, Path};
+use crate::web::{Actor, ApiError, Body, Path, ShownOnce};
 
 /// Not a name.
 const SETUP: &str = "/setup";
@@ -81,8 +81,8 @@ async fn make_link(
     State(sign_in): State<Arc<SignIn>>,
     Path(name): Path<PersonName>,
     Body(new): Body<NewSignInLink>,
-) -> Result<Json<SignInLink>, ApiError> {
+) -> Result<ShownOnce<SignInLink>, ApiError> {
     actor.must_be(&[Role::Admin], "make links that sign others in")?;
     let (server, is_demo) = (sign_in.own_address().to_owned(), sign_in.is_demo);
-    store.write(move |tx| Ok(Json(links::make(tx, &actor, &name, &new, &server, is_demo)?))).await
+    store.write(move |tx| Ok(ShownOnce(links::make(tx, &actor, &name, &new, &server, is_demo)?))).await
 }

@@ -16,7 +16,7 @@ use utoipa_axum::routes;
 
 use super::{Error, SignIn, Throttle, accounts, browser, entrance, oidc, second_factor};
 use crate::store::Store;
-use crate::web::{Actor, ApiError, Body, Path, Scope};
+use crate::web::{Actor, ApiError, Body, Path, Scope, ShownOnce};
 
 #[derive(Clone, FromRef)]
 pub struct Handles {
@@ -56,8 +56,8 @@ async fn login(
     State(store): State<Store>,
     State(throttle): State<Arc<Throttle>>,
     Body(login): Body<Login>,
-) -> Result<Json<TokenReply>, ApiError> {
-    Ok(Json(prove(&store, &throttle, login).await?))
+) -> Result<ShownOnce<TokenReply>, ApiError> {
+    Ok(ShownOnce(prove(&store, &throttle, login).await?))
 }
 
 /// Checks name, password and second factor, no faster than is good.
@@ -135,8 +135,8 @@ async fn sign_out_everywhere(actor: Actor, State(store): State<Store>, Path(name
 
 /// A new secret for one's own authenticator; it counts once a code of it was shown.
 #[utoipa::path(post, path = "/api/v1/second-factor", tag = "people", responses((status = 200, body = SecondFactorSecret)))]
-async fn begin_second_factor(actor: Actor, State(store): State<Store>) -> Result<Json<SecondFactorSecret>, ApiError> {
-    store.write(move |tx| Ok(Json(second_factor::begin(tx, &actor)?))).await
+async fn begin_second_factor(actor: Actor, State(store): State<Store>) -> Result<ShownOnce<SecondFactorSecret>, ApiError> {
+    store.write(move |tx| Ok(ShownOnce(second_factor::begin(tx, &actor)?))).await
 }
 
 /// Shows a code of the new secret. The answer holds recovery codes, which are shown once.
@@ -146,12 +146,12 @@ async fn confirm_second_factor(
     State(store): State<Store>,
     State(throttle): State<Arc<Throttle>>,
     Body(body): Body<SecondFactorCode>,
-) -> Result<Json<RecoveryCodes>, ApiError> {
+) -> Result<ShownOnce<RecoveryCodes>, ApiError> {
     let name = actor.name.clone();
     slowly(&throttle, &name)?;
     let codes = store.write(move |tx| second_factor::confirm(tx, &actor, &body.code).map_err(of_signed_in)).await?;
     throttle.forgive(name.as_str());
-    Ok(Json(codes))
+    Ok(ShownOnce(codes))
 }
 
 /// Gives one's own second factor up, with a code of it.
@@ -238,11 +238,11 @@ async fn issue_token(
     State(store): State<Store>,
     Path(name): Path<PersonName>,
     Body(new): Body<NewApiToken>,
-) -> Result<Json<TokenReply>, ApiError> {
+) -> Result<ShownOnce<TokenReply>, ApiError> {
     if actor.name != name {
         actor.must_be(&[Role::Admin], "issue tokens for others")?;
     }
-    store.write(move |tx| Ok(Json(super::issue_token(tx, actor.name.as_str(), &name, &new)?))).await
+    store.write(move |tx| Ok(ShownOnce(super::issue_token(tx, actor.name.as_str(), &name, &new)?))).await
 }
 
 /// What somebody is signed in with: sign-ins and API tokens, one's own or (admin) anyone's.

@@ -31,7 +31,7 @@ use serde_json::json;
 use crate::customers;
 use crate::events::{self, Kind, New};
 use crate::store::{Db, StoreError, Tx};
-use crate::web::{Actor, ApiError, Scope};
+use crate::web::{Actor, ApiError, Pass, Scope};
 
 pub use setup::SignIn;
 pub use throttle::Throttle;
@@ -369,6 +369,12 @@ fn issue(tx: &mut Tx<'_>, person: &Actor, label: &str, days: u32, kind: Kind, to
 /// Whose token is this?
 pub fn by_token(db: &Db<'_>, token: &str) -> Result<Option<Actor>, StoreError> {
     sql::by_token(db, &sha256_hex(token), db.now())
+}
+
+/// For what goes on for longer than its request: whether the token still counts.
+pub fn pass(token: &str) -> Pass {
+    let sha256 = sha256_hex(token);
+    Pass::new(move |db| Ok(sql::by_token(db, &sha256, db.now())?.is_some()))
 }
 
 /// Ends every sign-in and every API token of a person.

@@ -7,7 +7,7 @@ use lineman_common::people::Role;
 use rusqlite::{OptionalExtension, Row, params};
 
 use crate::store::value::{At, Json, Text};
-use crate::store::{Db, StoreError};
+use crate::store::{Db, Nudge, StoreError, Tx};
 use crate::web::{Actor, Scope};
 
 const ACTOR: &str = "p.id, p.name, p.role, p.customer, c.code FROM person p LEFT JOIN customer c ON c.id = p.customer";
@@ -120,15 +120,18 @@ pub fn insert_token(db: &Db<'_>, sha256: &str, person: PersonId, label: &str, ex
     Ok(())
 }
 
-pub fn delete_token(db: &Db<'_>, sha256: &str) -> Result<(), StoreError> {
-    db.sql().prepare_cached("DELETE FROM api_token WHERE sha256 = ?1")?.execute([sha256])?;
+pub fn delete_token(tx: &mut Tx<'_>, sha256: &str) -> Result<(), StoreError> {
+    tx.sql().prepare_cached("DELETE FROM api_token WHERE sha256 = ?1")?.execute([sha256])?;
+    tx.nudge(Nudge::SignedOut);
     Ok(())
 }
 
 /// All tokens of a person but this one.
-pub fn delete_tokens(db: &Db<'_>, person: PersonId, but: Option<&str>) -> Result<usize, StoreError> {
-    let mut statement = db.sql().prepare_cached("DELETE FROM api_token WHERE person = ?1 AND (?2 IS NULL OR sha256 <> ?2)")?;
-    Ok(statement.execute(params![Text(person), but])?)
+pub fn delete_tokens(tx: &mut Tx<'_>, person: PersonId, but: Option<&str>) -> Result<usize, StoreError> {
+    let sql = "DELETE FROM api_token WHERE person = ?1 AND (?2 IS NULL OR sha256 <> ?2)";
+    let deleted = tx.sql().prepare_cached(sql)?.execute(params![Text(person), but])?;
+    tx.nudge(Nudge::SignedOut);
+    Ok(deleted)
 }
 
 pub struct Token {

@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::{FromRef, State};
 use axum::http::HeaderMap;
 use axum::response::sse::{self, Sse};
-use futures_util::Stream;
+use futures_util::{Stream, StreamExt};
 use lineman_common::api::{
     GrepHit, Keyframe, List, Listing, NewRecordingQuota, Reason, RecordingReply, RecordingUse, Session, SessionRow, SessionState,
     TranscriptPage,
@@ -23,7 +23,7 @@ use crate::equipment;
 use crate::faults::{self, Reference};
 use crate::store::{Db, Store};
 use crate::web::asked::Ask;
-use crate::web::{Actor, ApiError, Body, Params, Path};
+use crate::web::{Actor, ApiError, Body, Params, Pass, Path};
 
 /// One answer holds no more of a recording.
 const MOST_PAGE_BYTES: usize = 64 << 20;
@@ -135,10 +135,12 @@ struct WatchParams {
 }
 
 /// The recording as it comes, as server-sent events: `chunk` with the chunk's line and its number as id, `end` with the session when it
-/// is over and all is sent, `beat` every 5 s in between. Opening it is an event that others see.
+/// is over and all is sent, `beat` every 5 s in between. Opening it is an event that others see. The stream ends when the token that it
+/// was asked for with counts no longer.
 #[utoipa::path(get, path = "/api/v1/sessions/{session}/watch", tag = "sessions", params(("session" = String, Path), WatchParams), responses((status = 200, content_type = "text/event-stream", body = String)))]
 async fn watch(
     actor: Actor,
+    pass: Pass,
     State(store): State<Store>,
     State(stop): State<CancellationToken>,
     Path(session): Path<String>,
@@ -149,7 +151,8 @@ async fn watch(
     store.write(move |tx| super::look(tx, &actor, id, Look::Watch).map_err(ApiError::from)).await?;
     let seen: Option<u64> = headers.get("last-event-id").and_then(|value| value.to_str().ok()?.parse().ok());
     let from = seen.map_or(params.from, |seen| seen.saturating_add(1));
-    Ok(Sse::new(watch::stream(store, stop, id, from)))
+    let signed_out = pass.ended(store.clone());
+    Ok(Sse::new(watch::stream(store, stop, id, from).take_until(signed_out)))
 }
 
 #[derive(Debug, Deserialize, utoipa::IntoParams)]

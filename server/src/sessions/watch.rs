@@ -99,7 +99,7 @@ impl Watch {
                 nudge = self.nudges.recv() => match nudge {
                     Ok(Nudge::Recorded(session)) if session == self.session => return Some(true),
                     Err(RecvError::Lagged(_)) => return Some(true),
-                    Ok(Nudge::Recorded(_) | Nudge::Events | Nudge::Orders(_)) => {}
+                    Ok(Nudge::Recorded(_) | Nudge::Events | Nudge::Orders(_) | Nudge::SignedOut) => {}
                     Err(RecvError::Closed) => return None,
                 },
             }

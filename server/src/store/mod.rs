@@ -58,6 +58,8 @@ pub enum Nudge {
     Orders(EquipmentId),
     /// More of this session's recording is stored, or it has ended.
     Recorded(SessionId),
+    /// Somebody's token, or a wall's, counts no longer.
+    SignedOut,
 }
 
 /// Now, as finely as it is stored: what an answer says is what is read again later.

@@ -18,7 +18,7 @@ use utoipa_axum::routes;
 use super::{Error, Terminals};
 use crate::equipment::{self, Reference};
 use crate::store::Store;
-use crate::web::{Actor, ApiError, Body, Params, Path};
+use crate::web::{Actor, ApiError, Body, Params, Pass, Path};
 
 /// A message of a browser: what is pasted comes as one.
 const MOST_MESSAGE_BYTES: usize = 4 * 1024 * 1024;
@@ -59,6 +59,7 @@ async fn list(actor: Actor, State(terminals): State<Terminals>) -> Json<List<Ter
 #[utoipa::path(post, path = "/api/v1/terminals", tag = "terminals", request_body = NewTerminal, responses((status = 201, body = OpenedTerminal)))]
 async fn open(
     actor: Actor,
+    pass: Pass,
     State(store): State<Store>,
     State(terminals): State<Terminals>,
     Body(new): Body<NewTerminal>,
@@ -66,7 +67,7 @@ async fn open(
     actor.must_be(&[Role::Engineer, Role::DutyManager, Role::Admin], "open terminals")?;
     let (scope, reference) = (actor.scope(), Reference::Name(new.device.clone()));
     let device = store.read(move |db| equipment::find(db, &scope, &reference).map_err(ApiError::from)).await?;
-    Ok((StatusCode::CREATED, Json(terminals.open(&actor, device, new).await?)))
+    Ok((StatusCode::CREATED, Json(terminals.open(&actor, pass, device, new).await?)))
 }
 
 /// Ends a terminal of one's own; one that is over already is forgotten.
@@ -77,13 +78,15 @@ async fn close(actor: Actor, State(terminals): State<Terminals>, Path(terminal):
 }
 
 /// A ticket for the terminal's WebSocket: for one connection, soon. Whether one still may is asked again; where not, the terminal ends.
+/// The connection ends when the token that the ticket was asked for with counts no longer.
 #[utoipa::path(post, path = "/api/v1/terminals/{terminal}/tickets", tag = "terminals", params(("terminal" = String, Path)), responses((status = 201, body = TerminalTicket)))]
 async fn ticket(
     actor: Actor,
+    pass: Pass,
     State(terminals): State<Terminals>,
     Path(terminal): Path<String>,
 ) -> Result<(StatusCode, Json<TerminalTicket>), ApiError> {
-    Ok((StatusCode::CREATED, Json(terminals.ticket(&actor, id_of(&terminal)?).await?)))
+    Ok((StatusCode::CREATED, Json(terminals.ticket(&actor, pass, id_of(&terminal)?).await?)))
 }
 
 #[derive(Debug, Deserialize, utoipa::IntoParams)]
@@ -108,11 +111,11 @@ async fn stream(
     let ticket = ticket_of(&headers).ok_or_else(|| ApiError::from(Error::BadTicket))?;
     let upgrade = upgrade.map_err(|rejection| ApiError::new(ErrorCode::BadRequest, rejection.body_text()))?;
     let id = terminal.parse().map_err(|_| Error::BadTicket)?;
-    let terminal = terminals.redeem(id, ticket)?;
+    let (terminal, pass) = terminals.redeem(id, ticket)?;
     terminal.check_offset(params.from)?;
     let upgrade = upgrade.protocols([TERMINAL_PROTOCOL]).max_frame_size(MOST_MESSAGE_BYTES).max_message_size(MOST_MESSAGE_BYTES);
     let upgrade = upgrade.read_buffer_size(16 * 1024).write_buffer_size(0).max_write_buffer_size(MOST_WAITING_BYTES);
-    Ok(upgrade.on_upgrade(move |socket| terminals.serve(terminal, socket, params.from)))
+    Ok(upgrade.on_upgrade(move |socket| terminals.serve(terminal, pass, socket, params.from)))
 }
 
 fn subprotocols(headers: &HeaderMap) -> impl Iterator<Item = &str> {

@@ -12,7 +12,8 @@
 //!
 //! **Browsers.** They can't put a token on a WebSocket, so each connection takes a ticket that was asked for with the token: it is good once
 //! and for a moment, for this terminal, and travels as a subprotocol, because addresses are what logs are made of. Pages of other sites
-//! are refused by their `Origin` besides.
+//! are refused by their `Origin` besides. A connection lasts no longer than the token counts that its ticket was asked for with; the
+//! terminal itself then waits its grace time for somebody who signs in again, as after any cut.
 
 pub mod http;
 mod life;
@@ -34,7 +35,7 @@ use tokio::sync::oneshot;
 
 use crate::equipment::Known;
 use crate::gateway::{Jump, Proof, Visitor};
-use crate::web::{Actor, ApiError};
+use crate::web::{Actor, ApiError, Pass};
 use life::Life;
 use terminal::{Terminal, check_size};
 
@@ -137,7 +138,7 @@ impl Terminals {
     }
 
     /// Opens a shell on the device; answers when the device has agreed.
-    pub async fn open(&self, actor: &Actor, device: Known, new: NewTerminal) -> Result<api::OpenedTerminal, Error> {
+    pub async fn open(&self, actor: &Actor, pass: Pass, device: Known, new: NewTerminal) -> Result<api::OpenedTerminal, Error> {
         let size = TerminalSize { cols: new.cols, rows: new.rows };
         check_size(size)?;
         let term = checked_term(new.term)?;
@@ -156,7 +157,7 @@ impl Terminals {
             life.run(from_browser, opened).await;
         });
         opening.await.unwrap_or(Err(Error::Stopping))?;
-        Ok(api::OpenedTerminal { ticket: ticket_of(&terminal), terminal: terminal.view() })
+        Ok(api::OpenedTerminal { ticket: ticket_of(&terminal, pass), terminal: terminal.view() })
     }
 
     fn visitor(&self, actor: &Actor, device: &Known, proof: Proof) -> Visitor {
@@ -188,7 +189,7 @@ impl Terminals {
     }
 
     /// What the next WebSocket needs; whether the engineer still may is asked again.
-    pub async fn ticket(&self, actor: &Actor, id: TerminalId) -> Result<TerminalTicket, Error> {
+    pub async fn ticket(&self, actor: &Actor, pass: Pass, id: TerminalId) -> Result<TerminalTicket, Error> {
         let terminal = self.find(actor.id, id)?;
         if !terminal.is_over() {
             let visitor = self.visitor(actor, &terminal.device, Proof::Token(terminal.view().consent));
@@ -197,20 +198,22 @@ impl Terminals {
                 return Err(Error::NotAllowed(why));
             }
         }
-        Ok(ticket_of(&terminal))
+        Ok(ticket_of(&terminal, pass))
     }
 
-    /// The terminal for which this ticket was made. It is used up.
-    fn redeem(&self, id: TerminalId, ticket: &str) -> Result<Arc<Terminal>, Error> {
-        let terminal = self.lock().get(&id).cloned();
-        terminal.filter(|terminal| terminal.redeem(ticket)).ok_or(Error::BadTicket)
+    /// The terminal for which this ticket was made, and with what it was asked for. It is used up.
+    fn redeem(&self, id: TerminalId, ticket: &str) -> Result<(Arc<Terminal>, Pass), Error> {
+        let terminal = self.lock().get(&id).cloned().ok_or(Error::BadTicket)?;
+        let pass = terminal.redeem(ticket).ok_or(Error::BadTicket)?;
+        Ok((terminal, pass))
     }
 
     /// A WebSocket, until it is left.
-    async fn serve(self, terminal: Arc<Terminal>, socket: WebSocket, from: u64) {
+    async fn serve(self, terminal: Arc<Terminal>, pass: Pass, socket: WebSocket, from: u64) {
         let (tasks, stop) = (self.jump.tasks.clone(), self.jump.stop.clone());
         // On the tracker, so that a shutdown waits for the goodbye.
-        let _ = tasks.spawn(async move { stream::run(&terminal, socket, from, &self.patience, &stop).await }).await;
+        let signed_out = pass.ended(self.jump.store.clone());
+        let _ = tasks.spawn(async move { stream::run(&terminal, socket, from, &self.patience, signed_out, &stop).await }).await;
     }
 
     /// Ends it. One that is over already is forgotten.
@@ -235,9 +238,9 @@ impl Drop for Forgotten {
     }
 }
 
-fn ticket_of(terminal: &Terminal) -> TerminalTicket {
+fn ticket_of(terminal: &Terminal, pass: Pass) -> TerminalTicket {
     let ticket_lives_s = u32::try_from(TICKET_LIFE.as_secs()).unwrap_or(u32::MAX);
-    TerminalTicket { ticket: terminal.new_ticket(), ticket_lives_s }
+    TerminalTicket { ticket: terminal.new_ticket(pass), ticket_lives_s }
 }
 
 fn checked_term(term: Option<String>) -> Result<String, Error> {

@@ -27,12 +27,19 @@ enum Left {
     Gone,
     /// Told why, and closed.
     Told(TerminalEvent),
-    /// What the client sent can't be understood.
+    /// What the client sent can't be understood, or it is let in no longer.
     Wrong(String),
 }
 
-/// Runs until one of the two has left. The terminal goes on.
-pub async fn run(terminal: &Terminal, socket: WebSocket, from: u64, patience: &Patience, stop: &CancellationToken) {
+/// Runs until one of the two has left, or the one who connected is signed out. The terminal goes on.
+pub async fn run(
+    terminal: &Terminal,
+    socket: WebSocket,
+    from: u64,
+    patience: &Patience,
+    signed_out: impl Future<Output = ()>,
+    stop: &CancellationToken,
+) {
     let (mut sink, mut stream) = socket.split();
     let mut seat = terminal.attach(from);
     let (taken, number) = (seat.taken.clone(), seat.number);
@@ -42,6 +49,7 @@ pub async fn run(terminal: &Terminal, socket: WebSocket, from: u64, patience: &P
         () = taken.cancelled() => {
             Left::Told(TerminalEvent::Taken(TerminalReason { reason: "the terminal was taken over by another connection".into() }))
         }
+        () = signed_out => Left::Wrong("signed out: sign in, and ask for a new ticket".to_owned()),
         () = terminal.gone.cancelled() => Left::Told(end(terminal.end_reason().unwrap_or_default())),
         () = stop.cancelled() => Left::Told(end("the support centre stops".to_owned())),
     };

@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use super::output::Output;
 use super::{Error, MOST_SIZE, SMALLEST_SIZE, TICKET_LIFE};
 use crate::equipment::Known;
+use crate::web::Pass;
 
 /// Of the output, so much is taken from the device before the browser has got it. With what the browser has got and not yet
 /// acknowledged it is less than what is kept: nothing is lost by a cut.
@@ -79,6 +80,8 @@ struct Attached {
 struct Ticket {
     secret: String,
     made: Instant,
+    /// What it was asked for with.
+    pass: Pass,
 }
 
 /// A WebSocket's place at the terminal, until it is dropped.
@@ -231,20 +234,16 @@ impl Terminal {
     }
 
     /// A new ticket; the one before is good for nothing any more.
-    pub fn new_ticket(&self) -> String {
+    pub fn new_ticket(&self, pass: Pass) -> String {
         let secret = format!("{}{}", uuid::Uuid::new_v4().simple(), uuid::Uuid::new_v4().simple());
-        self.lock().ticket = Some(Ticket { secret: secret.clone(), made: Instant::now() });
+        self.lock().ticket = Some(Ticket { secret: secret.clone(), made: Instant::now(), pass });
         secret
     }
 
-    /// Takes the ticket, if it is the one.
-    pub fn redeem(&self, secret: &str) -> bool {
-        let ticket = &mut self.lock().ticket;
-        let fits = ticket.as_ref().is_some_and(|ticket| ticket.secret == secret && ticket.made.elapsed() < TICKET_LIFE);
-        if fits {
-            *ticket = None;
-        }
-        fits
+    /// Takes the ticket, if it is the one; answers what it was asked for with.
+    pub fn redeem(&self, secret: &str) -> Option<Pass> {
+        let fits = |ticket: &mut Ticket| ticket.secret == secret && ticket.made.elapsed() < TICKET_LIFE;
+        self.lock().ticket.take_if(fits).map(|ticket| ticket.pass)
     }
 
     /// Whether a client can have come so far.

@@ -1,7 +1,7 @@
 //! The whole door: HTTP, WebSocket and an SSH client, with a device at the other end that is honest or not.
 
 use std::net::SocketAddr;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use axum::extract::Request;
 use axum::middleware::{Next as Handler, from_fn};
@@ -26,7 +26,7 @@ use crate::customers;
 use crate::events;
 use crate::faults;
 use crate::gateway::tests::{Bench, Manner};
-use crate::store::{StoreError, Tx};
+use crate::store::{Nudge, StoreError, Tx};
 use crate::trust::testing::{World, actor, key};
 use crate::web::Scope;
 
@@ -41,6 +41,8 @@ struct Site {
     address: SocketAddr,
     terminals: Terminals,
     http: reqwest::Client,
+    /// Whoever asks, asked with what counts no longer.
+    is_signed_out: Arc<AtomicBool>,
 }
 
 impl Site {
@@ -53,11 +55,15 @@ impl Site {
         let terminals = Terminals::new(bench.jump.clone(), patience);
         let people = People(Arc::new(vec![World::engineer(), actor("engineer-b", Role::Engineer, None), bench.world.noc()]));
         let handles = http::Handles { store: bench.store.clone(), terminals: terminals.clone() };
+        let is_signed_out = Arc::new(AtomicBool::new(false));
+        let signed_out = Arc::clone(&is_signed_out);
         let (routes, _) = http::routes().with_state(handles).split_for_parts();
         let routes = routes.layer(from_fn(move |mut request: Request, next: Handler| {
             let name = request.headers().get("x-person").and_then(|name| name.to_str().ok());
             let person = people.0.iter().find(|person| Some(person.name.as_str()) == name).cloned();
             if let Some(person) = person {
+                let is_out = Arc::clone(&signed_out);
+                request.extensions_mut().insert(Pass::new(move |_| Ok(!is_out.load(Ordering::SeqCst))));
                 request.extensions_mut().insert(person);
             }
             next.run(request)
@@ -72,7 +78,7 @@ impl Site {
             }
         });
         let _ = rustls::crypto::ring::default_provider().install_default();
-        Self { bench, address, terminals, http: reqwest::Client::new() }
+        Self { bench, address, terminals, http: reqwest::Client::new(), is_signed_out }
     }
 
     async fn ask(&self, method: &str, path: &str, who: &str, body: Value) -> (u16, Value) {
@@ -268,6 +274,29 @@ async fn a_browser_types_resizes_and_reads_how_it_ended() {
     site.bench.is_left_alone().await;
     site.ask("DELETE", &format!("/{id}"), "engineer-a", Value::Null).await;
     site.becomes(&id, "forgotten", |view| view.is_none()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_signed_out_is_disconnected_and_may_come_back() {
+    let site = Site::new(Manner::Honest).await;
+    let (id, ticket) = site.open().await;
+    let mut browser = site.connect(&id, &ticket, 0).await;
+    browser.until("terminal xterm-256color 80x24\r\n").await;
+    let unused = site.ticket(&id).await;
+    site.is_signed_out.store(true, Ordering::SeqCst);
+    let sign_out = |tx: &mut Tx<'_>| {
+        tx.nudge(Nudge::SignedOut);
+        Ok::<_, StoreError>(())
+    };
+    site.bench.store.write(sign_out).await.unwrap();
+    assert_eq!(browser.until_its_end().await, (1008, Some(TerminalEvent::Offset(0))));
+    // A ticket from before is of no use either.
+    let mut late = site.connect(&id, &unused, browser.offset).await;
+    assert_eq!(late.until_its_end().await.0, 1008);
+    site.is_signed_out.store(false, Ordering::SeqCst);
+    let mut again = site.connect(&id, &site.ticket(&id).await, browser.offset).await;
+    again.type_in("exit").await;
+    assert_eq!(again.end().await, "the shell is over");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -14,7 +14,7 @@ use utoipa_axum::routes;
 use super::{Authority, VendorRoot, signers};
 use crate::equipment::Reference;
 use crate::store::Store;
-use crate::web::{Actor, ApiError, Body, Path};
+use crate::web::{Actor, ApiError, Body, Path, ShownOnce};
 
 #[derive(Clone, FromRef)]
 pub struct Handles {
@@ -50,12 +50,12 @@ async fn issue_token(
     actor: Actor,
     State(handles): State<Handles>,
     Path(reference): Path<String>,
-) -> Result<Json<EnrolmentTokenReply>, ApiError> {
+) -> Result<ShownOnce<EnrolmentTokenReply>, ApiError> {
     actor.must_be(&[Role::Admin], "issue enrolment tokens")?;
     let reference: Reference = reference.parse()?;
     let job = move |tx: &mut crate::store::Tx<'_>| -> Result<_, ApiError> {
         let reply = super::issue_token(tx, &actor, &reference, &handles.addresses.main, &handles.authority.spki_sha256)?;
-        Ok(Json(reply))
+        Ok(ShownOnce(reply))
     };
     handles.store.write(job).await
 }

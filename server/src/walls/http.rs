@@ -10,7 +10,7 @@ use utoipa_axum::routes;
 
 use super::{Asked, Walls, tokens};
 use crate::store::Store;
-use crate::web::{Actor, ApiError, Body, Params, Path, Viewer};
+use crate::web::{Actor, ApiError, Body, Params, Path, ShownOnce, Viewer};
 
 #[derive(Clone, FromRef)]
 pub struct Handles {
@@ -56,21 +56,15 @@ async fn list(actor: Actor, State(store): State<Store>) -> Result<Json<List<Wall
 
 /// Makes a token that opens one wall and nothing else, until it is revoked (admin). It is shown this once.
 #[utoipa::path(post, path = "/api/v1/wall-tokens", tag = "walls", request_body = NewWallToken, responses((status = 200, body = WallTokenReply)))]
-async fn create(actor: Actor, State(store): State<Store>, Body(new): Body<NewWallToken>) -> Result<Json<WallTokenReply>, ApiError> {
+async fn create(actor: Actor, State(store): State<Store>, Body(new): Body<NewWallToken>) -> Result<ShownOnce<WallTokenReply>, ApiError> {
     must_be_admin(&actor)?;
-    store.write(move |tx| Ok(Json(tokens::create(tx, &actor, new)?))).await
+    store.write(move |tx| Ok(ShownOnce(tokens::create(tx, &actor, new)?))).await
 }
 
 /// Revokes a wall token (admin): the wall goes dark at once. The second time it changes nothing.
 #[utoipa::path(delete, path = "/api/v1/wall-tokens/{wall}", tag = "walls", params(("wall" = String, Path)), responses((status = 200, body = WallToken)))]
-async fn revoke(
-    actor: Actor,
-    State(Handles { store, walls }): State<Handles>,
-    Path(wall): Path<String>,
-) -> Result<Json<WallToken>, ApiError> {
+async fn revoke(actor: Actor, State(store): State<Store>, Path(wall): Path<String>) -> Result<Json<WallToken>, ApiError> {
     must_be_admin(&actor)?;
     let id: WallId = wall.parse().map_err(|_| ApiError::not_found("wall token"))?;
-    let revoked = store.write(move |tx| Ok::<_, ApiError>(tokens::revoke(tx, &actor, id)?)).await?;
-    tokens::revoked(&walls.open, id);
-    Ok(Json(revoked))
+    store.write(move |tx| Ok(Json(tokens::revoke(tx, &actor, id)?))).await
 }

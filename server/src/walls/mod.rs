@@ -66,7 +66,6 @@ impl From<Error> for ApiError {
 #[derive(Clone, Default)]
 pub struct Walls {
     board: Arc<Mutex<Board>>,
-    pub open: tokens::Open,
 }
 
 /// A board on its way through a reader thread, and what was asked of it.

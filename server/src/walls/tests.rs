@@ -7,7 +7,6 @@ use lineman_common::fault::PendingReason;
 use lineman_common::id::FaultId;
 use lineman_common::people::Role;
 use serde_json::json;
-use tokio_util::sync::CancellationToken;
 
 use super::*;
 use crate::equipment::Known;
@@ -68,7 +67,7 @@ impl Room {
 fn wall_of(device: &Known, code: &str) -> Viewer {
     let customer = Some((device.customer, code.parse().unwrap()));
     let id = lineman_common::id::WallId::new();
-    Viewer::Wall(Wall { id, name: "left".into(), customer, ended: CancellationToken::new() })
+    Viewer::Wall(Wall { id, name: "left".into(), customer })
 }
 
 #[test]
@@ -243,17 +242,26 @@ fn a_token_is_shown_once_and_good_until_it_is_revoked() {
 async fn what_streams_to_a_revoked_wall_ends() {
     let dir = tempfile::tempdir().unwrap();
     let store = Store::open(&dir.path().join("x.db"), crate::LISTENERS).unwrap();
-    let open = tokens::Open::default();
     let new = NewWallToken { name: "left".into(), customer: None };
     let made = store.write(move |tx| Ok::<_, ApiError>(tokens::create(tx, &admin(), new)?)).await.unwrap();
-    let look = || tokens::authenticate(&store, &open, &made.token);
-    let wall = look().await.unwrap().unwrap();
-    assert!(look().await.unwrap().is_some() && !wall.ended.is_cancelled());
-    assert!(tokens::authenticate(&store, &open, "lwt_0").await.unwrap().is_none());
+    let look = || tokens::authenticate(&store, &made.token);
+    assert!(look().await.unwrap().is_some());
+    let mut streams = Box::pin(tokens::pass(&made.token).ended(store.clone()));
+    assert!(look().await.unwrap().is_some() && futures_util::poll!(&mut streams).is_pending());
+    assert!(tokens::authenticate(&store, "lwt_0").await.unwrap().is_none());
     let used = store.read(|db| tokens::list(db).map_err(ApiError::from)).await.unwrap();
     assert!(used[0].last_used_at.is_some());
     store.write(move |tx| Ok::<_, ApiError>(tokens::revoke(tx, &admin(), made.wall.id)?)).await.unwrap();
-    tokens::revoked(&open, made.wall.id);
-    assert!(wall.ended.is_cancelled());
+    streams.await;
     assert!(look().await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn a_wall_is_lit_though_its_use_can_not_be_noted() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(&dir.path().join("x.db"), crate::LISTENERS).unwrap();
+    let new = NewWallToken { name: "left".into(), customer: None };
+    let made = store.write(move |tx| Ok::<_, ApiError>(tokens::create(tx, &admin(), new)?)).await.unwrap();
+    store.close().await;
+    assert!(tokens::authenticate(&store, &made.token).await.unwrap().is_some());
 }

@@ -7,7 +7,9 @@
 pub mod asked;
 mod body;
 mod error;
+mod pass;
 mod precondition;
+mod secret;
 mod viewer;
 
 use axum::extract::FromRequestParts;
@@ -18,7 +20,9 @@ use lineman_common::people::Role;
 
 pub use body::{Body, Params, Path};
 pub use error::ApiError;
+pub use pass::Pass;
 pub use precondition::{Precondition, Tagged, etag};
+pub use secret::{HoldsSecret, ShownOnce};
 pub use viewer::{Viewer, Wall, only_the_wall};
 
 /// The person behind a request.

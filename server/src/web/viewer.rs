@@ -8,7 +8,6 @@ use axum::http::request::Parts;
 use lineman_common::Printable;
 use lineman_common::id::{CustomerId, WallId};
 use lineman_common::name::CustomerCode;
-use tokio_util::sync::CancellationToken;
 
 use super::{Actor, ApiError, Scope};
 
@@ -19,8 +18,6 @@ pub struct Wall {
     pub name: Printable,
     /// None: of all customers.
     pub customer: Option<(CustomerId, CustomerCode)>,
-    /// Its token is revoked: whatever streams to it ends.
-    pub ended: CancellationToken,
 }
 
 #[derive(Clone, Debug)]

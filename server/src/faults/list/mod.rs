@@ -173,7 +173,7 @@ pub async fn run(store: Store, stop: CancellationToken) {
                 NAP
             }
         };
-        let ours = async { while matches!(nudges.recv().await, Ok(Nudge::Orders(_) | Nudge::Recorded(_))) {} };
+        let ours = async { while matches!(nudges.recv().await, Ok(Nudge::Orders(_) | Nudge::Recorded(_) | Nudge::SignedOut)) {} };
         tokio::select! {
             () = stop.cancelled() => return,
             () = tokio::time::sleep(pause) => {}

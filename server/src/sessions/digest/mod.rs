@@ -107,7 +107,7 @@ pub async fn run(store: Store, stop: CancellationToken) {
             nudge = nudges.recv() => match nudge {
                 Ok(Nudge::Recorded(session)) => job.look_at(session).await,
                 Err(RecvError::Lagged(_)) => job.look_at_everything().await,
-                Ok(Nudge::Events | Nudge::Orders(_)) => {}
+                Ok(Nudge::Events | Nudge::Orders(_) | Nudge::SignedOut) => {}
                 Err(RecvError::Closed) => return,
             },
         }
@@ -155,7 +155,7 @@ impl Job {
             loop {
                 match nudges.try_recv() {
                     Ok(Nudge::Recorded(session)) => self.look_at(session).await,
-                    Ok(Nudge::Events | Nudge::Orders(_)) => {}
+                    Ok(Nudge::Events | Nudge::Orders(_) | Nudge::SignedOut) => {}
                     Err(TryRecvError::Lagged(_)) => self.look_at_everything().await,
                     Err(TryRecvError::Empty | TryRecvError::Closed) => break,
                 }

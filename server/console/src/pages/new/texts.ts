@@ -12,13 +12,13 @@ export const zh = {
   submit: '提交', submitting: '正在提交', promise: '承诺', promiseLine: '{tier}：{parts}', accept: '{t}内受理', respond: '{t}内响应', diagnosis: '同意后 {t}内远程诊断', restore: '{t}内恢复业务', noPromise: '此服务级别没有约定时限', minutes: '{n} 分钟', hoursLong: '{n} 小时', days: '{n} 天',
   draft: '草稿已保存 {at}', discard: '清空', discarded: '已清空', suggestions: '可能已有答案', suggestWait: '填写设备和现象后，这里会列出相似案例和未关闭的相同故障', suggestNone: '没有相似的案例，也没有相同的未关闭故障', suggestBusy: '正在查找', suggestFailed: '暂时查不到相似案例，不影响报障',
   cases: '相似案例', duplicates: '已有未关闭的故障', why: '匹配：{why}', solvedTimes: '{n} 次解决', showSteps: '看步骤', hideSteps: '收起', solved: '解决了，不用报障', cite: '引用', cited: '已引用', join: '是同一个，+1', noneFits: '都不符合', noneFitsSaid: '已记录：都不符合',
-  announce: '{cases} 个相似案例，{open} 个未关闭的相同故障', keysHint: '按 Esc 离开输入框后：1–5 引用，s 再按数字表示已解决，d 再按数字并入', steps: '步骤', cause: '原因', symptomOf: '症状', resolution: '解决', openCase: '打开案例',
+  announce: '{cases} 个相似案例，{open} 个未关闭的相同故障', keysHint: '按 Esc 离开输入框后：1–5 引用，s 再按数字表示已解决，d 再按数字并入', steps: '步骤', cause: '原因', resolution: '解决',
   deflected: '太好了，没有报障', deflectedHint: '已记录 {case} 解决了问题。草稿还在。', undoDeflected: '没解决，继续报障', deflectUndone: '已撤销，可继续报障', joined: '已并入 {number}', joinedHint: '您的描述已写入 {number}，进展会在那里更新。', openFault: '打开 {number}', another: '再报一个',
   joinNote: '同样的现象再次报告（+1）', filed: '已报障 {number}', filedHint: '支持中心已收到。', clocks: '计时', onDuty: '值班', proposed: '建议 {name}', office: '由 {office} 处理', notice: '我会收到：{mail} 的邮件', noNotice: '您的账号没有邮箱，进展只在这里和故障页显示', shareLink: '复制链接',
   uploads: '附件', uploading: '{n}%', uploaded: '已上传', uploadFailed: '未上传：{why}', retry: '重试', citedDone: '已引用 {cases}', sign: '用密钥签名同意', signHint: '在您自己的机器上运行；会先显示签名内容，再请您确认。', signState: '签名状态', signWaiting: '等待签名', signDone: '已签名，由 {who}；有效至 {until}', signOver: '已失效',
   signPlain: '签名后，{level} 级及以上的支持工程师可以为 {fault} 登录 {device}（{doors}），每次最长 {hours} 小时，至多 24 小时内有效。每次登录仍须工程师签名申请，设备逐项核对，全程录像。', copyCommand: '复制命令',
   unsentTitle: '未发送的报障', unsentHint: '网络恢复后自动发送，不会重复。', unsentOffline: '已保存，网络恢复后自动发送', sendNow: '立即发送', editUnsent: '改一改', dropUnsent: '丢弃', refused: '服务器未接受：{why}', tooOld: '已超过一天，请核实后再发', filesLater: '附件需在发送后到故障页添加',
-  errors: '有 {n} 处需要更正', status: '状态', next: '之后', doneFor: '已处理',
+  errors: '有 {n} 处需要更正', status: '状态', next: '之后',
 } as const;
 
 export const en: Record<keyof typeof zh, string> = {
@@ -33,13 +33,13 @@ export const en: Record<keyof typeof zh, string> = {
   submit: 'File it', submitting: 'Filing', promise: 'Promise', promiseLine: '{tier}: {parts}', accept: 'accepted within {t}', respond: 'answered within {t}', diagnosis: 'diagnosed remotely within {t} of consent', restore: 'service restored within {t}', noPromise: 'This tier sets no times', minutes: '{n} minute|{n} minutes', hoursLong: '{n} hour|{n} hours', days: '{n} day|{n} days',
   draft: 'Draft saved {at}', discard: 'Clear', discarded: 'Cleared', suggestions: 'Perhaps it is known', suggestWait: 'With equipment and symptom given, similar cases and open faults like it appear here', suggestNone: 'No similar case, and no open fault like it', suggestBusy: 'Looking', suggestFailed: 'Similar cases can’t be looked up now; you can file all the same',
   cases: 'Similar cases', duplicates: 'Open already', why: 'matched: {why}', solvedTimes: 'solved {n} time|solved {n} times', showSteps: 'Show steps', hideSteps: 'Hide', solved: 'Solved, no need to file', cite: 'Cite', cited: 'Cited', join: 'The same, +1', noneFits: 'None fits', noneFitsSaid: 'Noted: none fits',
-  announce: '{cases} similar cases, {open} open faults like it', keysHint: 'Esc leaves a field; then 1–5 cites, s and a digit says solved, d and a digit joins', steps: 'Steps', cause: 'Cause', symptomOf: 'Symptom', resolution: 'Resolution', openCase: 'Open the case',
+  announce: '{cases} similar cases, {open} open faults like it', keysHint: 'Esc leaves a field; then 1–5 cites, s and a digit says solved, d and a digit joins', steps: 'Steps', cause: 'Cause', resolution: 'Resolution',
   deflected: 'Good: nothing was filed', deflectedHint: 'Noted that {case} solved it. Your draft is still here.', undoDeflected: 'It did not, go on filing', deflectUndone: 'Taken back, go on filing', joined: 'Joined {number}', joinedHint: 'Your description is on {number} now, and progress is told there.', openFault: 'Open {number}', another: 'File another',
   joinNote: 'The same symptom was reported again (+1)', filed: '{number} is filed', filedHint: 'The support centre has it.', clocks: 'Clocks', onDuty: 'On duty', proposed: '{name} proposed', office: 'with {office}', notice: 'You will get mail at {mail}', noNotice: 'Your account has no mail address: progress is shown here and on the fault’s page', shareLink: 'Copy the link',
   uploads: 'Attachments', uploading: '{n} %', uploaded: 'uploaded', uploadFailed: 'not uploaded: {why}', retry: 'Try again', citedDone: 'Cited {cases}', sign: 'Sign your consent with your key', signHint: 'Run it on your own machine: it shows what is signed, then asks.', signState: 'Signature', signWaiting: 'waiting for the signature', signDone: 'signed by {who}, valid until {until}', signOver: 'over',
   signPlain: 'Signed, it lets support engineers of level {level} and above log in to {device} for {fault} ({doors}), at most {hours} h each time, within 24 hours. Each login still needs a request that the engineer signs, the device checks every part, and all of it is recorded.', copyCommand: 'Copy the command',
   unsentTitle: 'Reports that were not sent', unsentHint: 'They are sent by themselves when the network is back, and never twice.', unsentOffline: 'Kept; it is sent when the network is back', sendNow: 'Send now', editUnsent: 'Change it', dropUnsent: 'Drop it', refused: 'The server refused: {why}', tooOld: 'More than a day old: check it before you send it', filesLater: 'Add the files on the fault’s page once it is sent',
-  errors: '{n} thing to correct|{n} things to correct', status: 'State', next: 'Next', doneFor: 'Done',
+  errors: '{n} thing to correct|{n} things to correct', status: 'State', next: 'Next',
 };
 
 export const t = texts(zh, en);

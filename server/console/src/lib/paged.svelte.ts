@@ -22,6 +22,11 @@ export class Paged<T> {
     return first === undefined ? [] : this.#later?.of === first ? [...first.items, ...this.#later.items] : first.items;
   }
 
+  get hasMore(): boolean {
+    const of = this.#first();
+    return (this.#later?.of === of ? this.#later?.next : of?.next) != null;
+  }
+
   /** `again`: a person asks for it, after it failed. */
   async more(again = false): Promise<void> {
     const of = this.#first();

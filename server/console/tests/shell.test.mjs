@@ -1,7 +1,7 @@
 // The frame around every page: sign-in, keys, palette, what is live and what is stale.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { close, facts, looksGood, open } from './harness.mjs';
+import { api, close, facts, looksGood, open } from './harness.mjs';
 
 const password = (name) => facts.people.find((one) => one.name === name).password;
 
@@ -31,6 +31,21 @@ test('keys go where the sheet says, and are off while typing', async () => {
   await page.getByRole('option', { name: 'F-JW-1' }).first().waitFor();
   await page.keyboard.press('Enter');
   await page.waitForURL('**/faults/F-JW-1');
+  await page.goto('/faults');
+  await page.locator('header .live').waitFor();
+  // `n` files a fault: not while somebody writes, and not while an input method has the key.
+  await page.keyboard.press('/');
+  await page.keyboard.type('n?');
+  assert.equal(await page.getByRole('searchbox').inputValue(), 'n?');
+  assert.equal(await page.getByRole('dialog').count(), 0);
+  await page.keyboard.press('Escape');
+  await page.evaluate(() => {
+    document.body.dispatchEvent(new KeyboardEvent('keydown', { key: 'n', code: 'KeyN', bubbles: true, isComposing: true }));
+    document.body.dispatchEvent(Object.defineProperty(new KeyboardEvent('keydown', { key: 'n', code: 'KeyN', bubbles: true }), 'keyCode', { value: 229 }));
+  });
+  assert.equal(new URL(page.url()).pathname, '/faults');
+  await page.keyboard.press('n');
+  await page.waitForURL('**/new');
   await close(page);
 });
 
@@ -48,12 +63,23 @@ for (const skew of [-600_000, 600_000]) {
         Object.defineProperty(performance, 'timeOrigin', { value: performance.timeOrigin + skew });
       }, skew),
     });
+    const fault = await api(page, 'noc-jw', 'POST', '/faults', { customer: 'JW', title: `skewed ${skew}`, impact: 'full' });
     const shown = page.locator('header time');
     await page.waitForFunction((skew) => {
       const there = document.querySelector('header time')?.getAttribute('datetime');
       return there && Math.abs(Date.parse(there) - (Date.now() - skew)) < 30_000;
     }, skew);
     assert.ok(await shown.isVisible());
+    // And so does what is counted down: no more is left than the server says.
+    const clocks = (await api(page, 'engineer-a', 'GET', `/faults/${fault.number}/clocks`)).items.filter((clock) => clock.state === 'running');
+    await page.goto(`/faults/${fault.number}`);
+    await page.getByRole('timer').first().waitFor();
+    const left = (deadline) => (Date.parse(deadline) - Date.now()) / 1000;
+    const said = (await page.getByRole('timer').allTextContents()).map((text) => text.trim()).filter((text) => /^(\d+:)?\d\d:\d\d$/.test(text))
+      .map((text) => text.split(':').reduce((sum, part) => sum * 60 + Number(part), 0));
+    assert.ok(clocks.length > 0 && said.length > 0, `${clocks.length} clocks run, ${said.length} are shown`);
+    for (const seconds of said) assert.ok(clocks.some((clock) => Math.abs(left(clock.deadline_at) - seconds) < 60), `${seconds} s are left of none of ${clocks.map((clock) => left(clock.deadline_at))}`);
+    await api(page, 'noc-jw', 'POST', `/faults/${fault.number}/cancellation`, { reason: 'a test' });
     await close(page);
   });
 }
@@ -77,7 +103,7 @@ test('a stream that is cut makes the page look stale, and its return makes it li
   await close(page);
 });
 
-test('an ended sign-in covers the page and gives it back as it was', async () => {
+test('whoever comes without a sign-in is asked to sign in', async () => {
   const page = await open('/faults', { person: 'engineer-a' });
   await page.getByRole('navigation').waitFor();
   await page.context().clearCookies();

@@ -43,12 +43,20 @@ function press(key: Key, event: KeyboardEvent): void {
   // 229: an input method has the key, in browsers that don't say `isComposing`.
   if (event.defaultPrevented || event.isComposing || event.keyCode === 229) return;
   if (!key.whileTyping && takesText(event.target)) return;
+  // Whatever has the focus keeps the keys that press it.
+  const bare = !event.ctrlKey && !event.metaKey && !event.altKey;
+  if (bare && (event.key === 'Enter' || event.key === ' ') && event.target instanceof Element && event.target.closest('a, button, summary, select, input:not([type=range])')) return;
   // In a dialog, its own keys count alone.
-  const dialog = document.querySelector('[role=dialog],[role=alertdialog]');
+  const dialog = openDialog();
   if (dialog !== null && !key.whileTyping && !(event.target instanceof Node && dialog.contains(event.target) && key.hidden)) return;
   event.preventDefault();
   key.run(event);
 }
+
+/** An input method has not said yet which letters it means. */
+export const composing = (event: Event | undefined): boolean => event instanceof InputEvent && event.isComposing;
+
+export const openDialog = (): Element | null => document.querySelector('dialog[open]');
 
 export function takesText(target: EventTarget | null): boolean {
   if (!(target instanceof HTMLElement)) return false;

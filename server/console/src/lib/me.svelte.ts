@@ -2,6 +2,8 @@
 
 import { api, ask, onSignedOut, type Schema } from './api';
 import { Failure } from './failure';
+import { forgetDrafts } from './remembered.svelte';
+import { stream } from './stream.svelte';
 
 type Person = Schema['Person'];
 export type Role = Schema['Role'];
@@ -21,13 +23,18 @@ class Me {
     try {
       this.entered(await ask(api.GET('/api/v1/whoami')));
     } catch (error) {
-      this.state = error instanceof Failure && error.kind === 'signed_out' ? 'out' : 'unreachable';
+      // Whoever is in keeps the page, whatever this one question came to; an ended sign-in has been told already.
+      if (this.state === 'unknown' || this.state === 'unreachable') this.state = error instanceof Failure && error.kind === 'signed_out' ? 'out' : 'unreachable';
     }
   }
 
   entered(person: Person): void {
+    const wasExpired = this.state === 'expired';
     this.person = person;
     this.state = 'in';
+    forgetDrafts(person.name);
+    // What pages asked for meanwhile was refused.
+    if (wasExpired) stream.again();
   }
 
   async leave(): Promise<void> {

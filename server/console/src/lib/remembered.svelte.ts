@@ -34,7 +34,13 @@ export function remember(name: string, text: string | undefined): void {
   }
 }
 
-/** Forgets all drafts: somebody else may sign in on this computer. */
-export function forgetDrafts(): void {
-  for (const key of Object.keys(localStorage)) if (key.startsWith(`${PREFIX}draft.`)) localStorage.removeItem(key);
+/** Somebody signs in: the drafts of others who used this computer are forgotten, but not the reports that they meant to send. */
+export function forgetDrafts(person: string): void {
+  try {
+    for (const key of Object.keys(localStorage)) {
+      if (key.startsWith(`${PREFIX}draft.`) && !key.startsWith(`${PREFIX}draft.${person}.`) && !key.endsWith('.unsent')) localStorage.removeItem(key);
+    }
+  } catch {
+    // As above.
+  }
 }

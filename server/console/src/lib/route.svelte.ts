@@ -49,11 +49,13 @@ class Route {
 
   #clicked(click: MouseEvent): void {
     if (click.defaultPrevented || click.button !== 0 || click.metaKey || click.ctrlKey || click.shiftKey || click.altKey) return;
+    // A link of a drawing is no HTMLAnchorElement, and its `href` an object.
     const link = (click.target as Element | null)?.closest('a[href]');
-    if (!(link instanceof HTMLAnchorElement) || link.target !== '' || link.hasAttribute('download')) return;
-    if (link.origin !== location.origin || link.pathname.startsWith('/api/')) return;
+    if (!link || link.getAttribute('target') || link.hasAttribute('download')) return;
+    const to = new URL(link.getAttribute('href') ?? '', location.href);
+    if (to.origin !== location.origin || to.pathname.startsWith('/api/')) return;
     click.preventDefault();
-    this.go(link.href);
+    this.go(to.href);
   }
 }
 

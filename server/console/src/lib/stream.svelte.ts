@@ -45,6 +45,13 @@ class Stream {
     this.#opened = false;
   }
 
+  /** Anew, at once: somebody signed in again, and what was read under the old sign-in may have failed. */
+  again(): void {
+    this.stop();
+    this.start(this.#bearer);
+    this.#returned();
+  }
+
   /** Seconds without a word from the server, once that is too long; 0 while all is well. */
   get staleSeconds(): number {
     void this.#tick;
@@ -69,6 +76,10 @@ class Stream {
     return () => this.#gaps.delete(tell);
   }
 
+  #returned(): void {
+    for (const tell of this.#gaps) tell();
+  }
+
   async #run(signal: AbortSignal): Promise<void> {
     let wait = 500;
     let wasOpen = false;
@@ -76,7 +87,7 @@ class Stream {
       try {
         await this.#follow(signal, () => {
           wait = 500;
-          if (wasOpen) for (const tell of this.#gaps) tell();
+          if (wasOpen) this.#returned();
           wasOpen = true;
         });
       } catch (error) {

@@ -30,6 +30,8 @@ class Views {
   criticals = $state(0);
   /** The name of a new view is being asked for. */
   isSaving = $state(false);
+  /** Their names and order are being changed. */
+  isManaging = $state(false);
   #users = 0;
   #end: (() => void) | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;

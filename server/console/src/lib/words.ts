@@ -85,3 +85,18 @@ export const presences: Record<Schema['Presence'], Word> = {
   online: { zh: '在线', en: 'online' },
   offline: { zh: '离线', en: 'offline' },
 };
+
+export const endReasons: Record<Schema['EndReason'], Word> = {
+  client: { zh: '工程师离开', en: 'the engineer left' },
+  revoked: { zh: '同意被撤销', en: 'the consent was revoked' },
+  fault_closed: { zh: '故障单已关闭', en: 'the fault was closed' },
+  time_up: { zh: '时间到', en: 'the time was up' },
+  killed: { zh: '被强制终止', en: 'it was killed' },
+  link_lost: { zh: '链路中断', en: 'the link was lost' },
+  centre_stopped: { zh: '中心停止服务', en: 'the centre stopped' },
+  agent_stopped: { zh: '代理停止', en: 'the agent stopped' },
+  recorder_failed: { zh: '录制失败', en: 'recording failed' },
+  quota: { zh: '录制达到上限', en: 'the recording reached its limit' },
+  stopped: { zh: '客户全部停止', en: 'the customer stopped everything' },
+  error: { zh: '出错', en: 'an error' },
+};

@@ -1,4 +1,5 @@
 import { texts } from '../lib/i18n.svelte';
+import type { View } from '../lib/views.svelte';
 
 export const t = texts(
   {
@@ -14,3 +15,5 @@ export const t = texts(
     sentLater: '{number} was sent', saveHere: 'Save the present filter as a view', done: 'Done', renamed: 'Renamed to “{name}”',
   },
 );
+
+export const nameOf = (view: View): string => (view.built_in == null ? view.name : t(view.built_in));

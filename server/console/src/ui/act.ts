@@ -5,9 +5,15 @@ import { t } from './texts';
 import { toasts } from './toasts.svelte';
 
 export async function act(done: string, run: () => Promise<unknown>, undo?: () => Promise<unknown>): Promise<boolean> {
+  const worked = await attempt(run);
+  if (worked) toasts.say(done, undo);
+  return worked;
+}
+
+/** For what shows by itself that it was done. */
+export async function attempt(run: () => Promise<unknown>): Promise<boolean> {
   try {
     await run();
-    toasts.say(done, undo);
     return true;
   } catch (error) {
     const failure = asFailure(error);

@@ -2,6 +2,7 @@
 // may be told again with more. Failing to tell is no reason to disturb anybody.
 
 import { api, ask, type Schema } from '../../lib/api';
+import { hex } from '../../lib/bytes';
 import { asFailure } from '../../lib/failure';
 
 type Shown = Schema['Shown'];
@@ -10,7 +11,7 @@ type Shown = Schema['Shown'];
 function offerId(): string {
   const random = crypto.getRandomValues(new Uint8Array(10));
   const time = Date.now().toString(16).padStart(12, '0');
-  const rest = [...random].map((byte) => byte.toString(16).padStart(2, '0')).join('');
+  const rest = hex(random);
   return `ofr_${time}7${rest.slice(1, 4)}8${rest.slice(5, 20)}`;
 }
 

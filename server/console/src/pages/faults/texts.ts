@@ -15,7 +15,7 @@ export const zh = {
   mergeInto: '并入', mergeReason: '为什么是同一个故障', mergeHint: '其余故障成为它的重复单，告警移到它名下。可撤销。', mergeTwo: '合并至少要选两个故障', mergeCustomers: '只能合并同一客户的故障',
   doneAccept: '已认领 {n} 个故障', doneAcknowledge: '已确认 {n} 个故障', doneAssign: '已指派 {n} 个故障', doneHold: '已挂起 {n} 个故障', doneMerge: '已合并到 {number}', undone: '已撤销',
   failed: '{n} 个未成功，其余已完成', failedOne: '{number}：{why}', again: '重试未成功的', run: '执行', busy: '{done}/{all}',
-  split: '左右分栏', openIt: '打开', openTab: '在新标签页打开', chooseRow: '选中或取消', extendDown: '向下扩选', extendUp: '向上扩选', down: '下一条', up: '上一条', copied: '已复制',
+  split: '左右分栏', openTab: '在新标签页打开', chooseRow: '选中或取消', extendDown: '向下扩选', extendUp: '向上扩选', down: '下一条', up: '上一条',
   f_critical: '紧急', f_mine: '我负责的', f_due: '10 分钟内到期', f_late: '已超时', f_nobody: '尚未认领', f_consent: '等待同意', f_pending: '挂起的', f_closed: '已关闭', f_all: '全部状态', f_today: '24 小时内报的',
   titleCount: '{n} 故障', clocks: '还有 {n} 个时钟', splitEmpty: '用 j / k 选一条故障，在这里查看', liveSessions: '{n} 个进行中的会话', moreFailed: '后面的没有读到', noClock: '没有计时',
 } as const;
@@ -37,7 +37,7 @@ export const en: Record<TextKey, string> = {
   mergeInto: 'Merge into', mergeReason: 'Why they are the same', mergeHint: 'The others become its duplicates, and their alarms move to it. This can be undone.', mergeTwo: 'Choose two faults at least to merge', mergeCustomers: 'Only faults of one customer can be merged',
   doneAccept: '{n} fault accepted|{n} faults accepted', doneAcknowledge: '{n} fault acknowledged|{n} faults acknowledged', doneAssign: '{n} fault assigned|{n} faults assigned', doneHold: '{n} fault held|{n} faults held', doneMerge: 'Merged into {number}', undone: 'Undone',
   failed: '{n} did not work, the others are done', failedOne: '{number}: {why}', again: 'Try those again', run: 'Go ahead', busy: '{done}/{all}',
-  split: 'Split view', openIt: 'Open', openTab: 'Open in a new tab', chooseRow: 'Choose or not', extendDown: 'Choose downwards', extendUp: 'Choose upwards', down: 'Next', up: 'Previous', copied: 'Copied',
+  split: 'Split view', openTab: 'Open in a new tab', chooseRow: 'Choose or not', extendDown: 'Choose downwards', extendUp: 'Choose upwards', down: 'Next', up: 'Previous',
   f_critical: 'Critical', f_mine: 'Mine', f_due: 'Due within 10 minutes', f_late: 'Late', f_nobody: 'Nobody’s yet', f_consent: 'Waiting for consent', f_pending: 'Held', f_closed: 'Closed', f_all: 'Every state', f_today: 'Reported in 24 hours',
   titleCount: '{n} fault|{n} faults', clocks: '{n} more clock|{n} more clocks', splitEmpty: 'Choose a fault with j / k to see it here', liveSessions: '{n} live session|{n} live sessions', moreFailed: 'The rest could not be read', noClock: 'no clock',
 };

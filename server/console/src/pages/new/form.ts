@@ -62,6 +62,12 @@ export function bodyOf(form: Form): Schema['NewFault'] {
   };
 }
 
+/** As `datetime-local` has it. */
+export function localTime(at: string): string {
+  const ms = Date.parse(at);
+  return new Date(ms - new Date(ms).getTimezoneOffset() * 60_000).toISOString().slice(0, 16);
+}
+
 /** As the server derives it. */
 export const SEVERITY_OF: Record<Schema['Impact'], Schema['Severity']> = { none: 'minor', partial: 'major', full: 'critical' };
 

@@ -48,5 +48,3 @@ function parsed(text: string): unknown {
     return undefined;
   }
 }
-
-export const sizeOf = (bytes: number): string => (bytes < 1024 * 1024 ? `${Math.max(1, Math.round(bytes / 1024))} KiB` : `${(bytes / 1024 / 1024).toFixed(1)} MiB`);

@@ -2,6 +2,7 @@
 // device that may be hostile: whatever can't be read is left out, and nothing is thrown.
 
 import { api, ask, type Schema } from '../../lib/api';
+import { sha256 } from '../../lib/bytes';
 
 export type Opened = { door: string; command?: string; terminal?: { term: string; cols: number; rows: number }; target?: string };
 export type Happening = { seconds: number; channel: number; code: string; data: unknown };
@@ -180,11 +181,6 @@ async function follow(recording: Recording): Promise<Chain> {
   const last = recording.chunks.at(-1);
   if (!last) return { state: 'none' };
   return { state: last.header.end === undefined ? 'open' : 'whole', chunks: recording.chunks.length, head: prev };
-}
-
-async function sha256(text: string): Promise<string> {
-  const hash = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(text));
-  return Array.from(new Uint8Array(hash), (byte) => byte.toString(16).padStart(2, '0')).join('');
 }
 
 /** Long silences made short, and the way between both times. */

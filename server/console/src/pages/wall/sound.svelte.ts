@@ -29,21 +29,36 @@ class Sound {
     this.#kept.value = this.on ? 'off' : 'on';
   }
 
+  /** Says whether it could, before there is anything to tell; whoever touches the page lets it. */
+  begin(): () => void {
+    const touched = (): void => void this.#wake();
+    touched();
+    for (const kind of ['pointerdown', 'keydown']) addEventListener(kind, touched);
+    return () => {
+      for (const kind of ['pointerdown', 'keydown']) removeEventListener(kind, touched);
+    };
+  }
+
   /** For news: says nothing while muted. */
   tell(severity: Severity): void {
     if (this.on) void this.play(severity);
   }
 
   async play(severity: Severity): Promise<void> {
+    const context = await this.#wake();
+    if (context && !this.blocked) for (const note of TUNES[severity]) this.#note(context, note);
+  }
+
+  async #wake(): Promise<AudioContext | undefined> {
     try {
       const context = (this.#context ??= new AudioContext());
       if (context.state === 'suspended') await Promise.race([context.resume(), new Promise((done) => setTimeout(done, 300))]);
       this.blocked = context.state !== 'running';
-      if (this.blocked) return;
-      for (const note of TUNES[severity]) this.#note(context, note);
+      return context;
     } catch {
       // A machine without a sound card is a wall all the same.
       this.blocked = true;
+      return undefined;
     }
   }
 

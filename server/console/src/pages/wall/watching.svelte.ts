@@ -17,6 +17,8 @@ const DRAW_MS = 250;
 const MOST_EVENTS = 30;
 /** How long a new critical fault is ringed on the map. */
 const RING_MS = 20_000;
+/** Longer than it takes to read the picture again. */
+const NEW_S = 90;
 
 export class Watching {
   readonly page: Loaded<Wall>;
@@ -26,6 +28,8 @@ export class Watching {
   #waiting: Event[] = [];
   #drawing: ReturnType<typeof setTimeout> | undefined;
   #before: Wall | undefined;
+  /** Each fault with the severities that it was seen with. */
+  #seen = new Set<string>();
   #ringing: ReturnType<typeof setTimeout> | undefined;
 
   /** Call it while a component is made. `only`: sounds are for what is shown. */
@@ -73,10 +77,19 @@ export class Watching {
     const before = this.#before;
     this.#before = wall;
     this.#draw(wall.events);
+    // One that came while another went changes no count. Below the end of the list stand old ones that move up: those have run for a while.
+    const isWhole = before !== undefined && before.countdown.length === before.countdown_total;
+    const fresh = new Set<Severity>();
+    for (const row of wall.countdown) {
+      const name = `${row.severity} ${row.fault}`;
+      if (!this.#seen.has(name) && (isWhole || row.elapsed_s < NEW_S)) fresh.add(row.severity);
+      this.#seen.add(name);
+    }
     if (before === undefined) return;
-    const worse = SEVERITIES.find((severity) => (only === undefined || only === severity) && wall.faults[severity] > before.faults[severity]);
+    const isNews = (severity: Severity): boolean => fresh.has(severity) || wall.faults[severity] > before.faults[severity];
+    const worse = SEVERITIES.find((severity) => (only === undefined || only === severity) && isNews(severity));
     if (worse !== undefined) sound.tell(worse);
-    if (wall.faults.critical <= before.faults.critical) return;
+    if (!isNews('critical')) return;
     const was = new Map(before.sites.map((site) => [site.id, site.open]));
     const rung = wall.sites.filter((site) => site.worst === 'critical' && site.open > (was.get(site.id) ?? 0)).map((site) => site.id);
     this.rung = new Set(rung);

@@ -29,7 +29,6 @@ export const zh = {
   emptyWhy: '在墙上的屏幕打开监控中心时，用令牌代替个人账号：不会自动退出，也不能做任何操作。',
   needName: '请填写名称（1 至 100 个字）',
   keyNew: '新建令牌',
-  openWall: '打开监控中心',
 } as const;
 
 export const en: Record<keyof typeof zh, string> = {
@@ -61,7 +60,6 @@ export const en: Record<keyof typeof zh, string> = {
   emptyWhy: 'A screen on a wall shows the monitoring centre with a token instead of somebody’s account: it is never signed out, and can do nothing.',
   needName: 'A name is needed, of 1 to 100 characters',
   keyNew: 'New token',
-  openWall: 'Open the monitoring centre',
 };
 
 export const t = texts(zh, en);

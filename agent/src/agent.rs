@@ -319,6 +319,7 @@ fn consent_live(live: &Live, until: Timestamp) -> Entry {
         grade: live.grade,
         engineer: live.engineer.clone(),
         approvers: live.approvers.clone(),
+        approved_in_page: live.approved_in_page(),
         doors: live.doors.clone(),
         account: live.account.clone(),
         until,

@@ -63,6 +63,7 @@ struct PolicyConfig {
     max_duration_s: Option<u32>,
     challenge_ttl_s: Option<u32>,
     max_standing_days: Option<u32>,
+    browser_keys: bool,
 }
 
 #[derive(Debug, Deserialize)]
@@ -161,6 +162,7 @@ impl Config {
                 max_duration_s,
                 challenge_ttl_s,
                 max_standing_days,
+                browser_keys: self.policy.browser_keys,
                 accounts: profiles.keys().cloned().collect(),
             },
             profiles,
@@ -227,6 +229,7 @@ mod tests {
         let policy = &settings.policy;
         assert_eq!((&policy.grades[..], policy.approvals, policy.signers_approvals), (&[Grade::EndToEnd][..], 1, 1), "the defaults");
         assert_eq!((policy.max_standing_days, parse("").unwrap().policy.max_standing_days), (35, 35));
+        assert!(!policy.browser_keys && parse("[policy]\nbrowser_keys = true").unwrap().policy.browser_keys);
         assert_eq!((settings.interval.as_secs(), settings.spool_max_bytes), (10, 67_108_864));
         assert!(!settings.checks.sensors.is_empty() && !settings.checks.rules.is_empty() && !settings.checks.execs.is_empty());
     }

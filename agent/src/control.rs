@@ -165,6 +165,9 @@ pub struct ConsentInfo {
     pub engineer: PersonName,
     /// Nobody, when it was approved on the device.
     pub approvers: Vec<PersonName>,
+    /// Those of them who signed in a page that the vendor's centre served.
+    #[serde(default)]
+    pub approved_in_page: Vec<PersonName>,
     pub doors: Doors,
     pub account: String,
     pub arrived: Timestamp,
@@ -335,6 +338,7 @@ fn status(agent: &Agent) -> Status {
 
 fn consents(agent: &Agent) -> Vec<ConsentInfo> {
     let info = |(live, left): (crate::consents::Live, Duration)| ConsentInfo {
+        approved_in_page: live.approved_in_page(),
         consent: live.id,
         fault: live.fault,
         grade: live.grade,

@@ -25,7 +25,7 @@ use lineman_common::name::PersonName;
 use lineman_common::printable::escape;
 use lineman_common::recording::{Bind, FIRST_PREV};
 use lineman_common::session::{Doors, EndReason, Grade};
-use lineman_common::statement::{LocalStatement, Signed, sha256_hex};
+use lineman_common::statement::{KeyClass, LocalStatement, Signed, sha256_hex};
 use lineman_common::words;
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
@@ -87,6 +87,9 @@ pub enum Entry {
         engineer: PersonName,
         /// Nobody, when it was approved on the device.
         approvers: Vec<PersonName>,
+        /// Those of them who signed in a page that the vendor's centre served.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        approved_in_page: Vec<PersonName>,
         doors: Doors,
         account: String,
         /// By the wall clock; the consent itself counts on the boot clock.
@@ -148,8 +151,8 @@ impl Entry {
                 Err(error) => format!("a local act, but {error}"),
             },
             Self::List { list, counter, sha256 } => format!("{list} {counter} counts from now on: {sha256}"),
-            Self::ConsentLive { consent, grade, engineer, approvers, doors, account, until, .. } => {
-                let approvers = approvers.iter().map(ToString::to_string).collect::<Vec<_>>().join(" and ");
+            Self::ConsentLive { consent, grade, engineer, approvers, approved_in_page, doors, account, until, .. } => {
+                let approvers = approvers.iter().map(|name| name_and_page(name, approved_in_page)).collect::<Vec<_>>().join(" and ");
                 let by = if approvers.is_empty() { "the device's administrator" } else { &approvers };
                 format!("{consent} is live until {until}: {engineer}, {grade}, {doors} as {}, by {by}", escape(account))
             }
@@ -158,6 +161,12 @@ impl Entry {
             Self::Resumed { by } => format!("resumed by {}", escape(by)),
         }
     }
+}
+
+/// An approver, and what is to be said of where they approved.
+pub fn name_and_page(name: &PersonName, approved_in_page: &[PersonName]) -> String {
+    let class = if approved_in_page.contains(name) { KeyClass::Page } else { KeyClass::Own };
+    class.named(name)
 }
 
 /// One line. `n` stays first: readers that look for a number needn't parse what they skip.

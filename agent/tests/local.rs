@@ -184,6 +184,7 @@ fn prepare(dir: &Path, root: &PrivateKey, engineer: &PrivateKey) -> Request {
         max_duration_s: 14_400,
         challenge_ttl_s: 14_400,
         max_standing_days: 35,
+        browser_keys: false,
         accounts: vec!["view".into()],
     };
     let consents = Consents::open(dir, Pinned::of(&identity), policy, Arc::new(SystemClock::new())).unwrap();

@@ -266,6 +266,8 @@ pub fn write_consent(checked: &Checked, approver: &PersonName, narrow: &Narrow, 
 
 #[cfg(test)]
 mod tests {
+    use lineman_common::statement::KeyClass;
+
     use super::*;
     use crate::testing::{World, ask};
 
@@ -297,8 +299,8 @@ mod tests {
         let consent = approve(&world, &view).unwrap();
         let (_, carrier) = trusts(&world);
         let checked = check_request(&view, &carrier, &world.env(), now()).unwrap();
-        let verified = Consent::verify(&consent, &checked.request, &checked.signed.text, &checked.signers, now()).unwrap();
-        assert_eq!((verified.approver.as_str(), verified.roster), ("approver-jw", 7));
+        let (verified, class) = Consent::verify(&consent, &checked.request, &checked.signed.text, &checked.signers, now()).unwrap();
+        assert_eq!((verified.approver.as_str(), verified.roster, class), ("approver-jw", 7, KeyClass::Own));
     }
 
     #[test]

@@ -210,7 +210,13 @@ impl World {
             device: self.device.clone(),
             challenge: "c".repeat(43),
             lapses_at: Timestamp::now() + 4.hours(),
-            policy: DevicePolicy { grades: vec![Grade::EndToEnd], approvals: 1, accounts: vec!["view".into()], max_duration_s: 14_400 },
+            policy: DevicePolicy {
+                grades: vec![Grade::EndToEnd],
+                approvals: 1,
+                accounts: vec!["view".into()],
+                max_duration_s: 14_400,
+                browser_keys: false,
+            },
             device_statement: self.statement_for(self.host_key.public_key()),
         }
     }
@@ -238,7 +244,9 @@ impl World {
             end_reason: None,
             request: Some(request),
             approvals_needed: 1,
+            browser_keys: false,
             consents: Vec::new(),
+            approvals: Vec::new(),
             local: None,
             roster: Some(self.roster(7)),
             device_statement: Some(self.statement_for(self.host_key.public_key())),

@@ -296,6 +296,9 @@ pub struct DevicePolicy {
     /// Account profiles.
     pub accounts: Vec<String>,
     pub max_duration_s: u32,
+    /// Whether a consent may be signed in a page that the vendor's centre serves. Older agents don't say, and take none.
+    #[serde(default)]
+    pub browser_keys: bool,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]

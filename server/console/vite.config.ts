@@ -15,6 +15,8 @@ export default defineConfig({
     reportCompressedSize: false,
     sourcemap: false,
     cssCodeSplit: true,
-    rolldownOptions: { output: { codeSplitting: { includeDependenciesRecursively: false, groups: [{ name: 'shared', test: /\/src\/(lib|ui|shell)\// }, { name: area, test: /\/src\/pages\//, minSize: 0 }] } } },
+    // Whoever does not know `modulepreload` loads a little later, and no script for it is sent to everybody.
+    modulePreload: { polyfill: false },
+    rolldownOptions: { output: { chunkFileNames: 'assets/[name]-[hash:6].js', assetFileNames: 'assets/[name]-[hash:6][extname]', codeSplitting: { includeDependenciesRecursively: false, groups: [{ name: 'shared', test: /\/src\/(lib|ui|shell)\// }, { name: area, test: /\/src\/pages\//, minSize: 0 }] } } },
   },
 });

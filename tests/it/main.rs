@@ -136,6 +136,10 @@ const ALONE: &[(&str, fn())] = &[
         adversary::centre::a_centre_that_stores_nothing_stops_the_session,
     ),
     ("adversary::centre::it_reads_recordings_and_nothing_else", adversary::centre::it_reads_recordings_and_nothing_else),
+    (
+        "adversary::centre::a_key_of_a_page_opens_only_what_the_owner_gave_to_pages",
+        adversary::centre::a_key_of_a_page_opens_only_what_the_owner_gave_to_pages,
+    ),
     ("adversary::centre::invented_orders_do_no_harm", adversary::centre::invented_orders_do_no_harm),
     (
         "adversary::laptop::a_thief_enters_where_the_engineer_may_until_the_roster_says_otherwise",

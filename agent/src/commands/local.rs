@@ -18,6 +18,7 @@ use serde::Serialize;
 use super::{Form, State, ask, show};
 use crate::control::{self, ConsentInfo, PendingInfo, Question, Reply};
 use crate::identity::Identity;
+use crate::journal::name_and_page;
 
 #[derive(Subcommand)]
 pub enum ConsentCommand {
@@ -286,8 +287,8 @@ impl Listing {
 }
 
 pub fn consent_line(consent: &ConsentInfo) {
-    let ConsentInfo { consent, fault, grade, engineer, approvers, doors, account, left_s, .. } = consent;
-    let approvers = approvers.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
+    let ConsentInfo { consent, fault, grade, engineer, approvers, approved_in_page, doors, account, left_s, .. } = consent;
+    let approvers = approvers.iter().map(|name| name_and_page(name, approved_in_page)).collect::<Vec<_>>().join(",");
     let by = if approvers.is_empty() { "on-this-device" } else { &approvers };
     println!("{consent}\t{fault}\t{grade}\t{engineer}\t{by}\t{doors}\t{account}\t{left_s} s left");
 }

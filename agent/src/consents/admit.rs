@@ -1,4 +1,7 @@
 //! From a challenge to a live consent: the whole chain, link by link.
+//!
+//! A consent that was signed in a page of the centre's is the carrier's word only as far as the centre let the approver see what they
+//! signed. So it counts here when the owner's own file says so, and never by the centre's word or the signer list's alone.
 
 use std::io;
 
@@ -8,7 +11,7 @@ use lineman_common::name::PersonName;
 use lineman_common::printable::escape;
 use lineman_common::session::{Doors, Grade};
 use lineman_common::statement::list::{Person, different_people};
-use lineman_common::statement::{CarrierSigners, Consent, Namespace, Refused, Request, Roster, Signed, Standing, hex, sha256_hex};
+use lineman_common::statement::{Consent, KeyClass, Namespace, Request, Roster, Signed, Standing, hex, sha256_hex};
 
 use super::clock::Moment;
 use super::ledger::{Challenge, Ledger, Live};
@@ -309,7 +312,7 @@ impl Consents {
         let (mut people, mut names) = (Vec::new(), Vec::new());
         for signed in papers {
             let paper = match request.grade {
-                Grade::EndToEnd | Grade::Gateway => consent(signed, request, text, &state.signers, at)?,
+                Grade::EndToEnd | Grade::Gateway => self.consent(state, signed, request, text, at)?,
                 Grade::Role => self.standing(state, signed, request, roster, at)?,
             };
             if paper.roster > roster.head.counter {
@@ -331,6 +334,17 @@ impl Consents {
             return Err(Refusal::Approvals { device: self.device.clone(), have, needed });
         }
         Ok(allowed)
+    }
+
+    fn consent(&self, state: &State, signed: &Signed, request: &Request, text: &str, at: Timestamp) -> Result<Paper, Refusal> {
+        let (consent, class) = Consent::verify(signed, request, text, &state.signers, at)?;
+        let Consent { id: _, request_sha256: _, approver, doors, duration_s, roster, issued } = consent;
+        match class {
+            KeyClass::Page if !self.policy.browser_keys => return Err(Refusal::PageKey { device: self.device.clone(), approver }),
+            KeyClass::Page | KeyClass::Own => {}
+        }
+        let person = state.signers.list().person(&signed.signatory("consent", class.namespace())?);
+        Ok(Paper { approver, person, doors, duration_s, roster, issued, standing: None })
     }
 
     fn standing(&self, state: &State, signed: &Signed, request: &Request, roster: &Roster, at: Timestamp) -> Result<Paper, Refusal> {
@@ -372,13 +386,6 @@ impl Consents {
         }
         Ok(())
     }
-}
-
-fn consent(signed: &Signed, request: &Request, text: &str, signers: &CarrierSigners, at: Timestamp) -> Result<Paper, Refused> {
-    let Consent { id: _, request_sha256: _, approver, doors, duration_s, roster, issued } =
-        Consent::verify(signed, request, text, signers, at)?;
-    let person = signers.list().person(&signed.signatory("consent", Namespace::Consent)?);
-    Ok(Paper { approver, person, doors, duration_s, roster, issued, standing: None })
 }
 
 /// A live consent with no papers yet.

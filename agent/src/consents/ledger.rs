@@ -10,7 +10,7 @@ use lineman_common::id::{ConsentId, SessionId};
 use lineman_common::name::{FaultNumber, PersonName};
 use lineman_common::printable::escape;
 use lineman_common::session::{Doors, EndReason, Grade};
-use lineman_common::statement::{Signed, sha256_hex};
+use lineman_common::statement::{Consent, KeyClass, Signed, sha256_hex};
 use serde::{Deserialize, Serialize};
 
 use super::clock::Moment;
@@ -78,6 +78,12 @@ impl Live {
     pub fn mark(&mut self, now: &Moment) {
         self.elapsed_s = self.elapsed_s(now);
         self.mark = now.clone();
+    }
+
+    /// Those of the approvers who signed in a page that the vendor's centre served: wherever the consent is shown, that is said.
+    pub fn approved_in_page(&self) -> Vec<PersonName> {
+        let in_page = self.papers.iter().filter(|paper| matches!(KeyClass::claimed(paper), Ok(KeyClass::Page)));
+        in_page.filter_map(|paper| Consent::read_unverified(paper).ok()).map(|consent| consent.approver).collect()
     }
 
     /// Hashes of what lets the engineer in: the carrier's papers, or the local statement.

@@ -7,7 +7,7 @@
 //! - the request is signed by the engineer that the roster lists, for this device, this host key, this challenge;
 //! - the carrier's signers answered it: with consents for exactly this request that widen nothing, or, for grade `role`, with
 //!   standing statements that cover it and have not been ended; by as many different people and keys as the local policy wants;
-//! - the local policy takes its grade, its account profile and its length;
+//! - the local policy takes the class of the keys that signed, its grade, its account profile and its length;
 //! - nobody stopped the device.
 //!
 //! Root on the device can take the carrier's place for one request (break-glass, [`Consents::admit_local`]): all else holds.
@@ -81,14 +81,31 @@ pub struct Policy {
     pub challenge_ttl_s: u32,
     /// How long a standing statement may hold, from its issue on.
     pub max_standing_days: u32,
+    /// Whether a consent may be signed with a key in a page that the vendor's centre serves.
+    pub browser_keys: bool,
     /// Names of the account profiles.
     pub accounts: Vec<String>,
 }
 
 impl From<&Policy> for DevicePolicy {
     fn from(policy: &Policy) -> Self {
-        let Policy { grades, approvals, signers_approvals: _, max_duration_s, challenge_ttl_s: _, max_standing_days: _, accounts } = policy;
-        Self { grades: grades.clone(), approvals: *approvals, accounts: accounts.clone(), max_duration_s: *max_duration_s }
+        let Policy {
+            grades,
+            approvals,
+            signers_approvals: _,
+            max_duration_s,
+            challenge_ttl_s: _,
+            max_standing_days: _,
+            browser_keys,
+            accounts,
+        } = policy;
+        Self {
+            grades: grades.clone(),
+            approvals: *approvals,
+            accounts: accounts.clone(),
+            max_duration_s: *max_duration_s,
+            browser_keys: *browser_keys,
+        }
     }
 }
 

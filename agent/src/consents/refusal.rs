@@ -4,7 +4,7 @@ use std::io;
 
 use jiff::Timestamp;
 use lineman_common::id::ConsentId;
-use lineman_common::name::NeName;
+use lineman_common::name::{NeName, PersonName};
 use lineman_common::session::{Doors, EndReason, Grade};
 use lineman_common::statement::Refused;
 
@@ -40,6 +40,11 @@ pub enum Refusal {
     TooLong { device: NeName, most: u32, found: u32 },
     #[error("{have} of {needed} approvals: {device} wants as many different people of the carrier, each with a key of their own, to sign")]
     Approvals { device: NeName, have: usize, needed: u8 },
+    #[error(
+        "{approver} signed this in a page served by the vendor (`consent-browser@lineman`), and {device} takes no such signature: approve it \
+         with `lineman approver` on your own machine, or the owner of {device} allows the class with `browser_keys = true` in its local policy"
+    )]
+    PageKey { device: NeName, approver: PersonName },
     #[error("{found} approvals came at once; at most {most} are looked at")]
     TooManyPapers { found: usize, most: usize },
     #[error("the approvals have no door in common")]

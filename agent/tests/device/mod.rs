@@ -194,6 +194,7 @@ impl Device {
             max_duration_s: 3600,
             challenge_ttl_s: 3600,
             max_standing_days: 35,
+            browser_keys: false,
             accounts: setup.accounts.iter().map(|(profile, _)| (*profile).to_owned()).collect(),
         };
         let clock = Arc::new(Ahead { machine: SystemClock::new(), by: Mutex::default() });

@@ -139,6 +139,8 @@ fn template(customer: &CustomerCode, life_s: u32, before: Option<&Pinned>) -> Re
          # One line for each key: NAME namespaces=\"WHAT,...\"[,valid-before=\"YYYYMMDDZ\"] KEY\n\
          # NAME is the person's name at the support centre. WHAT it may sign:\n\
          #   consent@lineman    a consent: lets an engineer in, once\n\
+         #   consent-browser@lineman   the same with a key in a page that the vendor serves; counts only where a\n\
+         #                             device's owner allows it (`browser_keys`)\n\
          #   standing@lineman   a standing statement: lets engineers in without being asked each time\n\
          #   device@lineman     a technician, for a device's identity\n\
          #   signers@lineman    the next list; keep this key offline, and have two of them\n\
@@ -266,6 +268,11 @@ fn judge(list: &CarrierSigners, before: Option<&CarrierSigners>, at: Timestamp) 
             notes.push(format!("nobody in it may {what} ({namespace})"));
         }
     }
+    let pages = list.list().lines.iter().filter(|line| line.namespaces.iter().any(|n| n == Namespace::ConsentBrowser.as_str()));
+    for line in pages {
+        let (who, namespace) = (line.principals.join(","), Namespace::ConsentBrowser);
+        notes.push(format!("{who} may approve in a page served by the vendor ({namespace}): only devices whose owner allows it take that"));
+    }
     for line in list.list().lines.iter().filter(|line| line.valid_before.is_some_and(|before| at >= before)) {
         notes.push(format!("the line of {} is not valid any more", line.principals.join(",")));
     }
@@ -361,6 +368,15 @@ mod tests {
         let next = CarrierSigners::parse(&template(&world.customer, 86_400, Some(&before)).unwrap(), &world.customer).unwrap();
         assert_eq!(next.counter(), before.list.counter() + 1);
         assert_eq!(next.list().lines.len(), before.list.list().lines.len());
+    }
+
+    #[test]
+    fn a_key_of_a_page_is_pointed_out() {
+        let world = World::new();
+        let page = world.signers().lines().find(|line| line.contains("consent@lineman")).unwrap().replace("consent@", "consent-browser@");
+        let list = CarrierSigners::parse(&(world.signers() + &page + "\n"), &world.customer).unwrap();
+        let (problems, notes) = judge(&list, None, now());
+        assert!(problems.is_empty() && notes.iter().any(|note| note.contains("in a page served by the vendor")), "{notes:?}");
     }
 
     #[test]

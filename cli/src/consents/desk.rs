@@ -6,7 +6,7 @@
 use lineman_common::api::{ConsentState, ConsentView, Person, Reason};
 use lineman_common::name::PersonName;
 use lineman_common::session::{Doors, Grade};
-use lineman_common::statement::{Consent, Namespace, Signed, sig};
+use lineman_common::statement::{Consent, KeyClass, Namespace, Signed, sig};
 
 use super::findings::Finding;
 use super::{Checked, Narrow, check_request, held, now, principal, sign_for, write_consent};
@@ -29,6 +29,7 @@ pub struct Desk {
 #[derive(Clone, Debug)]
 pub struct Other {
     pub consent: Consent,
+    pub class: KeyClass,
     key: String,
 }
 
@@ -55,9 +56,10 @@ impl Draft {
 
     pub fn findings(&self) -> Vec<Finding> {
         let mut found = self.found.clone();
-        for Other { consent, .. } in &self.others {
+        for Other { consent, class, .. } in &self.others {
             found.push(Finding::Approved {
                 approver: consent.approver.clone(),
+                class: *class,
                 doors: consent.doors.clone(),
                 duration_s: consent.duration_s,
             });
@@ -192,9 +194,9 @@ fn others(view: &ConsentView, checked: &Checked) -> (Vec<Other>, Vec<Finding>) {
     let (mut others, mut doubts) = (Vec::new(), Vec::new());
     for signed in &view.consents {
         let verified = Consent::verify(signed, &checked.request, &checked.signed.text, &checked.signers, now())
-            .and_then(|consent| Ok((consent, signed.signing_key("consent", Namespace::Consent)?)));
+            .and_then(|(consent, class)| Ok((consent, class, signed.signing_key("consent", class.namespace())?)));
         match verified {
-            Ok((consent, key)) => others.push(Other { consent, key: sig::fingerprint(&key).to_string() }),
+            Ok((consent, class, key)) => others.push(Other { consent, class, key: sig::fingerprint(&key).to_string() }),
             Err(refused) => doubts.push(Finding::ApprovalDoubt { why: refused.to_string() }),
         }
     }

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use lineman_common::name::{NeName, PersonName};
 use lineman_common::printable::escape;
 use lineman_common::session::{Doors, Grade};
+use lineman_common::statement::KeyClass;
 
 use crate::output::span;
 
@@ -81,8 +82,10 @@ pub enum Finding {
     },
     /// The centre could act in this session.
     Gateway,
+    /// Somebody else's approval, with a key of which class.
     Approved {
         approver: PersonName,
+        class: KeyClass,
         doors: Doors,
         duration_s: u32,
     },
@@ -145,8 +148,9 @@ impl Finding {
     pub const fn weight(&self) -> Weight {
         match self {
             Self::Roster { .. } | Self::Engineer { .. } | Self::Device { .. } | Self::OwnKey { .. } | Self::Holds { .. } => Weight::Good,
-            Self::Approved { .. } | Self::Together { .. } | Self::MoreNeeded { .. } => Weight::Note,
+            Self::Approved { class: KeyClass::Own, .. } | Self::Together { .. } | Self::MoreNeeded { .. } => Weight::Note,
             Self::SignersExpire { .. }
+            | Self::Approved { class: KeyClass::Page, .. }
             | Self::Gateway
             | Self::NoReceipt { .. }
             | Self::HoldsOlder { .. }
@@ -181,8 +185,8 @@ impl Finding {
             }
             Self::SignersExpire { at } => format!("your signer list expires at {}: after that, nobody can approve", moment(*at)),
             Self::Gateway => "grade gateway: the centre could act in this session, as if it were the engineer".to_owned(),
-            Self::Approved { approver, doors, duration_s } => {
-                format!("{approver} approved {doors} for {}", span(u64::from(*duration_s)))
+            Self::Approved { approver, class, doors, duration_s } => {
+                class.remarked(&format!("{approver} approved {doors} for {}", span(u64::from(*duration_s))))
             }
             Self::ApprovalDoubt { why } => format!("an approval that the centre shows does not hold: {why}"),
             Self::Together { doors, duration_s } => format!("all approvals together allow {doors} for {}", span(u64::from(*duration_s))),
@@ -218,8 +222,12 @@ impl Finding {
             }
             Self::SignersExpire { at } => format!("您的签名人清单将于 {} 到期，之后无人可以批准", moment(*at)),
             Self::Gateway => "网关级别：支持中心可以在此会话中操作，如同工程师本人".to_owned(),
-            Self::Approved { approver, doors, duration_s } => {
-                format!("{approver} 已批准 {doors}，时长 {}", span(u64::from(*duration_s)))
+            Self::Approved { approver, class, doors, duration_s } => {
+                let place = match class {
+                    KeyClass::Own => "",
+                    KeyClass::Page => "（在厂商提供的页面中批准）",
+                };
+                format!("{approver} 已批准 {doors}，时长 {}{place}", span(u64::from(*duration_s)))
             }
             Self::ApprovalDoubt { why } => format!("中心出示的一份批准无效：{why}"),
             Self::Together { doors, duration_s } => format!("所有批准合起来允许 {doors}，时长 {}", span(u64::from(*duration_s))),

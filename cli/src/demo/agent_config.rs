@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use lineman_common::session::Grade;
 use serde::Serialize;
 
 use super::Error;
 use super::element::{Account, sensors};
+use super::plan::Takes;
 
 /// Short, so that the story moves.
 const INTERVAL_S: u32 = 2;
@@ -18,15 +18,10 @@ struct Config {
     interval_bounds_s: [u32; 2],
     /// The host's own load, memory and disks are reported, but raise nothing: the demo's alarms are the element's.
     default_rules: bool,
-    policy: Policy,
+    policy: Takes,
     account: BTreeMap<&'static str, Profile>,
     sensor: Vec<Sensor>,
     rule: Vec<Rule>,
-}
-
-#[derive(Serialize)]
-struct Policy {
-    grades: &'static [Grade],
 }
 
 #[derive(Serialize)]
@@ -129,8 +124,8 @@ const RULES: [Rule; 4] = [
     },
 ];
 
-/// The configuration of the agent of the element in `dir`. `grades` is what its owner lets in; `extra` is TOML that is laid over it.
-pub fn agent_toml(handle: &str, dir: &Path, account: &Account, grades: &'static [Grade], extra: &str) -> Result<String, Error> {
+/// The configuration of the agent of the element in `dir`. `takes` is what its owner lets in; `extra` is TOML that is laid over it.
+pub fn agent_toml(handle: &str, dir: &Path, account: &Account, takes: Takes, extra: &str) -> Result<String, Error> {
     let env = |home: &Path| -> BTreeMap<&'static str, String> {
         [
             ("PATH", format!("{}:/usr/local/bin:/usr/bin:/bin", dir.join("bin").display())),
@@ -149,7 +144,7 @@ pub fn agent_toml(handle: &str, dir: &Path, account: &Account, grades: &'static 
         interval_s: INTERVAL_S,
         interval_bounds_s: [1, 3600],
         default_rules: false,
-        policy: Policy { grades },
+        policy: takes,
         account: account.profiles(dir).map(profile).into(),
         sensor: sensors().map(|metric| Sensor { metric, file: dir.join("sensors").join(metric) }).collect(),
         rule: RULES.to_vec(),
@@ -180,7 +175,7 @@ mod tests {
             "ne-1",
             Path::new("/d/with space/ne-1"),
             &Account::Own,
-            Grade::ALL,
+            Takes::ALL,
             "[policy]\napprovals = 2\n[recording]\ninput = true",
         )
         .unwrap();
@@ -191,6 +186,7 @@ mod tests {
         assert_eq!(toml["account"]["operate"]["home"].as_str(), Some("/d/with space/ne-1/operator"));
         assert_eq!((toml["policy"]["approvals"].as_integer(), toml["recording"]["input"].as_bool()), (Some(2), Some(true)));
         assert_eq!(toml["policy"]["grades"].as_array().unwrap().len(), 3);
+        assert_eq!(toml["policy"]["browser_keys"].as_bool(), Some(true));
         assert_eq!(toml["account"]["view"]["env"]["PS1"].as_str(), Some("ne-1$ "));
         assert!(toml["account"]["view"]["env"]["PATH"].as_str().unwrap().starts_with("/d/with space/ne-1/bin:"));
         let sensors = toml["sensor"].as_array().unwrap();

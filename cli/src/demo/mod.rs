@@ -195,6 +195,9 @@ pub struct Device {
     pub element: PathBuf,
     /// The agent's state directory.
     pub state: PathBuf,
+    /// Its owner takes consents that were signed in a page of the console.
+    #[serde(default)]
+    pub browser_keys: bool,
 }
 
 pub async fn run(command: Command, out: &Out) -> Outcome {

@@ -4,6 +4,7 @@ use lineman_common::api::{Calendar, DayTime, DutyRank, Office, OfficeKind, Shift
 use lineman_common::calendar::{CalendarKind, Weekday};
 use lineman_common::people::Role;
 use lineman_common::session::Grade;
+use serde::Serialize;
 
 use super::Error;
 
@@ -235,8 +236,19 @@ pub struct Equipment {
     pub software: &'static str,
     /// What sits in slots 1 to 4.
     pub cards: [&'static str; 4],
-    /// What its owner's policy takes: the normal case alone, and on each customer's last element every grade.
+    pub takes: Takes,
+}
+
+/// What an owner's policy takes: the normal case alone, and on each customer's last element every grade, and keys in pages.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Takes {
     pub grades: &'static [Grade],
+    pub browser_keys: bool,
+}
+
+impl Takes {
+    pub const NORMAL: Self = Self { grades: &[Grade::EndToEnd], browser_keys: false };
+    pub const ALL: Self = Self { grades: Grade::ALL, browser_keys: true };
 }
 
 /// Products that don't exist, made to be recognised as such.
@@ -261,7 +273,7 @@ pub fn equipment(count: u16) -> Vec<Equipment> {
             serial: format!("DEMO-{:04}", index + 1),
             software,
             cards,
-            grades: if index + 1 == half || index + 1 == count { Grade::ALL } else { &[Grade::EndToEnd] },
+            takes: if index + 1 == half || index + 1 == count { Takes::ALL } else { Takes::NORMAL },
         }
     };
     (0..count).map(element).collect()

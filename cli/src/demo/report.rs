@@ -31,6 +31,7 @@ fn welcome(args: &Up, demo: &Description, out: &Out) -> String {
         demo.people.iter().filter(|p| SHOWN.contains(&p.name.as_str())).map(|p| [text(&p.name), text(&p.sign_in)]),
     );
     let devices = demo.devices.iter().map(|device| device.name.as_str()).collect::<Vec<_>>().join("  ");
+    let pages = demo.devices.iter().filter(|device| device.browser_keys).map(|device| device.name.as_str()).collect::<Vec<_>>().join("  ");
     let path = path_hint();
     let dir = args.place.dir.as_ref().map(|_| format!(" --dir {}", quoted(&demo.dir))).unwrap_or_default();
     let (server, ca, key, files) = (&demo.server, quoted(&demo.ca), quoted(&demo.consent_key), demo.dir.display());
@@ -40,6 +41,7 @@ fn welcome(args: &Up, demo: &Description, out: &Out) -> String {
 Demo data / 演示数据: nothing here is a real carrier, person or device. Files: {files}
 
 Elements: {devices}
+These take a consent signed in a page of the console, too, where the carrier's list names the page's key: {pages}
 
 {}
 Open one of these in a browser, as often as you like. (The browser does not know the demo's certificate authority, {ca}.)

@@ -292,7 +292,7 @@ impl Agent<'_> {
             state.clone().into_os_string(),
         ];
         fleet.step(&format!("{handle}-enrol"), &programs.agent, &enrol, &format!("{token}\n")).await?;
-        write(&state.join("agent.toml"), 0o600, agent_toml(handle, self.element, self.account, self.equipment.grades, &self.extra()?)?)?;
+        write(&state.join("agent.toml"), 0o600, agent_toml(handle, self.element, self.account, self.equipment.takes, &self.extra()?)?)?;
         let statement = keys.vouch(customer, read(&state.join("device-statement"))?)?;
         admin
             .put_statement(&self.name.to_string(), &statement)
@@ -314,6 +314,7 @@ impl Agent<'_> {
             customer: self.equipment.customer.to_owned(),
             element: self.element.to_owned(),
             state: place.agent(&self.equipment.handle),
+            browser_keys: self.equipment.takes.browser_keys,
         }
     }
 }

@@ -9,6 +9,7 @@ use jiff::ToSpan;
 use lineman_common::api::ConsentState;
 use lineman_common::id::ConsentId;
 use lineman_common::session::Grade;
+use lineman_common::statement::device::openssh;
 use lineman_common::statement::{LocalAct, LocalStatement, Namespace, Signed, Standing, sha256_hex};
 
 use super::consents::now;
@@ -64,6 +65,34 @@ fn two_people_approve_and_one_of_them_is_not_enough() {
     let output = run(&mut approver(&server, &centre), &["consent", "verify", &id.to_string()]);
     ends(&output, 8);
     assert!(stdout(&output).contains("people\tBAD\t"), "{}", stdout(&output));
+}
+
+#[test]
+fn an_approval_in_a_page_is_named_as_one_to_the_second_person_and_by_every_check() {
+    let centre = Centre::new();
+    let server = centre.start();
+    let id = centre.ask("shell", Grade::EndToEnd, "fan 2 stopped", 2);
+    let page = &centre.world.gateway;
+    let line = format!("page-jw namespaces=\"consent-browser@lineman\" {}\n", openssh(page.public_key()));
+    std::fs::write(centre.world.carrier_trust().join("signers"), centre.world.pinned_signers() + &line).unwrap();
+    let request = centre.consent(id).request.unwrap();
+    let text = format!(
+        "lineman-consent: 1\nid: {id}\nrequest-sha256: {}\napprover: page-jw\ndoors: shell\nduration-s: 60\nroster: 7\nissued: {}\n",
+        sha256_hex(&request.text),
+        now()
+    );
+    centre.consents.lock().unwrap()[0].consents.push(Signed::sign(page, Namespace::ConsentBrowser, text).unwrap());
+    let output = approve(&server, &centre, id, &centre.world.path("approver"), &[]);
+    ends(&output, 0);
+    let said = "(approved in a page served by the vendor)";
+    assert!(stderr(&output).contains(&format!("WARN  page-jw approved shell for 1m 00s {said}")), "{}", stderr(&output));
+    assert!(stdout(&output).contains(&format!("\tpage-jw {said},approver-jw\t")), "{}", stdout(&output));
+    let output = run(&mut approver(&server, &centre), &["consent", "show", &id.to_string()]);
+    assert!(stderr(&output).contains(&format!("signed by the carrier {said}:")), "{}", stderr(&output));
+    let output = run(&mut approver(&server, &centre), &["consent", "verify", &id.to_string()]);
+    ends(&output, 0);
+    assert!(stdout(&output).contains(&format!("shell for 60 s {said}")), "{}", stdout(&output));
+    verifies_everywhere(&server, &centre, id, &["consent", "consent-2"]);
 }
 
 /// `lineman consent verify`, and every command that it prints, with stock tools; and neither takes a changed letter.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use lineman_common::recording::{Event, Flow, What};
 use lineman_common::session::Grade;
 use lineman_common::statement::device::openssh;
-use lineman_common::statement::{Namespace, Signed, sha256_hex};
+use lineman_common::statement::{KeyClass, Namespace, Signed, sha256_hex};
 
 use super::recorded::Story;
 use super::testing::{World, key};
@@ -394,6 +394,26 @@ fn a_device_that_broke_the_rules_is_found_out() {
     };
     local(&|text| text.replace("approve-consent", "end-consent")).fails("local-1");
     local(&|text| text.replace("request-sha256 ", "request-sha256 0")).fails("local-1");
+}
+
+#[test]
+fn a_consent_of_a_page_holds_and_is_named_as_one() {
+    let story = |class: KeyClass, of_page: bool| {
+        let mut story = Story::new(&Arc::new(World::new()), 2);
+        let (name, key) = if of_page { ("noc-jw", &story.world.gateway) } else { ("approver-jw", &story.world.approver) };
+        story.consents = vec![story.consent_of(class, name, key, "exec")];
+        Bundle::of(story)
+    };
+    let mut bundle = story(KeyClass::Page, true);
+    let said = "approved in a page served by the vendor";
+    let (program, script) = bundle.holds();
+    assert!(stdout(&program).contains(said) && stdout(&script).contains(&format!("note  consent-1: {said}")), "{}", stdout(&script));
+    // Whose key it is can't be said without the list; of which class it is can.
+    bundle.signers = None;
+    let (program, script) = bundle.holds();
+    assert!(stdout(&program).contains(said) && stdout(&script).contains(said) && stdout(&script).contains("NOT CHECKED"));
+    story(KeyClass::Own, true).fails("consent-1");
+    story(KeyClass::Page, false).fails("consent-1");
 }
 
 #[test]

@@ -141,7 +141,7 @@ impl Centre {
         let list = lineman_common::statement::CarrierSigners::parse(&self.world.pinned_signers(), &self.world.customer).unwrap();
         let known = Request::read_unverified(&request).unwrap();
         let consent = match Consent::verify(&signed, &known, &request.text, &list, now()) {
-            Ok(consent) => consent,
+            Ok((consent, _)) => consent,
             Err(refused) => return problem(ErrorCode::StatementRefused, &refused.to_string()),
         };
         view.consents.push(signed);

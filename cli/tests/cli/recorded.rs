@@ -10,7 +10,7 @@ use lineman_common::recording::{Bind, ChunkHeader, Event, FIRST_PREV, Flow, Open
 use lineman_common::session::{Door, Doors, EndReason, Grade};
 use lineman_common::statement::device::openssh;
 use lineman_common::statement::{
-    Consent, DeviceStatement, LocalAct, LocalStatement, Namespace, Request, Signed, Standing, sha256_hex, sig, standing,
+    Consent, DeviceStatement, KeyClass, LocalAct, LocalStatement, Namespace, Request, Signed, Standing, sha256_hex, sig, standing,
 };
 use ssh_key::PrivateKey;
 
@@ -90,6 +90,10 @@ impl Story {
     }
 
     pub fn consent(&self, approver: &str, key: &PrivateKey, doors: &str) -> Signed {
+        self.consent_of(KeyClass::Own, approver, key, doors)
+    }
+
+    pub fn consent_of(&self, class: KeyClass, approver: &str, key: &PrivateKey, doors: &str) -> Signed {
         let consent = Consent {
             id: self.world.id,
             request_sha256: sha256_hex(&self.request.text),
@@ -99,7 +103,7 @@ impl Story {
             roster: 7,
             issued: now() - 5.minutes(),
         };
-        Signed::sign(key, Namespace::Consent, consent.write().unwrap()).unwrap()
+        Signed::sign(key, class.namespace(), consent.write().unwrap()).unwrap()
     }
 
     pub fn standing(&self, change: impl FnOnce(&mut Standing)) -> Signed {
@@ -232,13 +236,14 @@ impl Story {
 
     /// The carrier's list with everyone who signs in these stories, in the carrier's own hands.
     pub fn signers_file(&self) -> PathBuf {
-        let World { approver, technician, .. } = &*self.world;
+        let World { approver, technician, gateway, .. } = &*self.world;
         let line =
             |name: &str, namespaces: &str, key: &PrivateKey| format!("{name} namespaces=\"{namespaces}\" {}\n", openssh(key.public_key()));
         let text =
             format!("# lineman-list: signers JW\n# counter: 2\n# issued: {}\n# expiry: {}\n", now() - 48.hours(), now() + 48.hours())
                 + &line("approver-jw", "consent@lineman,standing@lineman", approver)
                 + &line("approver-b", "consent@lineman,standing@lineman", &self.second_approver)
+                + &line("noc-jw", "consent-browser@lineman", gateway)
                 + &line("tech-jw", "device@lineman", technician);
         let path = self.world.path("own-signers");
         std::fs::write(&path, text).unwrap();

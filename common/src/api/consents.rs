@@ -7,8 +7,8 @@ use crate::id::ConsentId;
 use crate::link::DevicePolicy;
 use crate::name::{CustomerCode, FaultNumber, NeName, PersonName};
 use crate::session::{Doors, EndReason, Grade};
-use crate::statement::Signed;
 use crate::statement::standing::{Devices, ForFault};
+use crate::statement::{KeyClass, Signed};
 
 words! {
     pub enum ConsentState {
@@ -99,9 +99,16 @@ pub struct ConsentView {
     pub request: Option<Signed>,
     /// How many of the carrier's people must sign, by the device's word.
     pub approvals_needed: u8,
+    /// Whether the device takes consents that were signed in a page of this server, as it said when the request was made. `false` with
+    /// nothing known.
+    #[serde(default)]
+    pub browser_keys: bool,
     /// What the carrier signed so far: consents, or the standing statements that let the request in.
     #[serde(default)]
     pub consents: Vec<Signed>,
+    /// Who signed `consents`, in the same order, and with a key of which class.
+    #[serde(default)]
+    pub approvals: Vec<ApprovedBy>,
     /// Approved on the device itself, without a carrier signer: the device's own signed word for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub local: Option<Signed>,
@@ -110,6 +117,20 @@ pub struct ConsentView {
     pub roster: Option<Signed>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub device_statement: Option<Signed>,
+}
+
+/// One signature of the carrier, as it says of itself; whether it counts, the device decides.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct ApprovedBy {
+    pub approver: PersonName,
+    /// `page`: approved in a page served by the vendor. Show that wherever the approval is shown.
+    pub key: KeyClass,
+}
+
+impl std::fmt::Display for ApprovedBy {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(&self.key.named(&self.approver))
+    }
 }
 
 words! {

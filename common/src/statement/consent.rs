@@ -3,12 +3,58 @@
 use jiff::Timestamp;
 
 use super::lines::{self, LineError, value};
-use super::sig::{Namespace, Signed};
+use super::sig::{Namespace, Signatory, Signed};
 use super::signers::CarrierSigners;
 use super::{Refused, Request, sha256_hex};
 use crate::id::ConsentId;
 use crate::name::PersonName;
 use crate::session::Doors;
+
+words! {
+    /// Where the key is that signs a consent. Each class is a purpose of its own: a key that is listed for one signs nothing for the other.
+    pub enum KeyClass {
+        /// With the approver: a file, an agent, a token of their own machine, which checks the request against the carrier's own files.
+        Own = "own",
+        /// In a browser page that the vendor's centre serves: the centre writes what the page shows, and what it signs.
+        Page = "page",
+    }
+}
+
+impl KeyClass {
+    pub const fn namespace(self) -> Namespace {
+        match self {
+            Self::Own => Namespace::Consent,
+            Self::Page => Namespace::ConsentBrowser,
+        }
+    }
+
+    /// The class that a consent's signature claims. Whatever is of no class is held to be an own key's, and refused as that.
+    pub fn claimed(signed: &Signed) -> Result<Self, Refused> {
+        let page = signed.claims("consent")? == Namespace::ConsentBrowser.as_str();
+        Ok(if page { Self::Page } else { Self::Own })
+    }
+
+    /// How every screen says that a page was where it was approved; nothing for what needs no word.
+    pub const fn remark(self) -> Option<&'static str> {
+        match self {
+            Self::Own => None,
+            Self::Page => Some("approved in a page served by the vendor"),
+        }
+    }
+
+    /// An approver, with the remark.
+    pub fn named(self, approver: &PersonName) -> String {
+        self.remarked(approver.as_str())
+    }
+
+    /// What is said of an approval, with the remark.
+    pub fn remarked(self, text: &str) -> String {
+        match self.remark() {
+            Some(remark) => format!("{text} ({remark})"),
+            None => text.to_owned(),
+        }
+    }
+}
 
 const KEYS: [&str; 8] = ["lineman-consent", "id", "request-sha256", "approver", "doors", "duration-s", "roster", "issued"];
 
@@ -64,18 +110,26 @@ impl Consent {
         Self::read(&signed.text).map_err(|source| Refused::Unreadable { what: "consent", source })
     }
 
-    /// Checks that one of the carrier's signers signed this consent, for exactly this request, widening nothing.
+    /// Who signed a consent, with a key of which class; whether anybody lists that key is not asked.
+    pub fn signatory(signed: &Signed) -> Result<(Signatory, KeyClass), Refused> {
+        let class = KeyClass::claimed(signed)?;
+        Ok((signed.signatory("consent", class.namespace())?, class))
+    }
+
+    /// Checks that one of the carrier's signers signed this consent, for exactly this request, widening nothing, with a key that the
+    /// list names for the class that it is of. Whether that class counts, the device's owner says.
     pub fn verify(
         signed: &Signed,
         request: &Request,
         request_text: &str,
         signers: &CarrierSigners,
         at: Timestamp,
-    ) -> Result<Self, Refused> {
+    ) -> Result<(Self, KeyClass), Refused> {
         let consent = Self::read_unverified(signed)?;
-        signers.list().verify("consent", signed, consent.approver.as_str(), Namespace::Consent, at)?;
+        let class = KeyClass::claimed(signed)?;
+        signers.list().verify("consent", signed, consent.approver.as_str(), class.namespace(), at)?;
         consent.check_fits(request, request_text)?;
-        Ok(consent)
+        Ok((consent, class))
     }
 
     /// The rules between a consent and its request, signatures apart.

@@ -18,7 +18,7 @@ pub mod standing;
 #[cfg(test)]
 mod tests;
 
-pub use consent::Consent;
+pub use consent::{Consent, KeyClass};
 pub use device::DeviceStatement;
 pub use list::{Anchors, ListHead, Roster, SignerList};
 pub use local::{LocalAct, LocalStatement};

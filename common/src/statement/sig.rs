@@ -17,6 +17,8 @@ words! {
         Request = "request@lineman",
         /// A carrier's signer over a consent.
         Consent = "consent@lineman",
+        /// A carrier's signer over a consent, with a key in a page that the vendor's centre serves.
+        ConsentBrowser = "consent-browser@lineman",
         /// A carrier's signer over a standing statement.
         Standing = "standing@lineman",
         /// A carrier's technician over a device's identity.
@@ -61,6 +63,11 @@ impl Signed {
         }
         let signature = key.sign(namespace.as_str(), HashAlg::Sha512, text.as_bytes())?.to_pem(LineEnding::LF)?;
         Ok(Self { text, signature })
+    }
+
+    /// What the signature says that it is for. Nothing is checked: [`Self::signatory`] holds it to that.
+    pub fn claims(&self, what: &'static str) -> Result<String, Refused> {
+        SshSig::from_pem(&self.signature).map(|signature| signature.namespace().to_owned()).map_err(|_| Refused::BadSignature { what })
     }
 
     /// Who made this signature, if it is sound and made for `namespace`.

@@ -35,8 +35,10 @@ test('a request is shown in plain words and as its bytes, and follows what the c
   await page.locator('.reason').getByText('fan-2 <b>stopped</b>').waitFor();
   await page.getByText(`lineman consent approve ${id} --key FILE`).waitFor();
   await page.getByText('lineman approver --page --key FILE').waitFor();
-  // There is no class of browser keys, so no key is offered here, and it says why.
-  await page.getByText('没有“浏览器密钥”这一类别').waitFor();
+  // The device's owner takes no keys of pages, so none is offered here, and it says why.
+  await page.getByText('机主没有允许在厂商提供的页面中签署').waitFor();
+  await page.keyboard.press('p');
+  assert.equal(await page.locator('[data-page-key]').count(), 0);
   assert.equal(await page.getByRole('button', { name: /批准/ }).count(), 0, 'nothing in this page can sign');
   await picture(page, 'consent-request');
   await lineman('approver-jw', 'consent', 'approve', id, '--key', facts.consent_key, '--for', '30m', '--doors', 'exec', '--yes');

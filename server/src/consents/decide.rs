@@ -8,7 +8,8 @@ use lineman_common::api::{ConsentState, ConsentView};
 use lineman_common::id::ConsentId;
 use lineman_common::link::Order;
 use lineman_common::session::{Doors, EndReason};
-use lineman_common::statement::{Consent, Namespace, Signed, sig};
+use lineman_common::statement::{Consent, KeyClass, Signed, sig};
+use serde_json::json;
 
 use super::{Error, checked_reason, end, get, note_decision, sql, tell};
 use crate::agents;
@@ -23,8 +24,13 @@ pub fn approve(tx: &mut Tx<'_>, actor: &Actor, id: ConsentId, signed: &Signed) -
     customers::check_running(tx, sql::customer_of(tx, id)?)?;
     let request = known.request.ok_or(Error::NotFound)?;
     let consent = Consent::read_unverified(signed)?;
-    let key = sig::fingerprint(&signed.signing_key("consent", Namespace::Consent)?).to_string();
+    let (signatory, class) = Consent::signatory(signed)?;
+    let key = sig::fingerprint(&signatory.key).to_string();
     consent.check_fits(&sql::requested(tx, id)?, &request.text)?;
+    // The device would refuse it, and the request would be used up.
+    if class == KeyClass::Page && !known.browser_keys {
+        return Err(Error::PageKey(known.device));
+    }
     let others = sql::approvals(tx, id)?;
     if others.iter().any(|other| other.approver == consent.approver) {
         return Err(Error::SamePerson(consent.approver));
@@ -39,17 +45,17 @@ pub fn approve(tx: &mut Tx<'_>, actor: &Actor, id: ConsentId, signed: &Signed) -
     sql::insert_approval(tx, id, &consent.approver, &key, signed)?;
     let count = others.len() + 1;
     let enough = count >= usize::from(known.approvals_needed);
-    let said = said(&consent, count, known.approvals_needed);
+    let said = said(&consent, class, count, known.approvals_needed);
     if enough {
         sql::set_approved(tx, id, &consent.approver, &common, duration_s, None)?;
         note_decision(tx, id)?;
         let consents = others.into_iter().map(|other| other.signed).chain([signed.clone()]).collect();
         agents::order(tx, sql::device_of(tx, id)?, &Order::Consent { request, consents })?;
         let together = if count > 1 { format!("; together: {common} for {duration_s} s") } else { String::new() };
-        tell(tx, id, New::of(Kind::ConsentApproved, actor, said + &together))?;
+        tell(tx, id, New::of(Kind::ConsentApproved, actor, said + &together).data(json!({"key": class})))?;
     } else {
         sql::narrow(tx, id, &common, duration_s)?;
-        tell(tx, id, New::of(Kind::ConsentPartlyApproved, actor, said))?;
+        tell(tx, id, New::of(Kind::ConsentPartlyApproved, actor, said).data(json!({"key": class})))?;
     }
     get(tx, &Scope::All, id)
 }
@@ -59,10 +65,11 @@ fn both(consent: &Consent, others: &Doors) -> Result<Doors, Error> {
     consent.doors.both(others).ok_or_else(nothing)
 }
 
-/// Who approved what, and of how many.
-fn said(consent: &Consent, count: usize, needed: u8) -> String {
+/// Who approved what, where, and of how many.
+fn said(consent: &Consent, class: KeyClass, count: usize, needed: u8) -> String {
     let of = if needed > 1 { format!(" ({count} of {needed})") } else { String::new() };
-    format!("{} approved {} for {} s{of}", consent.approver, consent.doors, consent.duration_s)
+    let remark = class.remark().map(|remark| format!("; {remark}")).unwrap_or_default();
+    format!("{} approved {} for {} s{of}{remark}", consent.approver, consent.doors, consent.duration_s)
 }
 
 pub fn refuse(tx: &mut Tx<'_>, actor: &Actor, id: ConsentId, reason: &Printable) -> Result<ConsentView, Error> {

@@ -29,7 +29,7 @@ use lineman_common::Printable;
 use lineman_common::api::{ConsentState, ConsentView};
 use lineman_common::id::{ConsentId, CustomerId, EquipmentId, FaultId};
 use lineman_common::link::Order;
-use lineman_common::name::PersonName;
+use lineman_common::name::{NeName, PersonName};
 use lineman_common::session::EndReason;
 use lineman_common::statement::{Refused, Signed};
 use serde_json::json;
@@ -83,6 +83,11 @@ pub enum Error {
     NoChallenge,
     #[error("{0} has signed this already: the device wants as many different people")]
     SamePerson(PersonName),
+    #[error(
+        "{0} takes no consent that was signed in a page served by the vendor (`consent-browser@lineman`): approve it with `lineman approver` on \
+         your own machine, or the device's owner allows the class with `browser_keys = true` in its local policy, and the engineer asks anew"
+    )]
+    PageKey(NeName),
     #[error("the key {0} has signed this already: the device wants different keys")]
     SameKey(String),
     #[error("the approvals have no door in common: this one allows {this}, the others {others}")]
@@ -124,6 +129,7 @@ impl From<Error> for ApiError {
             | Error::BeyondPolicy(_)
             | Error::NotCovered(_)
             | Error::NothingInCommon { .. }
+            | Error::PageKey(_)
             | Error::BadStanding(_)
             | Error::Refused(_) => Self::new(ErrorCode::StatementRefused, error.to_string()),
             Error::NoChallenge => Self::new(ErrorCode::AgentRefused, error.to_string()),
@@ -276,8 +282,11 @@ pub fn devices_with_live(db: &Db<'_>) -> Result<Vec<EquipmentId>, StoreError> {
     sql::devices_with_live(db)
 }
 
+/// With the consent's id beside whatever else is known of the event.
 fn tell(tx: &mut Tx<'_>, id: ConsentId, event: New) -> Result<(), Error> {
     let fault = sql::fault_of(tx, id)?.ok_or(Error::NotFound)?;
-    faults::tell(tx, fault, event.data(json!({"consent": id})))?;
+    let mut data = event.data.as_object().cloned().unwrap_or_default();
+    data.insert("consent".to_owned(), json!(id));
+    faults::tell(tx, fault, event.data(data.into()))?;
     Ok(())
 }

@@ -1,11 +1,11 @@
 use jiff::Timestamp;
 use lineman_common::Printable;
-use lineman_common::api::{ChallengeReply, ConsentState, ConsentView};
+use lineman_common::api::{ApprovedBy, ChallengeReply, ConsentState, ConsentView};
 use lineman_common::id::{ConsentId, CustomerId, EquipmentId, FaultId};
 use lineman_common::link::DevicePolicy;
 use lineman_common::name::{FaultNumber, NeName, PersonName};
 use lineman_common::session::{Doors, EndReason};
-use lineman_common::statement::{Request, Signed};
+use lineman_common::statement::{KeyClass, Request, Signed};
 use rusqlite::{OptionalExtension, Row, params};
 
 use crate::equipment::Known;
@@ -16,13 +16,16 @@ use crate::web::Scope;
 pub const VIEW: &str = "SELECT n.id, n.state, c.code, f.serial, ec.code, e.handle, n.engineer, n.doors, n.account, n.duration_s, n.reason,
     n.requested_at, n.lapses_at, n.decided_at, n.decided_by, n.refusal, n.live_until, n.device_says, n.ended_at, n.end_reason, n.request,
     (SELECT json_group_array(json(a.signed) ORDER BY a.at, a.rowid) FROM consent_approval a WHERE a.consent = n.id),
-    n.grade, n.approvals_needed, n.local
+    n.grade, n.approvals_needed, n.local, COALESCE(json_extract(n.policy, '$.browser_keys'), 0),
+    (SELECT json_group_array(a.approver ORDER BY a.at, a.rowid) FROM consent_approval a WHERE a.consent = n.id)
     FROM consent n JOIN fault f ON f.id = n.fault JOIN customer c ON c.id = n.customer
     JOIN equipment e ON e.id = n.equipment JOIN customer ec ON ec.id = e.customer";
 
 pub fn view(row: &Row<'_>) -> rusqlite::Result<ConsentView> {
     let text = |index| -> rusqlite::Result<Option<Printable>> { Ok(row.get::<_, Option<String>>(index)?.map(Printable::new)) };
     let at = |index| -> rusqlite::Result<Option<Timestamp>> { Ok(row.get::<_, Option<At>>(index)?.map(|at| at.0)) };
+    let consents: Vec<Signed> = row.get::<_, Json<_>>(21)?.0;
+    let approvers: Vec<PersonName> = row.get::<_, Json<_>>(26)?.0;
     Ok(ConsentView {
         id: row.get::<_, Text<_>>(0)?.0,
         state: row.get::<_, Text<_>>(1)?.0,
@@ -45,11 +48,18 @@ pub fn view(row: &Row<'_>) -> rusqlite::Result<ConsentView> {
         end_reason: row.get::<_, Option<Text<_>>>(19)?.map(|t| t.0),
         request: row.get::<_, Option<Json<_>>>(20)?.map(|j| j.0),
         approvals_needed: row.get(23)?,
-        consents: row.get::<_, Json<_>>(21)?.0,
+        browser_keys: row.get(25)?,
+        approvals: approvers.into_iter().zip(&consents).map(approved_by).collect(),
+        consents,
         local: row.get::<_, Option<Json<_>>>(24)?.map(|j| j.0),
         roster: None,
         device_statement: None,
     })
+}
+
+/// The class is in the signature, which was read when it came.
+fn approved_by((approver, signed): (PersonName, &Signed)) -> ApprovedBy {
+    ApprovedBy { approver, key: KeyClass::claimed(signed).unwrap_or(KeyClass::Own) }
 }
 
 pub fn insert(db: &Db<'_>, device: &Known, fault: FaultId, engineer: &str, challenge: &ChallengeReply) -> Result<(), StoreError> {

@@ -7,7 +7,7 @@ use lineman_common::fault::Impact;
 use lineman_common::link::{Answer, DevicePolicy, LocalConsent, Outcome};
 use lineman_common::session::Grade;
 use lineman_common::statement::{
-    CarrierSigners, Consent, DeviceStatement, LocalAct, LocalStatement, Namespace, Request, Roster, SignerList, sha256_hex,
+    CarrierSigners, Consent, DeviceStatement, KeyClass, LocalAct, LocalStatement, Namespace, Request, Roster, SignerList, sha256_hex,
 };
 use ssh_key::PrivateKey;
 
@@ -23,7 +23,13 @@ pub struct Desk {
 }
 
 pub fn policy(grades: &[Grade], approvals: u8) -> DevicePolicy {
-    DevicePolicy { grades: grades.to_vec(), approvals, accounts: vec!["view".into(), "operate".into()], max_duration_s: 7200 }
+    DevicePolicy {
+        grades: grades.to_vec(),
+        approvals,
+        accounts: vec!["view".into(), "operate".into()],
+        max_duration_s: 7200,
+        browser_keys: false,
+    }
 }
 
 pub fn report_fault(tx: &mut Tx<'_>, world: &World) -> Fault {
@@ -125,7 +131,11 @@ impl Desk {
     }
 
     pub fn approve_with(&mut self, key: &PrivateKey, consent: &Consent) -> Result<ConsentView, Error> {
-        let signed = Signed::sign(key, Namespace::Consent, consent.write().unwrap()).unwrap();
+        self.approve_by(KeyClass::Own, key, consent)
+    }
+
+    fn approve_by(&mut self, class: KeyClass, key: &PrivateKey, consent: &Consent) -> Result<ConsentView, Error> {
+        let signed = Signed::sign(key, class.namespace(), consent.write().unwrap()).unwrap();
         let noc = self.world.noc();
         self.store.write(|tx| approve(tx, &noc, consent.id, &signed))
     }
@@ -217,6 +227,39 @@ fn two_people_with_two_keys_approve_what_both_allow() {
     let told = desk.told();
     assert_eq!(told[1], ("consent.partly_approved".into(), "approver-a approved shell,exec for 600 s (1 of 2)".into()));
     assert_eq!(told[2], ("consent.approved".into(), "approver-b approved exec for 1800 s (2 of 2); together: exec for 600 s".into()));
+}
+
+#[test]
+fn a_key_of_a_page_is_taken_where_the_device_said_so_and_named_as_one_everywhere() {
+    let mut desk = Desk::new();
+    let refused = desk.requested(Grade::EndToEnd, 1);
+    assert!(!desk.view(refused.id).browser_keys);
+    let (page, consent) = (key(), desk.consent(&refused, 0, "exec", 600));
+    let error = desk.approve_by(KeyClass::Page, &page, &consent).unwrap_err().to_string();
+    assert!(error.starts_with("ne-1.jw.ne takes no consent that was signed in a page served by the vendor"), "{error}");
+    assert!(error.contains("`lineman approver` on your own machine") && error.contains("`browser_keys = true`"), "{error}");
+    let view = desk.view(refused.id);
+    assert_eq!((view.state, view.approvals.len()), (ConsentState::Requested, 0), "the request is as good as it was");
+
+    let challenge = desk.challenge(DevicePolicy { browser_keys: true, ..policy(&[Grade::EndToEnd], 2) });
+    let request = request_of(&desk.world, &challenge, Grade::EndToEnd, "shell,exec");
+    assert!(desk.file(&request).unwrap().browser_keys);
+    desk.forget_orders();
+    let consent = desk.consent(&request, 0, "exec", 600);
+    let first = desk.approve_by(KeyClass::Page, &page, &consent).unwrap();
+    assert_eq!(first.approvals[0].to_string(), "approver-a (approved in a page served by the vendor)");
+    // One key is one person, in whatever class it signs.
+    let borrowed = desk.consent(&request, 1, "exec", 600);
+    assert!(matches!(desk.approve_by(KeyClass::Own, &page, &borrowed).unwrap_err(), Error::SameKey(_)));
+    let second = desk.approve(&request, 1, "exec", 600).unwrap();
+    let classes: Vec<_> = second.approvals.iter().map(|given| (given.approver.as_str(), given.key)).collect();
+    assert_eq!(classes, [("approver-a", KeyClass::Page), ("approver-b", KeyClass::Own)]);
+    assert_eq!(second.state, ConsentState::Approved);
+    assert!(matches!(&desk.orders()[..], [Order::Consent { consents, .. }] if *consents == second.consents), "the device decides");
+    let told = desk.told();
+    let page = "approver-a approved exec for 600 s (1 of 2); approved in a page served by the vendor";
+    assert!(told.contains(&("consent.partly_approved".into(), page.into())), "{told:?}");
+    assert!(told.iter().all(|(kind, text)| kind != "consent.approved" || !text.contains("page")), "the second was not: {told:?}");
 }
 
 #[test]

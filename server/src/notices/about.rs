@@ -12,6 +12,7 @@ use lineman_common::id::{ConsentId, FaultId};
 use lineman_common::name::{CustomerCode, FaultNumber, PersonName};
 use lineman_common::notice::{Language, Topic};
 use lineman_common::printable::escape;
+use lineman_common::statement::KeyClass;
 use serde::{Deserialize, Serialize};
 
 use super::{ALARM_WAITS, DIGEST, REPEAT, TEST};
@@ -139,6 +140,9 @@ impl About {
             facts.push(("answer before", consent.lapses_at.to_string()));
         } else {
             facts.push(("until", text(consent.live_until.map(|at| at.to_string()))));
+            let in_page = consent.approvals.iter().filter(|given| given.key == KeyClass::Page);
+            let in_page: Vec<_> = in_page.map(|given| given.approver.as_str()).collect();
+            facts.extend(KeyClass::Page.remark().filter(|_| !in_page.is_empty()).map(|remark| (remark, in_page.join(", "))));
         }
         if asks && consent.approvals_needed > 1 {
             facts.push(("signatures needed", consent.approvals_needed.to_string()));

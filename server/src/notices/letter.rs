@@ -25,6 +25,7 @@ const WORDS: &[(&str, &str)] = &[
     ("answer before", "答复期限"),
     ("until", "截止"),
     ("signatures needed", "所需签名数"),
+    ("approved in a page served by the vendor", "在厂商提供的页面中批准"),
     ("severity", "级别"),
     ("status", "状态"),
     ("owner", "责任人"),

@@ -152,8 +152,8 @@ fn link() {
     };
     let json = |value: &dyn erased::Json| value.json();
     put("link", "hello", json(&FromAgent::Hello(hello)));
-    let policy =
-        DevicePolicy { grades: vec![Grade::EndToEnd, Grade::Role], approvals: 2, accounts: vec!["view".into()], max_duration_s: 14400 };
+    let grades = vec![Grade::EndToEnd, Grade::Role];
+    let policy = DevicePolicy { grades, approvals: 2, accounts: vec!["view".into()], max_duration_s: 14400, browser_keys: true };
     let answer = Answer::Challenge { challenge: "c".repeat(32), lapses_at: now(), policy };
     put("link", "answer", json(&FromAgent::Answer { order: 3, outcome: Outcome::Done { answer } }));
     put("link", "refused", json(&FromAgent::Answer { order: 3, outcome: Outcome::Refused { reason: "no".into() } }));
@@ -284,6 +284,7 @@ fn signatures() {
     let plain = signed(3, Namespace::Consent, text);
     put("sshsig", "plain", &plain.signature);
     put("sshsig", "blob", unarmoured(&plain.signature));
+    put("sshsig", "page", unarmoured(&signed(3, Namespace::ConsentBrowser, text).signature));
     put("sshsig", "recording", unarmoured(&signed(6, Namespace::Recording, text).signature));
     let mut builder = Builder::new([7; 16], key(2).public_key().clone(), 1_700_000_000, 1_900_000_000).expect("a certificate");
     builder.serial(1).and_then(|b| b.key_id("id")).and_then(|b| b.cert_type(CertType::User)).expect("a certificate");

@@ -22,7 +22,7 @@ fuzz_target!(|data: &[u8]| {
         }
     }
     let signed = Signed { text: TEXT.to_owned(), signature };
-    for namespace in [Namespace::Consent, Namespace::Recording] {
+    for namespace in [Namespace::Consent, Namespace::ConsentBrowser, Namespace::Recording] {
         let Ok(signatory) = signed.signatory("text", namespace) else { continue };
         assert!(sig::accepted(&signatory.key).is_ok());
         assert!(!matches!(signatory.key.key_data(), KeyData::Certificate(_)));

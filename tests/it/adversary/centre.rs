@@ -6,11 +6,12 @@ use std::path::Path;
 use lineman_common::id::{ConsentId, SessionId};
 use lineman_common::link::{Answer, Order};
 use lineman_common::session::{EndReason, Grade};
-use lineman_common::statement::{Consent, Namespace, Request, Signed, sha256_hex, sig};
+use lineman_common::statement::{Consent, KeyClass, Namespace, Request, Signed, sha256_hex, sig};
 use lineman_tests::{Demo, HostileCentre, bin, eventually, run};
+use serde_json::json;
 use ssh_key::{Algorithm, PrivateKey};
 
-use super::{OPEN, PLAIN, fault, key, papers, private_keys, refuses, ssh_to, terms, view};
+use super::{OPEN, PLAIN, fault, key, papers, private_keys, refuses, signed, ssh_to, terms, view};
 
 fn new_key() -> PrivateKey {
     PrivateKey::random(&mut ssh_key::rand_core::UnwrapErr(ssh_key::getrandom::SysRng), Algorithm::Ed25519).expect("a key")
@@ -308,6 +309,58 @@ pub fn it_reads_recordings_and_nothing_else() {
     });
     assert!(recorded.contains(marker), "the recording shows the command and what it printed");
     assert!(recorded.contains("uploaded-secret") && !recorded.contains("FILE-CONTENT"), "of a file: name and hash");
+}
+
+/// A key of a page that the carrier's list names opens a device whose owner takes pages, and no other, whoever sends the paper.
+pub fn a_key_of_a_page_opens_only_what_the_owner_gave_to_pages() {
+    let demo = Demo::up(4);
+    let page = new_key();
+    let line = format!("noc-jw namespaces=\"consent-browser@lineman\" {}\n", page.public_key().to_openssh().expect("a key"));
+    let asked = |device: &str| {
+        let id = demo.requested(&fault(&demo, device), "exec", "1h");
+        let request = signed(&view(&demo, &id)["request"]);
+        let in_page = |class: KeyClass| {
+            let terms = terms(&request);
+            let consent = Consent {
+                id: terms.id,
+                request_sha256: sha256_hex(&request.text),
+                approver: "noc-jw".parse().expect("a name"),
+                doors: terms.doors,
+                duration_s: terms.duration_s,
+                roster: 1,
+                issued: jiff::Timestamp::now(),
+            };
+            Signed::sign(&page, class.namespace(), consent.write().expect("a consent")).expect("a signature")
+        };
+        let order = |class| Order::Consent { request: request.clone(), consents: vec![in_page(class)] };
+        (id, in_page(KeyClass::Page), [KeyClass::Page, KeyClass::Own].map(order))
+    };
+    let (plain_id, plain_paper, plain) = asked(PLAIN);
+    let (_, _, open) = asked(OPEN);
+    // The honest centre says so before the request is used up; the owner's file is not its to change, so it asks the other party.
+    let approval = format!("/api/v1/consents/{plain_id}/approval");
+    let refused = demo.http(Some("noc-jw")).post(&approval, &json!({"consent": plain_paper})).problem(422, "statement_refused");
+    assert!(refused.body["title"].as_str().is_some_and(|title| title.contains("in a page served by the vendor")), "{refused:?}");
+
+    // The carrier itself lists the key, for both devices.
+    let list = fs::read_to_string(Path::new(&demo.of_person("approver-jw", "trust")).join("signers")).expect("the signers");
+    let grown = list.replace("# counter: 1", "# counter: 2") + &line;
+    let officer = key(Path::new(&demo.of_person("approver-jw", "trust")).join("officer-jw"));
+    let grown = Order::Signers { signed: vec![Signed::sign(&officer, Namespace::Signers, grown).expect("a signature")] };
+    let centre = HostileCentre::take_over(&demo);
+    for device in [PLAIN, OPEN] {
+        centre.done(device, &grown);
+    }
+    let [page_key, as_own] = &plain;
+    refuses(&centre, PLAIN, page_key, "noc-jw signed this in a page served by the vendor");
+    refuses(&centre, PLAIN, as_own, "not listed for `noc-jw` and `consent@lineman`");
+    centre.leg(PLAIN, &fingerprint(&key(demo.engineer_key())), None).expect_err("nothing is live there");
+    // The refusals meant something: the same key, where the owner takes pages.
+    let [page_key, as_own] = &open;
+    refuses(&centre, OPEN, as_own, "not listed for `noc-jw` and `consent@lineman`");
+    centre.done(OPEN, page_key);
+    let port = centre.leg(OPEN, &fingerprint(&key(demo.engineer_key())), None).expect("a leg for the engineer");
+    ssh_to(port, Path::new(demo.engineer_key()), "x", &["echo entered"]).ok().says("entered");
 }
 
 /// Orders that name what is not there, or come from a centre that invents them, do no harm.

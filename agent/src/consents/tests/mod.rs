@@ -5,6 +5,7 @@ mod clocks;
 mod dual;
 mod grades;
 mod lists;
+mod pages;
 mod requests;
 mod standing;
 mod stops;
@@ -13,7 +14,7 @@ use std::sync::Mutex as StdMutex;
 
 use lineman_common::session::{Door, Doors, EndReason};
 use lineman_common::statement::standing::{Devices, ForFault};
-use lineman_common::statement::{Consent, Namespace, Request, Signed, Standing, device, sha256_hex, sig};
+use lineman_common::statement::{Consent, KeyClass, Namespace, Request, Signed, Standing, device, sha256_hex, sig};
 use ssh_key::{Algorithm, PrivateKey};
 
 use super::*;
@@ -109,6 +110,7 @@ impl World {
                 max_duration_s: 14_400,
                 challenge_ttl_s: 14_400,
                 max_standing_days: 35,
+                browser_keys: false,
                 accounts: vec!["view".into()],
             },
             enrolled: Some("2026-11-01T00:00:00Z".parse().unwrap()),
@@ -233,6 +235,10 @@ impl World {
 }
 
 fn consent_by(approver: &str, key: &PrivateKey, request: &Request, change: impl FnOnce(&mut Consent)) -> Signed {
+    consent_of(KeyClass::Own, approver, key, request, change)
+}
+
+fn consent_of(class: KeyClass, approver: &str, key: &PrivateKey, request: &Request, change: impl FnOnce(&mut Consent)) -> Signed {
     let mut consent = Consent {
         id: request.id,
         request_sha256: sha256_hex(request.write().unwrap()),
@@ -243,7 +249,7 @@ fn consent_by(approver: &str, key: &PrivateKey, request: &Request, change: impl 
         issued: START.parse().unwrap(),
     };
     change(&mut consent);
-    Signed::sign(key, Namespace::Consent, consent.write().unwrap()).unwrap()
+    Signed::sign(key, class.namespace(), consent.write().unwrap()).unwrap()
 }
 
 /// For level 2 and higher, all devices, any fault, for 35 days.

@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use lineman_common::api::{ConsentState, ConsentView, Reason};
 use lineman_common::name::NeName;
 use lineman_common::session::Doors;
-use lineman_common::statement::{Consent, LocalStatement};
+use lineman_common::statement::{Consent, KeyClass, LocalStatement, Signed};
 
 use super::App;
 use crate::client::{Client, Filter};
@@ -100,7 +100,11 @@ impl Command {
 /// The signed texts behind a consent, as they are; who signed them is shown by `verify`.
 fn show_papers(app: &App, consent: &ConsentView) {
     let parts = consent.request.iter().map(|signed| ("the request", signed));
-    let parts = parts.chain(consent.consents.iter().map(|signed| ("signed by the carrier", signed)));
+    let by_carrier = |signed| match class_of(signed) {
+        KeyClass::Own => ("signed by the carrier", signed),
+        KeyClass::Page => ("signed by the carrier (approved in a page served by the vendor)", signed),
+    };
+    let parts = parts.chain(consent.consents.iter().map(by_carrier));
     let parts =
         parts.chain(consent.local.iter().map(|signed| ("approved on the device, by its administrator: no carrier signer signed", signed)));
     for (what, signed) in parts {
@@ -111,15 +115,21 @@ fn show_papers(app: &App, consent: &ConsentView) {
     }
 }
 
+/// What a paper's signature says of its key. Nothing is checked for being shown.
+pub fn class_of(signed: &Signed) -> KeyClass {
+    KeyClass::claimed(signed).unwrap_or(KeyClass::Own)
+}
+
 /// How a consent was allowed, for a list: by whom, or on the device itself.
 fn decided_by(consent: &ConsentView) -> Option<String> {
     let local = consent.local.as_ref().and_then(|signed| LocalStatement::read_unverified(signed).ok());
     let local = local.map(|local| format!("on the device, by {}, at {}: no carrier signer signed", local.by, local.at));
     local.or_else(|| {
-        // Everybody who signed, by their own texts; a list brings none, and then the last of them is known.
-        let signed: Vec<_> = consent.consents.iter().filter_map(|signed| Consent::read_unverified(signed).ok()).collect();
-        if signed.len() > 1 {
-            return Some(signed.iter().map(|consent| consent.approver.to_string()).collect::<Vec<_>>().join(","));
+        // Everybody who signed, by their own texts, and where that has to be said; else the last of them is known.
+        let read = |signed: &Signed| Some((Consent::read_unverified(signed).ok()?.approver, class_of(signed)));
+        let signed: Vec<_> = consent.consents.iter().filter_map(read).collect();
+        if signed.len() > 1 || signed.iter().any(|(_, class)| *class == KeyClass::Page) {
+            return Some(signed.iter().map(|(approver, class)| class.named(approver)).collect::<Vec<_>>().join(","));
         }
         let by = consent.decided_by.as_ref().map(ToString::to_string);
         let open = consent.state == ConsentState::Requested && consent.approvals_needed > 1;

@@ -7,8 +7,8 @@ use clap::Args;
 use jiff::Timestamp;
 use lineman_common::name::PersonName;
 use lineman_common::statement::{
-    Anchors, CarrierSigners, Consent, DeviceStatement, LocalAct, LocalStatement, Namespace, Request, Roster, Signed, SignerList, Standing,
-    sha256_hex, sig,
+    Anchors, CarrierSigners, Consent, DeviceStatement, KeyClass, LocalAct, LocalStatement, Namespace, Request, Roster, Signed, SignerList,
+    Standing, sha256_hex, sig,
 };
 use serde::Serialize;
 use serde_json::json;
@@ -145,6 +145,7 @@ impl Report {
             Ok(None) => (None, "the signature is sound, but no signers file is pinned here to say whose key it is".to_owned()),
             Err(why) => (Some(false), why),
         };
+        let text = if namespace == Namespace::ConsentBrowser { KeyClass::Page.remarked(&text) } else { text };
         self.checks.push(Check { what: file.to_owned(), good, by: by.to_owned(), key, text });
         // Keys and lists run out; what was signed while they held stays signed.
         let time = at.strftime("%Y%m%d%H%M%SZ");
@@ -221,7 +222,8 @@ fn check(papers: &Papers, trust: &Trust) -> Result<(Vec<Check>, Vec<String>), Fa
 fn people(papers: &Papers) -> Check {
     let (mut names, mut keys) = (BTreeSet::new(), BTreeSet::new());
     for (name, signed) in &papers.answers {
-        let namespace = if name.starts_with(STANDING) { Namespace::Standing } else { Namespace::Consent };
+        let standing = name.starts_with(STANDING);
+        let namespace = if standing { Namespace::Standing } else { namespace_of(signed) };
         names.insert(value_of(&signed.text, "approver"));
         keys.extend(signed.signing_key("paper", namespace).map(|key| sig::fingerprint(&key).to_string()));
     }
@@ -235,6 +237,11 @@ fn people(papers: &Papers) -> Check {
         key: String::new(),
         text: text.to_owned(),
     }
+}
+
+/// What a consent's signature says that it is for; what that is worth, its check says.
+fn namespace_of(consent: &Signed) -> Namespace {
+    KeyClass::claimed(consent).map_or(Namespace::Consent, KeyClass::namespace)
 }
 
 /// What the later papers hang on.
@@ -302,16 +309,16 @@ impl Chain<'_> {
             (None, _) => Err(NOT_BELIEVED.to_owned()),
             (Some(request), Some(Ok(signers))) => {
                 let verified = Consent::verify(signed, request, text, signers, consent.issued);
-                verified.map(|consent| Some(format!("{} for {} s", consent.doors, consent.duration_s))).map_err(|e| e.to_string())
+                verified.map(|(consent, _)| Some(format!("{} for {} s", consent.doors, consent.duration_s))).map_err(|e| e.to_string())
             }
             (Some(_), Some(Err(why))) => Err(why.clone()),
             (Some(request), None) => {
-                let sound = signed.signing_key("consent", Namespace::Consent).and_then(|_| consent.check_fits(request, text));
+                let sound = Consent::signatory(signed).and_then(|_| consent.check_fits(request, text));
                 sound.map(|()| None).map_err(|e| e.to_string())
             }
         };
         report.add(
-            &Paper { file, list: "signers", by: consent.approver.as_str(), namespace: Namespace::Consent, at: consent.issued },
+            &Paper { file, list: "signers", by: consent.approver.as_str(), namespace: namespace_of(signed), at: consent.issued },
             signed,
             told,
         );

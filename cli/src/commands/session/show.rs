@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::bundle::Grant;
 use crate::commands::App;
+use crate::commands::consent::class_of;
 use crate::exit::Failure;
 use crate::output::{Cell, Sheet, Table, Tone, span, text};
 
@@ -93,7 +94,7 @@ impl SignedBy {
                     kind: "consent",
                     by: consent.approver.to_string(),
                     issued: Some(consent.issued),
-                    text: format!("{} for {}", consent.doors, span(consent.duration_s.into())),
+                    text: class_of(signed).remarked(&format!("{} for {}", consent.doors, span(consent.duration_s.into()))),
                 },
             ),
             Some(Grant::Standing) => Standing::read_unverified(signed).map_or_else(

@@ -3,6 +3,7 @@
 mod certificates;
 mod fido;
 mod lists;
+mod pages;
 mod papers;
 mod readers;
 mod signers;

@@ -1,7 +1,7 @@
 // The words of the API in both languages. A word that the server gains and this page lacks does not compile.
 
 import type { Schema } from './api';
-import type { Word } from './i18n.svelte';
+import { word, type Word } from './i18n.svelte';
 
 export const severities: Record<Schema['Severity'], Word> = {
   critical: { zh: '紧急', en: 'critical' },
@@ -100,3 +100,7 @@ export const endReasons: Record<Schema['EndReason'], Word> = {
   stopped: { zh: '客户全部停止', en: 'the customer stopped everything' },
   error: { zh: '出错', en: 'an error' },
 };
+
+/** What every screen says of a consent that somebody signed in a page of this console. */
+export const IN_PAGE: Word = { zh: '在厂商提供的页面中批准', en: 'approved in a page served by the vendor' };
+export const inPage = (consent: Schema['ConsentView'] | undefined): string => (consent?.approvals?.some((one) => one.key === 'page') ? word(IN_PAGE) : '');

@@ -9,8 +9,8 @@ use lineman_common::recording::{Bind, Chain, Flow, Piece, What};
 use lineman_common::session::{EndReason, Grade};
 use lineman_common::statement::device::openssh;
 use lineman_common::statement::{
-    Anchors, CarrierSigners, Consent, DeviceStatement, LocalAct, LocalStatement, Namespace, Request, Roster, Signed, SignerList, Standing,
-    sha256_hex, sig,
+    Anchors, CarrierSigners, Consent, DeviceStatement, KeyClass, LocalAct, LocalStatement, Namespace, Request, Roster, Signed, SignerList,
+    Standing, sha256_hex, sig,
 };
 use serde::Serialize;
 use ssh_key::PublicKey;
@@ -262,7 +262,7 @@ impl WayIn<'_> {
 
 /// A consent or standing statement: the carrier's signature counts when the carrier's list is at hand.
 fn carrier(signed: &Signed, namespace: Namespace, by: &PersonName, known: bool, text: String) -> Result<(Option<Hand>, Paper), Failure> {
-    let key = signed.signing_key(if namespace == Namespace::Consent { "consent" } else { "standing statement" }, namespace)?;
+    let key = signed.signing_key("paper", namespace)?;
     let hand = Hand { name: by.clone(), key: sig::fingerprint(&key).to_string() };
     let said = paper("", by.as_str(), namespace, signed, text);
     if known {
@@ -279,12 +279,15 @@ fn consent(
     signers: Option<&CarrierSigners>,
 ) -> Result<(Option<Hand>, Paper), Failure> {
     let consent = Consent::read_unverified(signed)?;
-    match signers {
-        Some(signers) => drop(Consent::verify(signed, request, request_text, signers, consent.issued)?),
-        None => consent.check_fits(request, request_text)?,
-    }
-    let text = format!("{} for {} s", consent.doors, consent.duration_s);
-    carrier(signed, Namespace::Consent, &consent.approver, signers.is_some(), text)
+    let class = match signers {
+        Some(signers) => Consent::verify(signed, request, request_text, signers, consent.issued)?.1,
+        None => {
+            consent.check_fits(request, request_text)?;
+            KeyClass::claimed(signed)?
+        }
+    };
+    let text = class.remarked(&format!("{} for {} s", consent.doors, consent.duration_s));
+    carrier(signed, class.namespace(), &consent.approver, signers.is_some(), text)
 }
 
 fn standing(

@@ -141,7 +141,12 @@ note  $p: approved on the device itself, without a signature of the carrier" ;;
         consent-*)
           kind=consent; at=$(value "$p" issued) && at=$(stamp "$at") || exit 1
           [ "$(value "$p" id) $(value "$p" request-sha256)" = "$consent $(sha request)" ] || bad "$p: it is for another request"
-          within "$(value "$p" doors)" "$doors" && [ "$(value "$p" duration-s)" -le "$for_s" ] || bad "$p: it allows more than was asked for" ;;
+          within "$(value "$p" doors)" "$doors" && [ "$(value "$p" duration-s)" -le "$for_s" ] || bad "$p: it allows more than was asked for"
+          # A key in a page of the vendor's is a class of its own, which the signature names and the carrier's list has to name, too.
+          if ssh-keygen -Y check-novalidate -n consent-browser@lineman -s "$d/$p.sig" <"$d/$p" >/dev/null 2>&1; then
+            kind=consent-browser; notes="$notes
+note  $p: approved in a page served by the vendor"
+          fi ;;
         *)
           kind=standing; at=$asked; ends=$(value "$p" valid-before) && ends=$(stamp "$ends") || exit 1
           [ "$ends" -gt "$at" ] || bad "$p: it had ended"

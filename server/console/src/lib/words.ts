@@ -104,3 +104,37 @@ export const endReasons: Record<Schema['EndReason'], Word> = {
 /** What every screen says of a consent that somebody signed in a page of this console. */
 export const IN_PAGE: Word = { zh: '在厂商提供的页面中批准', en: 'approved in a page served by the vendor' };
 export const inPage = (consent: Schema['ConsentView'] | undefined): string => (consent?.approvals?.some((one) => one.key === 'page') ? word(IN_PAGE) : '');
+
+const SEARCHED: Record<string, Word> = {
+  account: { zh: '账号', en: 'account' },
+  agent: { zh: '代理', en: 'agent' },
+  approver: { zh: '审批人', en: 'approver' },
+  cause: { zh: '原因', en: 'cause' },
+  code: { zh: '客户代码', en: 'customer’s code' },
+  customer: { zh: '客户', en: 'customer' },
+  customer_reference: { zh: '客户单号', en: 'customer’s number' },
+  decided_by: { zh: '审批人', en: 'who decided' },
+  description: { zh: '描述', en: 'description' },
+  engineer: { zh: '工程师', en: 'engineer' },
+  equipment: { zh: '设备', en: 'equipment' },
+  fault: { zh: '故障单', en: 'fault' },
+  model: { zh: '型号', en: 'model' },
+  name: { zh: '名称', en: 'name' },
+  notes: { zh: '备注', en: 'notes' },
+  number: { zh: '编号', en: 'number' },
+  plan: { zh: '方案', en: 'plan' },
+  product: { zh: '产品', en: 'product' },
+  reason: { zh: '原因', en: 'reason' },
+  resolution: { zh: '解决说明', en: 'resolution' },
+  serial: { zh: '序列号', en: 'serial number' },
+  site: { zh: '站点', en: 'site' },
+  software: { zh: '软件版本', en: 'software' },
+  title: { zh: '标题', en: 'title' },
+};
+
+/** Where a list's free words were looked for. */
+export function searchedIn(columns: readonly string[] = []): string | undefined {
+  if (columns.length === 0) return undefined;
+  const [before, between] = [{ zh: '搜索列：', en: 'searched: ' }, { zh: '、', en: ', ' }].map(word);
+  return before + columns.map((column) => (SEARCHED[column] ? word(SEARCHED[column]) : column)).join(between);
+}

@@ -18,23 +18,6 @@ export function held(why: string | null | undefined): string {
   return known ? word(known) : why;
 }
 
-const SEARCHED: Record<string, Word> = {
-  number: { zh: '编号', en: 'number' },
-  title: { zh: '标题', en: 'title' },
-  description: { zh: '描述', en: 'description' },
-  customer_reference: { zh: '客户单号', en: 'customer’s number' },
-  cause: { zh: '原因', en: 'cause' },
-  plan: { zh: '方案', en: 'plan' },
-  resolution: { zh: '解决说明', en: 'resolution' },
-  equipment: { zh: '设备', en: 'equipment' },
-  site: { zh: '站点', en: 'site' },
-  customer: { zh: '客户', en: 'customer' },
-  notes: { zh: '备注', en: 'notes' },
-};
-
-export const searchedIn = (columns: readonly string[]): string =>
-  columns.map((column) => (SEARCHED[column] ? word(SEARCHED[column]) : column)).join(word({ zh: '、', en: ', ' }));
-
 /** Keys of the filter line, as chips say them. */
 export const KEYS: Record<string, Word> = {
   severity: { zh: '级别', en: 'severity' }, sev: { zh: '级别', en: 'severity' },

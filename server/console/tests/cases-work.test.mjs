@@ -104,9 +104,9 @@ test('masked pieces of a draft are shown, put back, and more is taken out', asyn
   await masking.getByRole('button', { name: /10\.1\.2\.3/ }).click();
   assert.deepEqual((await sent).postDataJSON(), { put_back: [{ field: 'symptom', language: 'zh', span: 0 }] });
   await masking.locator('del').waitFor({ state: 'detached' });
-  await masking.getByRole('button', { name: '再抹去' }).click();
+  await masking.getByRole('button', { name: /再抹去|Take out/ }).click();
   const dialog = page.getByRole('dialog');
-  await dialog.getByLabel(/要抹去的文字/).fill('失败');
+  await dialog.getByLabel(/要抹去的文字|Text to take out/).fill('失败');
   const taken = page.waitForRequest((request) => request.method() === 'POST' && request.url().endsWith('/draft'));
   await page.keyboard.press('Enter');
   assert.deepEqual((await taken).postDataJSON(), { take_out: [{ text: '失败' }] });

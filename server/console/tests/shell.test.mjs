@@ -70,15 +70,16 @@ for (const skew of [-600_000, 600_000]) {
       return there && Math.abs(Date.parse(there) - (Date.now() - skew)) < 30_000;
     }, skew);
     assert.ok(await shown.isVisible());
-    // And so does what is counted down: no more is left than the server says.
-    const clocks = (await api(page, 'engineer-a', 'GET', `/faults/${fault.number}/clocks`)).items.filter((clock) => clock.state === 'running');
+    // And so does what is counted down: as much is left as the server says.
+    const clocks = (await api(page, 'engineer-a', 'GET', `/faults/${fault.number}/clocks`)).items.filter((clock) => clock.state === 'running' && clock.deadline_at != null);
     await page.goto(`/faults/${fault.number}`);
-    await page.getByRole('timer').first().waitFor();
-    const left = (deadline) => (Date.parse(deadline) - Date.now()) / 1000;
-    const said = (await page.getByRole('timer').allTextContents()).map((text) => text.trim()).filter((text) => /^(\d+:)?\d\d:\d\d$/.test(text))
-      .map((text) => text.split(':').reduce((sum, part) => sum * 60 + Number(part), 0));
-    assert.ok(clocks.length > 0 && said.length > 0, `${clocks.length} clocks run, ${said.length} are shown`);
-    for (const seconds of said) assert.ok(clocks.some((clock) => Math.abs(left(clock.deadline_at) - seconds) < 60), `${seconds} s are left of none of ${clocks.map((clock) => left(clock.deadline_at))}`);
+    assert.ok(clocks.length > 0, 'a clock runs');
+    for (const { name, deadline_at: deadline } of clocks) {
+      await page.locator(`[data-clock=${name}] .main`).waitFor();
+      const said = (await page.locator(`[data-clock=${name}] .main`).textContent()).trim().split(' ')[0].split(':').reduce((sum, part) => sum * 60 + Number(part), 0);
+      const left = (Date.parse(deadline) - Date.now()) / 1000;
+      assert.ok(Math.abs(left - said) < 60, `${name}: ${said} s are shown, ${left} s are left`);
+    }
     await api(page, 'noc-jw', 'POST', `/faults/${fault.number}/cancellation`, { reason: 'a test' });
     await close(page);
   });

@@ -68,6 +68,7 @@ test('a key is made in the page, listed by the carrier, signs what was shown, an
   await page.reload({ waitUntil: 'commit' });
   await page.locator('[data-fingerprint]').waitFor();
   await looksGood(page, '[data-fingerprint]');
+  await page.evaluate(() => sessionStorage.clear());
   await page.goto(`/consents/${id}?sign=here`, { waitUntil: 'commit' });
   await page.getByRole('checkbox', { name: '读取文件' }).uncheck();
   await page.getByLabel('时长（分钟）').fill('30');
@@ -127,8 +128,8 @@ test('a key is made in the page, listed by the carrier, signs what was shown, an
     await page.goto(path, { waitUntil: 'commit' });
     await page.locator(ready).first().getByText(SAID.zh).waitFor();
   }
-  const log = await api(page, 'noc-jw', 'GET', `/faults/${fault}/events`);
-  assert.ok(log.items.some((event) => event.kind === 'consent.approved' && event.text.includes(SAID.en)));
+  const { timeline } = await api(page, 'noc-jw', 'GET', `/faults/${fault}`);
+  assert.ok(timeline.some((event) => event.kind === 'consent.approved' && event.text.includes(SAID.en)));
   await close(page);
 });
 

@@ -1,9 +1,13 @@
 import { svelte } from '@sveltejs/vite-plugin-svelte';
 import { defineConfig } from 'vite';
 
+/** Areas that are small, or opened together. */
+const WITH: Record<string, string> = { 'consent-key': 'consents', setup: 'account', docs: 'reports' };
+
 /** One file for an area, not one for each small component that two pages share: many small files pack badly. */
 function area(id: string): string | null {
-  return /\/src\/pages\/(admin|[a-z-]+)\//.exec(id)?.[1] ?? null;
+  const name = /\/src\/pages\/(admin|[a-z-]+)\//.exec(id)?.[1];
+  return name === undefined ? null : (WITH[name] ?? name);
 }
 
 export default defineConfig({

@@ -93,6 +93,9 @@ test('a key is made in the page, listed by the carrier, signs what was shown, an
   await dialog.getByLabel(`请输入 ${device} 以确认`).fill(device);
   await sign.click();
   await page.locator('[data-consent-state=live]').waitFor();
+  // What came of it stands at the top of the page.
+  await page.waitForURL((url) => url.search === '');
+  await page.waitForFunction(() => scrollY === 0);
   const known = await api(page, 'noc-jw', 'GET', `/consents/${id}`);
   assert.equal(known.consents[0].text, shown, 'what was shown is what was signed');
   assert.deepEqual(known.approvals, [{ approver: 'noc-jw', key: 'page' }]);
@@ -112,10 +115,9 @@ test('a key is made in the page, listed by the carrier, signs what was shown, an
   // And it opens the door.
   const printed = await lineman('engineer-a', 'ssh', fault, '--key', facts.engineer_key, '--', 'echo in-by-$((40 + 2))');
   assert.match(printed, /in-by-42/);
-  const session = await page.waitForFunction(async (fault) => {
-    const { items } = await (await fetch(`/api/v1/sessions?fault=${fault}`)).json();
-    return items.find((one) => one.state !== 'live' && one.chunks_stored > 0)?.id;
-  }, fault);
+  const over = page.locator('.sessions li', { hasText: '工程师退出' }).locator('a').first();
+  await over.waitFor();
+  const session = await over.getAttribute('href');
 
   // Every page that shows the approval says where it was given.
   for (const [path, ready] of [
@@ -123,7 +125,7 @@ test('a key is made in the page, listed by the carrier, signs what was shown, an
     ['/consents?show=inForce', `[data-consent=${id}] [data-in-page]`],
     [`/faults/${fault}`, '[data-panel=consent] [data-in-page]'],
     [`/faults/${fault}`, '[data-kind="consent.approved"] [data-in-page]'],
-    [`/sessions/${await session.jsonValue()}`, '[data-in-page]'],
+    [session, '[data-in-page]'],
   ]) {
     await page.goto(path, { waitUntil: 'commit' });
     await page.locator(ready).first().getByText(SAID.zh).waitFor();

@@ -79,7 +79,20 @@ pub fn every_list_understands_the_grammar(demo: &Demo) {
 
 pub fn no_question_harms_a_list(demo: &Demo) {
     let people = [demo.http(Some("engineer-a")), demo.http(Some("noc-jw")), demo.http(Some("noc-yw"))];
-    let long = ["x".repeat(10_000), "sev:critical ".repeat(800), "\"".repeat(1_999), "板卡 ".repeat(15), "(".repeat(1_500)];
+    let many = |key: &str| format!("{key}:{}", (100..500).map(|n| n.to_string()).collect::<Vec<_>>().join(","));
+    for (list, key) in [("faults", "customer"), ("alarms", "ne"), ("sessions", "ne"), ("equipment", "ne"), ("consents", "ne")] {
+        let reply = people[0].get(&format!("/api/v1/{list}?q={}", encoded(&many(key)))).problem(422, "invalid");
+        assert!(reply.body["title"].as_str().is_some_and(|title| title.contains("100 are the most")), "{reply:?}");
+    }
+    let long = [
+        "x".repeat(10_000),
+        "sev:critical ".repeat(800),
+        "\"".repeat(1_999),
+        "板卡 ".repeat(15),
+        "(".repeat(1_500),
+        many("ne"),
+        format!("-{}", many("text")),
+    ];
     let hostile = [
         "'; DROP TABLE fault; --",
         "\" OR \"1\"=\"1",
@@ -225,6 +238,8 @@ pub fn views_are_saved_shared_and_counted(demo: &Demo) {
         json!({"name": "x", "list": "faults", "query": "sev:nonsense"}),
         json!({"name": "x", "list": "alarms", "sort": "left"}),
         json!({"name": "x".repeat(61), "list": "faults"}),
+        json!({"name": "x", "list": "cases", "query": "x ".repeat(1_001)}),
+        json!({"name": "x", "list": "cases", "query": "state:nonsense"}),
     ] {
         engineer.post("/api/v1/views", &wrong).problem(422, "invalid");
     }
@@ -252,6 +267,11 @@ pub fn views_are_saved_shared_and_counted(demo: &Demo) {
     let renamed =
         demo.http(Some("admin-z")).send(Method::PATCH, &path, change(json!({"query": "sev:minor", "name": "zqshared minor"}))).ok();
     assert_eq!((&renamed["query"], &renamed["name"]), (&json!("sev:minor"), &json!("zqshared minor")));
+    let taken_back = demo.http(Some("admin-z")).send(Method::PATCH, &path, change(json!({"shared": false}))).ok();
+    assert_eq!((&taken_back["shared"], &taken_back["yours"]), (&json!(false), &json!(false)));
+    demo.http(Some("admin-z")).get(&path).problem(404, "not_found");
+    manager.send(Method::PATCH, &path, change(json!({"query": "x ".repeat(1_001)}))).problem(422, "invalid");
+    manager.send(Method::PATCH, &path, change(json!({"shared": true}))).ok();
     for view in views(&manager).iter().filter(|view| view["yours"] == true && view["shared"] == true) {
         manager.send(Method::DELETE, &format!("/api/v1/views/{}", view["id"].as_str().expect("an id")), None).ok();
     }

@@ -108,6 +108,10 @@ pub fn a_revoked_wall_goes_dark_while_it_is_watched(demo: &Demo) {
     admin.send(Method::DELETE, &format!("/api/v1/wall-tokens/{id}"), None).ok();
     // It ends by itself, long before the client's patience.
     while runtime.block_on(stream.chunk()).expect("an end, not a timeout").is_some() {}
+    // Who asks once more, because the first answer was lost, hears that it is done.
+    let again = demo.person("admin-z").args(["wall-token", "revoke", "to be dark", "--yes", "-o", "json"]).output().ok().json();
+    let again = again.get(0).unwrap_or(&again);
+    assert_eq!((again["id"].as_str(), again["revoked_by"].as_str()), (Some(id), Some("admin-z")), "{again}");
 }
 
 pub fn the_log_is_read_by_whom_it_concerns(demo: &Demo) {

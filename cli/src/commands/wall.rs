@@ -241,10 +241,11 @@ impl TokenCommand {
             Self::List => app.out.list(&client.wall_tokens().await?.items, |walls| table(&walls.iter().collect::<Vec<_>>()))?,
             Self::Revoke { wall, yes } => {
                 let walls = client.wall_tokens().await?.items;
-                let is_it = |known: &&WallToken| known.revoked_at.is_none() && (known.name.raw() == wall || known.id.to_string() == wall);
-                let known = walls.iter().find(is_it).ok_or_else(|| {
+                let is_it = |known: &&WallToken| known.name.raw() == wall || known.id.to_string() == wall;
+                // Also one that is revoked: who repeats it after a cut hears that it is done.
+                let known = walls.iter().filter(is_it).min_by_key(|known| known.revoked_at.is_some()).ok_or_else(|| {
                     let wall = lineman_common::printable::escape(&wall);
-                    Failure::new(Exit::NotFound, format!("no wall token that is good is named {wall}")).hint("lineman wall-token list")
+                    Failure::new(Exit::NotFound, format!("no wall token is named {wall}")).hint("lineman wall-token list")
                 })?;
                 prompt::confirm(&format!("revoke the token of wall {} on {}", known.name, client.server()), yes)?;
                 app.out.row(&client.revoke_wall_token(&known.id.to_string()).await?, table)?;

@@ -35,6 +35,9 @@ pub fn make(
     if person.disabled.is_some() {
         return Err(Error::IsDisabled(name.clone()));
     }
+    if sql::is_refused(tx, person.id)? {
+        return Err(Error::RefusedByProvider(name.clone()));
+    }
     let code = new_secret().replacen("lm_", "", 1);
     let expires_at = tx.now() + i64::from(minutes).minutes();
     sql::insert_link(tx, &sha256_hex(&code), person.id, expires_at, new.reusable)?;

@@ -102,6 +102,8 @@ pub enum Error {
     OtherSide(PersonName, lineman_common::people::Role),
     #[error("the identity provider's groups decide on the role of {0}")]
     RoleByProvider(PersonName),
+    #[error("the identity provider's groups let {0} in no more, and no password, link or token of theirs counts while that is so")]
+    RefusedByProvider(PersonName),
     #[error("{0} has that role already")]
     HasRole(PersonName),
     #[error("no such token")]
@@ -140,6 +142,8 @@ impl From<Error> for ApiError {
             | Error::BadLink
             | Error::NoReason => Self::invalid(error.to_string()),
             Error::WrongOld => Self::forbidden(error.to_string()),
+            Error::RefusedByProvider(_) => Self::forbidden(error.to_string())
+                .hint("a group that gives a role; or an admin lets them in by setting them a new password"),
             Error::NeedsCode => Self::new(lineman_common::error::ErrorCode::SecondFactor, error.to_string()),
             Error::WrongPassword | Error::WrongCode | Error::WrongSetupCode | Error::WrongLink => {
                 Self::new(lineman_common::error::ErrorCode::Unauthenticated, error.to_string())
@@ -312,10 +316,14 @@ pub fn enable(tx: &mut Tx<'_>, actor: &Actor, name: &PersonName, reason: &Printa
     known(tx, name)
 }
 
-/// A new password, whose hash was made before. All other tokens of the person end: whoever knew the old one is out.
+/// A new password, whose hash was made before. All other tokens of the person end: whoever knew the old one is out. Somebody whom the
+/// identity provider refuses is let in again by an admin who sets one.
 pub fn set_password(tx: &mut Tx<'_>, actor: &Actor, name: &PersonName, hash: &str, kept_token: Option<&str>) -> Result<(), Error> {
     let person = known(tx, name)?;
     sql::set_password(tx, person.id, hash)?;
+    if person.name != actor.name {
+        sql::forgive_identity(tx, person.id)?;
+    }
     let kept = kept_token.map(sha256_hex);
     let tokens = sql::delete_tokens(tx, person.id, kept.as_deref())?;
     let text = format!("password of {name} changed by {actor}; {tokens} tokens ended");
@@ -358,6 +366,9 @@ pub fn issue_token(tx: &mut Tx<'_>, actor: &str, name: &PersonName, new: &NewApi
 /// `told` is by whom, and what.
 fn issue(tx: &mut Tx<'_>, person: &Actor, label: &str, days: u32, kind: Kind, told: (&str, &str)) -> Result<TokenReply, Error> {
     let (actor, what) = told;
+    if sql::is_refused(tx, person.id)? {
+        return Err(Error::RefusedByProvider(person.name.clone()));
+    }
     let token = new_secret();
     let expires_at = tx.now() + (24 * i64::from(days)).hours();
     sql::insert_token(tx, &sha256_hex(&token), person.id, label, expires_at)?;

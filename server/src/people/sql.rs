@@ -164,8 +164,8 @@ pub fn set_mail(db: &Db<'_>, id: PersonId, mail: &str) -> Result<(), StoreError>
 
 /// Is there an admin who can sign in to the console: with a password, or through the identity provider?
 pub fn has_admin_who_signs_in(db: &Db<'_>, with_oidc: bool) -> Result<bool, StoreError> {
-    let sql = "SELECT EXISTS (SELECT 1 FROM person p WHERE p.role = 'admin' AND p.disabled_at IS NULL AND (p.password IS NOT NULL
-        OR (?1 AND EXISTS (SELECT 1 FROM identity i WHERE i.person = p.id AND i.refused_at IS NULL))))";
+    let sql = "SELECT EXISTS (SELECT 1 FROM person p WHERE p.role = 'admin' AND p.disabled_at IS NULL AND ((p.password IS NOT NULL
+        AND NOT EXISTS (SELECT 1 FROM identity i WHERE i.person = p.id AND i.refused_at IS NOT NULL)) OR (?1 AND EXISTS (SELECT 1 FROM identity i WHERE i.person = p.id AND i.refused_at IS NULL))))";
     Ok(db.sql().prepare_cached(sql)?.query_row([with_oidc], |row| row.get(0))?)
 }
 
@@ -225,6 +225,17 @@ pub fn put_identity(db: &Db<'_>, issuer: &str, subject: &str, person: PersonId) 
 pub fn refuse_identity(db: &Db<'_>, person: PersonId) -> Result<bool, StoreError> {
     let mut statement = db.sql().prepare_cached("UPDATE identity SET refused_at = ?2 WHERE person = ?1 AND refused_at IS NULL")?;
     Ok(statement.execute(params![Text(person), At(db.now())])? > 0)
+}
+
+/// Does the provider let somebody in no more, whom it did before?
+pub fn is_refused(db: &Db<'_>, person: PersonId) -> Result<bool, StoreError> {
+    let sql = "SELECT EXISTS (SELECT 1 FROM identity WHERE person = ?1 AND refused_at IS NOT NULL)";
+    Ok(db.sql().prepare_cached(sql)?.query_row([Text(person)], |row| row.get(0))?)
+}
+
+pub fn forgive_identity(db: &Db<'_>, person: PersonId) -> Result<(), StoreError> {
+    db.sql().prepare_cached("UPDATE identity SET refused_at = NULL WHERE person = ?1")?.execute([Text(person)])?;
+    Ok(())
 }
 
 // ---- The second factor ----------------------------------------------------------------------------------------------

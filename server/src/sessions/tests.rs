@@ -102,6 +102,37 @@ async fn a_watch_follows_a_session_to_its_end() {
 }
 
 #[tokio::test]
+async fn a_watch_ends_when_its_token_does() {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use tower::ServiceExt;
+
+    let centre = Running::new();
+    let session = centre.session("ne-1.jw.ne").await;
+    let counts = Arc::new(AtomicBool::new(true));
+    let holds = Arc::clone(&counts);
+    let handles = http::Handles { store: centre.store.clone(), stop: CancellationToken::new() };
+    let (routes, _) = http::routes().with_state(handles).split_for_parts();
+    let routes = routes
+        .layer(axum::Extension(crate::web::Pass::new(move |_| Ok(holds.load(Ordering::SeqCst)))))
+        .layer(axum::Extension(World::engineer()));
+    let asked = axum::extract::Request::get(format!("/api/v1/sessions/{}/watch", session.id)).body(axum::body::Body::empty()).unwrap();
+    let reply = routes.oneshot(asked).await.unwrap();
+    assert_eq!(reply.status(), 200);
+    let mut client = Client { body: Box::pin(reply.into_body().into_data_stream()), text: String::new() };
+    client.until("event: beat").await;
+    counts.store(false, Ordering::SeqCst);
+    let sign_out = |tx: &mut Tx<'_>| {
+        tx.nudge(crate::store::Nudge::SignedOut);
+        Ok::<_, StoreError>(())
+    };
+    centre.store.write(sign_out).await.unwrap();
+    client.until("never").await;
+    assert!(client.body.next().await.is_none(), "the stream is done");
+}
+
+#[tokio::test]
 async fn a_watch_ends_when_the_server_stops() {
     let centre = Running::new();
     let session = centre.session("ne-1.jw.ne").await;

@@ -34,8 +34,18 @@ fn attachments_of_copy(copy: &Path) -> PathBuf {
 pub fn backup(from: &Path, to: &Path) -> Result<(), StoreError> {
     copy_database(from, to)?;
     copy_attachments(to, &from.with_file_name(ATTACHMENTS), &attachments_of_copy(to))?;
-    fs::write(mark_of(from), "")?;
+    // The backup is whole, whoever made it; of the mark only the server's own page knows.
+    if let Err(error) = mark(&mark_of(from)) {
+        tracing::warn!(%error, "when the last backup was made could not be noted");
+    }
     Ok(())
+}
+
+/// In the place of one that somebody else may have left, and whose writing is theirs.
+fn mark(place: &Path) -> io::Result<()> {
+    let fresh = place.with_extension(format!("last-backup-{}", std::process::id()));
+    fs::write(&fresh, "")?;
+    fs::rename(&fresh, place).inspect_err(|_| drop(fs::remove_file(&fresh)))
 }
 
 /// A file beside the database whose time is that of the last backup that is whole.
@@ -138,6 +148,26 @@ mod tests {
         assert_eq!(names(&live), ["old"]);
         assert_eq!(names(&aside), ["new", "old"]);
         assert!(backup(&live, &copy).is_err(), "an existing file is not overwritten");
+    }
+
+    #[test]
+    fn a_backup_is_good_though_its_mark_can_not_be_set() {
+        let dir = tempfile::tempdir().unwrap();
+        let [live, one, two, three] = ["live.db", "one.db", "two.db", "three.db"].map(|name| dir.path().join(name));
+        Connection::open(&live).unwrap().execute_batch("CREATE TABLE x(name TEXT)").unwrap();
+        backup(&live, &one).unwrap();
+        // What may not be written to is replaced.
+        let (mark, elsewhere) = (mark_of(&live), dir.path().join("elsewhere"));
+        fs::remove_file(&mark).unwrap();
+        std::os::unix::fs::symlink(&elsewhere, &mark).unwrap();
+        backup(&live, &two).unwrap();
+        assert!(mark.symlink_metadata().unwrap().is_file() && !elsewhere.exists());
+        fs::remove_file(&mark).unwrap();
+        fs::create_dir_all(mark.join("in the way")).unwrap();
+        backup(&live, &three).unwrap();
+        assert_eq!(names(&three), [""; 0]);
+        let left: Vec<_> = fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        assert!(left.iter().all(|name| !name.to_string_lossy().contains("last-backup-")), "{left:?}");
     }
 
     #[test]

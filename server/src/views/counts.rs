@@ -15,7 +15,7 @@ use lineman_common::id::CustomerId;
 use super::sql;
 use crate::cases::find::{self, Finder};
 use crate::store::{Db, Store, StoreError};
-use crate::web::asked::Ask;
+use crate::web::asked::{self, Ask};
 use crate::web::{Actor, ApiError, Scope};
 use crate::{alarms, consents, equipment, faults, sessions};
 
@@ -93,6 +93,21 @@ impl Counts {
             None => {}
         }
         Ok(view)
+    }
+}
+
+/// What is wrong with a query, before it is saved: it is read, and not asked.
+pub fn check(db: &Db<'_>, actor: &Actor, list: ViewList, query: &str) -> Result<(), ApiError> {
+    let scope: Scope = actor.scope();
+    let read = |keys: &[lineman_common::query::Key]| Ask::read(Some(query), None, keys, actor);
+    match list {
+        ViewList::Faults => faults::list::check(db, &scope, &read(&faults::list::keys())?),
+        ViewList::Alarms => alarms::asked::conditions(db, &read(&alarms::asked::keys())?).map(drop),
+        ViewList::Sessions => sessions::list::check(db, &scope, &read(&sessions::list::keys())?),
+        ViewList::Equipment => equipment::list::check(db, &scope, &read(&equipment::list::keys())?),
+        ViewList::Consents => consents::list::check(db, &scope, &read(&consents::list::keys())?),
+        ViewList::Cases if query.chars().count() > asked::LONGEST => Err(asked::too_long()),
+        ViewList::Cases => Ok(find::read(query).map(drop)?),
     }
 }
 

@@ -60,8 +60,10 @@ async fn counted(handles: &Handles, actor: &Actor, view: SavedView) -> Result<Sa
 /// Saves a view; to share it with everybody at the support centre is for duty managers and admins.
 #[utoipa::path(post, path = "/api/v1/views", tag = "views", request_body = NewView, responses((status = 200, body = SavedView)))]
 async fn save(actor: Actor, State(handles): State<Handles>, Body(new): Body<NewView>) -> Result<Json<SavedView>, ApiError> {
-    let (asker, finder) = (actor.clone(), handles.finder.clone());
-    let view = handles.store.write(move |tx| super::add(tx, &asker, &finder, new).map_err(ApiError::from)).await?;
+    let (asker, wanted) = (actor.clone(), new.clone());
+    handles.store.read(move |db| super::check(db, &asker, &wanted).map_err(ApiError::from)).await?;
+    let asker = actor.clone();
+    let view = handles.store.write(move |tx| super::add(tx, &asker, new).map_err(ApiError::from)).await?;
     Ok(Json(counted(&handles, &actor, view).await?))
 }
 
@@ -81,8 +83,11 @@ async fn edit(
     Path(view): Path<String>,
     Body(body): Body<EditView>,
 ) -> Result<Json<SavedView>, ApiError> {
-    let (id, asker, finder) = (id_of(&view)?, actor.clone(), handles.finder.clone());
-    let view = handles.store.write(move |tx| super::edit(tx, &asker, &finder, id, body).map_err(ApiError::from)).await?;
+    let id = id_of(&view)?;
+    let (asker, wanted) = (actor.clone(), body.clone());
+    handles.store.read(move |db| super::check_edit(db, &asker, id, &wanted).map_err(ApiError::from)).await?;
+    let asker = actor.clone();
+    let view = handles.store.write(move |tx| super::edit(tx, &asker, id, body).map_err(ApiError::from)).await?;
     Ok(Json(counted(&handles, &actor, view).await?))
 }
 

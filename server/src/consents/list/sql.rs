@@ -53,7 +53,7 @@ pub const FIELDS: &[Field] = &[
     ),
 ];
 
-fn conditions(db: &Db<'_>, scope: &Scope, ask: &Ask, filter: &Filter) -> Result<Conditions, ApiError> {
+pub fn conditions(db: &Db<'_>, scope: &Scope, ask: &Ask, filter: &Filter) -> Result<Conditions, ApiError> {
     let mut all = Conditions::default();
     // A challenge without a request is nothing that anybody has asked for.
     all.push("n.request IS NOT NULL");

@@ -46,6 +46,11 @@ pub fn page(db: &Db<'_>, scope: &Scope, ask: &Ask, filter: &Filter) -> Result<Li
     Ok(Listing { items, ..listing })
 }
 
+/// What is wrong with a question; it is not asked.
+pub fn check(db: &Db<'_>, scope: &Scope, ask: &Ask) -> Result<(), ApiError> {
+    sql::conditions(db, scope, ask, None).map(drop)
+}
+
 /// How many a query finds, counted up to `most`.
 pub fn count(db: &Db<'_>, scope: &Scope, ask: &Ask, most: u32) -> Result<ViewCount, ApiError> {
     let count = sql::count(db, scope, ask, None, most)?;

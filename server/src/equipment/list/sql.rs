@@ -88,7 +88,7 @@ pub const FIELDS: &[Field] = &[
     ),
 ];
 
-fn conditions(db: &Db<'_>, scope: &Scope, ask: &Ask, customer: Option<&str>) -> Result<Conditions, ApiError> {
+pub fn conditions(db: &Db<'_>, scope: &Scope, ask: &Ask, customer: Option<&str>) -> Result<Conditions, ApiError> {
     let mut all = Conditions::default();
     all.add("e.customer = ?", scope.customer());
     all.add("e.customer = (SELECT id FROM customer WHERE code = ?)", customer.map(str::to_owned));

@@ -118,6 +118,12 @@ fn nothing_in(text: &str) -> ApiError {
     ApiError::invalid(format!("`{text}` holds nothing to search for: give letters, digits or Chinese characters"))
 }
 
+/// What is wrong with a question; it is not asked.
+pub fn check(db: &Db<'_>, scope: &Scope, ask: &Ask) -> Result<(), ApiError> {
+    let filter = Filter::default();
+    sql::Question::new(db, scope, ask, &filter, &phrases(ask, &filter)?, db.now()).map(drop)
+}
+
 /// A page of faults with what lists show.
 pub fn page(db: &Db<'_>, scope: &Scope, ask: &Ask, filter: &Filter, page: &Page) -> Result<Listing<FaultRow>, ApiError> {
     let as_of = page.after.as_ref().map_or(db.now(), |after| after.as_of);

@@ -3,14 +3,13 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, StatusCode, header};
 use axum::response::{AppendHeaders, IntoResponse, Response};
-use lineman_common::api::TokenReply;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::{Back, Failure, Oidc, admit, pending, reference};
 use crate::people::http::Handles;
 use crate::people::{SignIn, browser};
-use crate::store::{Store, Tx};
+use crate::store::Store;
 use crate::web::{ApiError, Params};
 
 pub fn routes() -> OpenApiRouter<Handles> {
@@ -55,11 +54,8 @@ async fn callback(
         Ok(both) => both,
         Err(failure) => return Ok(failed(&failure, "/", [pending::Seal::clear()])),
     };
-    let job = move |tx: &mut Tx<'_>| -> Result<Result<TokenReply, Failure>, ApiError> {
-        admit(tx, &identity)
-            .map_err(|failure| if let Failure::People(error) = failure { error.into() } else { ApiError::internal(failure) })
-    };
-    Ok(match store.write(job).await? {
+    // Whatever happens now, it is a browser that hears of it.
+    Ok(match store.write(move |tx| admit(tx, &identity)).await.flatten() {
         Ok(reply) => {
             let seconds = reply.expires_at.duration_since(jiff::Timestamp::now()).as_secs();
             away(&pending.next, [browser::set(&reply.token, seconds), pending::Seal::clear()])

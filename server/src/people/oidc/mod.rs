@@ -1,8 +1,9 @@
 //! Signing in with the organisation's accounts: OpenID Connect, authorization code with PKCE (S256).
 //!
 //! The provider says who somebody is and in which groups; the configuration says what that makes them here, anew on each sign-in. Who is in
-//! no group any more has no sign-in and no tokens, and is never deleted. Local passwords go on working, for the day on which the provider
-//! is away. The second factor is the provider's concern here: ours belongs to local passwords.
+//! no group any more has no sign-in and no tokens, and is never deleted; a local password of theirs counts no longer either, until an admin
+//! sets them another one. Those whom the provider has never named it can't refuse: their passwords go on working, for the day on which the
+//! provider is away. The second factor is the provider's concern here: ours belongs to local passwords.
 //!
 //! What fails is told to the browser as a word of a closed set, which the sign-in page says in its reader's language; the log has the rest,
 //! with a reference that both show. Text from outside never reaches the page.
@@ -228,9 +229,10 @@ pub fn admit(tx: &mut Tx<'_>, identity: &Identity) -> Result<Result<TokenReply, 
         Some(name) => Some(known(tx, &name)?),
         None => None,
     };
+    let is_first = person.is_none();
     let Some(mapping) = &identity.mapped else {
         if let Some(person) = &person {
-            refuse(tx, person)?;
+            refuse(tx, person, "is in no group that gives a role any more")?;
         }
         let groups = identity.groups.iter().take(50).map(|group| lineman_common::printable::escape(group)).collect();
         return Ok(Err(Failure::NoRole { who: lineman_common::printable::escape(&identity.username), groups }));
@@ -246,20 +248,30 @@ pub fn admit(tx: &mut Tx<'_>, identity: &Identity) -> Result<Result<TokenReply, 
         return Ok(Err(Failure::Disabled(person.name)));
     }
     if person.customer != mapping.customer {
+        // Of somebody who only has the name, the provider says nothing.
+        if !is_first {
+            refuse(tx, &person, "is in a group of another customer now")?;
+        }
         return Ok(Err(Failure::OtherCustomer { who: person.name, customer: mapping.customer.clone() }));
     }
     if person.role != mapping.role {
         change_role(tx, &person, mapping)?;
     }
     sql::put_identity(tx, &identity.issuer, &identity.subject, person.id)?;
-    if let Some(mail) =
-        identity.mail.as_deref().filter(|mail| person.mail.as_deref() != Some(mail) && mail.parse::<lettre::Address>().is_ok())
-    {
+    let by = lineman_common::printable::escape(&identity.by);
+    if is_first {
+        let text = format!("{} signs in with {by} from now on, as {}", person.name, lineman_common::printable::escape(&identity.username));
+        let data = json!({"person": person.name, "issuer": identity.issuer, "subject": identity.subject});
+        tell(tx, &person, New::of(Kind::PersonChanged, ACTOR, text).data(data))?;
+    }
+    // An address that was chosen here stays.
+    if let (None, Some(mail)) = (&person.mail, identity.mail.as_deref().filter(|mail| mail.parse::<lettre::Address>().is_ok())) {
         sql::set_mail(tx, person.id, mail)?;
+        let text = format!("{}: the e-mail address that {by} tells", person.name);
+        tell(tx, &person, New::of(Kind::PersonChanged, ACTOR, text).data(json!({"person": person.name, "mail": mail})))?;
     }
     let actor = sql::by_name(tx, &person.name)?.ok_or(Error::NoPerson)?;
-    let by = format!("with {}", lineman_common::printable::escape(&identity.by));
-    Ok(Ok(super::issue_sign_in(tx, &actor, &by)?))
+    Ok(Ok(super::issue_sign_in(tx, &actor, &format!("with {by}"))?))
 }
 
 /// Somebody whom the provider names for the first time.
@@ -288,11 +300,12 @@ fn change_role(tx: &mut Tx<'_>, person: &Person, mapping: &Mapping) -> Result<()
     tell(tx, person, New::of(Kind::RoleChanged, ACTOR, text).data(json!({"person": person.name, "role": mapping.role})))
 }
 
-/// No group gives a role any more: what was signed in is out.
-fn refuse(tx: &mut Tx<'_>, person: &Person) -> Result<(), Error> {
+/// The provider lets somebody in no more: what was signed in is out, and nothing else signs them in.
+fn refuse(tx: &mut Tx<'_>, person: &Person, why: &str) -> Result<(), Error> {
     let tokens = sql::delete_tokens(tx, person.id, None)?;
+    sql::delete_links(tx, person.id)?;
     if sql::refuse_identity(tx, person.id)? || tokens > 0 {
-        let text = format!("{} is in no group that gives a role any more: {tokens} tokens ended", person.name);
+        let text = format!("{} {why}: {tokens} tokens ended", person.name);
         tell(tx, person, New::of(Kind::IdentityRefused, ACTOR, text).data(json!({"person": person.name})))?;
     }
     Ok(())

@@ -1,8 +1,12 @@
 //! The provider, over the network: where its doors are, which keys it signs with, what it gives for a code.
 //!
-//! Both documents are kept for a while. A token that none of the known keys has signed makes us look once more, since keys are exchanged
-//! without notice, and no more often than every few seconds, since anybody can send such a token.
+//! Both documents are kept for a while, and longer while the provider does not answer. Only one of those who sign in waits for it then: the
+//! others go on with what is known, or hear for some seconds what that one has heard.
+//!
+//! A token that none of the known keys has signed makes us look once more, since keys are exchanged without notice, and no more often than
+//! every few seconds, since anybody can send such a token.
 
+use std::sync::{MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
@@ -20,6 +24,8 @@ use super::token::{self, BadToken, Expected, Key};
 const PATIENCE: Duration = Duration::from_secs(10);
 const MOST_BYTES: usize = 512 * 1024;
 const FRESH_FOR: Duration = Duration::from_secs(3600);
+/// A provider that did not answer is not asked again for so long.
+const AWAY_FOR: Duration = Duration::from_secs(5);
 /// Between two looks at the keys because of a token that none of them has signed.
 const LOOK_AGAIN_AFTER: Duration = Duration::from_secs(5);
 const MOST_KEYS: usize = 100;
@@ -74,10 +80,29 @@ struct Known {
     keys_at: Instant,
 }
 
+#[derive(Default)]
+struct Memory {
+    known: Option<Known>,
+    /// When it could not be reached, and why.
+    away: Option<(Instant, String)>,
+}
+
+impl Memory {
+    fn fresh(&self) -> Option<Discovery> {
+        self.known.as_ref().filter(|known| known.at.elapsed() < FRESH_FOR).map(|known| known.discovery.clone())
+    }
+
+    fn away(&self) -> Option<Failure> {
+        self.away.as_ref().filter(|(at, _)| at.elapsed() < AWAY_FOR).map(|(_, why)| Failure::Unreachable(why.clone()))
+    }
+}
+
 pub struct Provider {
     pub settings: OidcSettings,
     http: Client,
-    known: Mutex<Option<Known>>,
+    memory: std::sync::Mutex<Memory>,
+    /// Held by the one who asks the provider for its documents.
+    asking: Mutex<()>,
 }
 
 /// What the provider says of somebody who signed in.
@@ -111,19 +136,70 @@ impl Provider {
             anyhow::ensure!(!certificates.is_empty(), "{}: there is no certificate in it", path.display());
             builder = builder.tls_certs_only(certificates);
         }
-        Ok(Self { settings, http: builder.build()?, known: Mutex::default() })
+        Ok(Self { settings, http: builder.build()?, memory: std::sync::Mutex::default(), asking: Mutex::default() })
+    }
+
+    fn memory(&self) -> MutexGuard<'_, Memory> {
+        self.memory.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub async fn discovery(&self) -> Result<Discovery, Failure> {
-        let mut known = self.known.lock().await;
-        if let Some(known) = known.as_ref().filter(|known| known.at.elapsed() < FRESH_FOR) {
-            return Ok(known.discovery.clone());
+        if let Some(discovery) = self.memory().fresh() {
+            return Ok(discovery);
         }
-        let discovery = self.discover().await?;
-        let keys = self.keys(&discovery).await?;
-        let now = Instant::now();
-        *known = Some(Known { discovery: discovery.clone(), keys, at: now, keys_at: now });
-        Ok(discovery)
+        let old = self.memory().known.as_ref().map(|known| known.discovery.clone());
+        let _asking = match (self.asking.try_lock(), &old) {
+            (Ok(asking), _) => asking,
+            (Err(_), Some(old)) => return Ok(old.clone()),
+            (Err(_), None) => self.asking.lock().await,
+        };
+        // Another one may have asked meanwhile.
+        if let Some(discovery) = self.memory().fresh() {
+            return Ok(discovery);
+        }
+        let away = self.memory().away();
+        let asked = match away {
+            Some(failure) => Err(failure),
+            None => self.documents().await,
+        };
+        match (asked, old) {
+            (Err(Failure::Unreachable(why)), Some(old)) => {
+                tracing::warn!(why, "OIDC: the provider can't be reached: what it said before goes on counting");
+                Ok(old)
+            }
+            (asked, _) => asked,
+        }
+    }
+
+    async fn documents(&self) -> Result<Discovery, Failure> {
+        let asked = async {
+            let discovery = self.discover().await?;
+            Ok::<_, Failure>((self.keys(&discovery).await?, discovery))
+        };
+        match asked.await {
+            Ok((keys, discovery)) => {
+                let now = Instant::now();
+                let known = Some(Known { discovery: discovery.clone(), keys, at: now, keys_at: now });
+                *self.memory() = Memory { known, away: None };
+                Ok(discovery)
+            }
+            Err(failure) => {
+                if let Failure::Unreachable(why) = &failure {
+                    self.memory().away = Some((Instant::now(), why.clone()));
+                }
+                Err(failure)
+            }
+        }
+    }
+
+    /// As if an hour and more had passed.
+    #[cfg(test)]
+    pub fn age(&self) {
+        let mut memory = self.memory();
+        memory.away = None;
+        if let Some(known) = memory.known.as_mut() {
+            known.at = Instant::now().checked_sub(FRESH_FOR).unwrap_or(known.at);
+        }
     }
 
     async fn discover(&self) -> Result<Discovery, Failure> {
@@ -150,10 +226,10 @@ impl Provider {
     pub async fn exchange(&self, code: &str, verifier: &str, nonce: &str, redirect_uri: &str) -> Result<Claims, Failure> {
         let discovery = self.discovery().await?;
         let (ahead_s, granted) = self.token(&discovery, code, verifier, redirect_uri).await?;
-        let verified = match self.verify(&granted.id_token, nonce).await {
+        let verified = match self.verify(&granted.id_token, nonce) {
             Err(BadToken::Signature) => {
                 self.look_again(&discovery).await?;
-                self.verify(&granted.id_token, nonce).await
+                self.verify(&granted.id_token, nonce)
             }
             other => other,
         };
@@ -176,19 +252,23 @@ impl Provider {
         Ok(claims)
     }
 
-    async fn verify(&self, id_token: &str, nonce: &str) -> Result<Value, BadToken> {
-        let keys = self.known.lock().await.as_ref().map(|known| known.keys.clone()).unwrap_or_default();
+    fn verify(&self, id_token: &str, nonce: &str) -> Result<Value, BadToken> {
+        let keys = self.memory().known.as_ref().map(|known| known.keys.clone()).unwrap_or_default();
         let OidcSettings { issuer, client_id, .. } = &self.settings;
         token::verify(id_token, &keys, &Expected { issuer, client_id, nonce, now: Timestamp::now() })
     }
 
     async fn look_again(&self, discovery: &Discovery) -> Result<(), Failure> {
-        let mut known = self.known.lock().await;
-        let Some(known) = known.as_mut().filter(|known| known.keys_at.elapsed() >= LOOK_AGAIN_AFTER || known.keys_at == known.at) else {
-            return Ok(());
-        };
-        known.keys_at = Instant::now();
-        known.keys = self.keys(discovery).await?;
+        let _asking = self.asking.lock().await;
+        let is_due = |known: &Known| known.keys_at.elapsed() >= LOOK_AGAIN_AFTER || known.keys_at == known.at;
+        match self.memory().known.as_mut() {
+            Some(known) if is_due(known) => known.keys_at = Instant::now(),
+            Some(_) | None => return Ok(()),
+        }
+        let keys = self.keys(discovery).await?;
+        if let Some(known) = self.memory().known.as_mut() {
+            known.keys = keys;
+        }
         Ok(())
     }
 

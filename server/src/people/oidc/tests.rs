@@ -1,5 +1,7 @@
 //! Against a small provider whose tokens can be made wrong in every way. (A real one is signed in with by the console's tests.)
 
+mod admitted;
+
 use std::sync::{Arc, Mutex};
 
 use axum::extract::State;
@@ -13,8 +15,6 @@ use ring::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyP
 
 use super::token::{Expected, Key, verify};
 use super::*;
-use crate::store::testing::TestStore;
-use crate::web::Actor;
 
 enum Pair {
     Ed(Ed25519KeyPair),
@@ -424,10 +424,46 @@ async fn a_provider_that_is_away_or_wrong_is_told_in_words() {
     let bench = Bench::new("").await;
     bench.set(|fake| fake.broken = Some(StatusCode::BAD_GATEWAY));
     assert!(matches!(bench.round("c", |_, _| {}).await, Err(Failure::Unreachable(why)) if why.contains("502")));
+    // For a moment nobody asks again.
     bench.set(|fake| (fake.broken, fake.issuer) = (None, "http://127.0.0.1:1".into()));
+    assert!(matches!(bench.round("c", |_, _| {}).await, Err(Failure::Unreachable(why)) if why.contains("502")));
+    bench.oidc.provider.age();
     assert!(matches!(bench.round("c", |_, _| {}).await, Err(Failure::Answer(why)) if why.contains("http://127.0.0.1:1")));
     let nobody = Oidc::new(config::tests::read("issuer = \"http://127.0.0.1:1\"").unwrap()).unwrap();
     assert!(matches!(nobody.provider.discovery().await, Err(Failure::Unreachable(_))));
+}
+
+#[tokio::test]
+async fn what_was_known_goes_on_counting_while_the_provider_is_away() {
+    let bench = Bench::new("").await;
+    bench.round("c-1", |_, _| {}).await.unwrap();
+    bench.oidc.provider.age();
+    bench.set(|fake| fake.broken = Some(StatusCode::BAD_GATEWAY));
+    bench.round("c-2", |_, _| {}).await.unwrap();
+    assert_eq!(bench.fake.lock().unwrap().key_sets, 1);
+    bench.oidc.provider.age();
+    bench.set(|fake| fake.broken = None);
+    bench.round("c-3", |_, _| {}).await.unwrap();
+    assert_eq!(bench.fake.lock().unwrap().key_sets, 2);
+}
+
+#[tokio::test]
+async fn a_provider_that_hangs_is_waited_for_once() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let issuer = format!("http://{}", listener.local_addr().unwrap());
+    let bench = Arc::new(Oidc::new(config::tests::read(&format!("issuer = {issuer:?}")).unwrap()).unwrap());
+    let (first, second) = (Arc::clone(&bench), Arc::clone(&bench));
+    let both = async move { tokio::join!(first.provider.discovery(), second.provider.discovery()) };
+    #[expect(clippy::disallowed_methods, reason = "it is awaited below")]
+    let both = tokio::spawn(both);
+    // One connection comes, and is cut; no other one does.
+    let (asked, _) = listener.accept().await.unwrap();
+    drop(asked);
+    let (one, other) = both.await.unwrap();
+    let why = |result: Result<_, Failure>| result.map(|_: provider::Discovery| ()).unwrap_err().to_string();
+    assert_eq!(why(one), why(other));
+    let again = tokio::time::timeout(std::time::Duration::ZERO, listener.accept()).await;
+    assert!(again.is_err(), "it was asked twice");
 }
 
 #[tokio::test]
@@ -447,82 +483,4 @@ async fn addresses_without_tls_count_on_this_machine_only() {
     tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
     let oidc = Oidc::new(config::tests::read(&format!("issuer = {at:?}")).unwrap()).unwrap();
     assert!(matches!(oidc.provider.discovery().await, Err(Failure::Answer(why)) if why.contains("only https")));
-}
-
-// ---- Who gets in ----------------------------------------------------------------------------------------------------
-
-fn identity(subject: &str, username: &str, role: Option<(Role, Option<&str>)>) -> Identity {
-    Identity {
-        issuer: ISSUER.into(),
-        subject: subject.into(),
-        username: username.into(),
-        mail: Some("a@support.example".into()),
-        groups: vec!["g".into()],
-        mapped: role.map(|(role, customer)| Mapping { group: "g".into(), role, customer: customer.map(|code| code.parse().unwrap()) }),
-        adopt: false,
-        by: "Example SSO".into(),
-    }
-}
-
-fn word(result: Result<Result<TokenReply, Failure>, Failure>) -> &'static str {
-    match result.unwrap() {
-        Ok(_) => "in",
-        Err(failure) => failure.word(),
-    }
-}
-
-#[test]
-fn the_mapping_decides_on_every_sign_in() {
-    let mut store = TestStore::new();
-    let engineer = identity("u-1", "Engineer.A@support.example", Some((Role::Engineer, None)));
-    let token = store.write(|tx| admit(tx, &engineer)).unwrap().unwrap().token;
-    let actor = store.read(|db| crate::people::by_token(db, &token)).unwrap().unwrap();
-    assert_eq!((actor.name.as_str(), actor.role), ("engineer-a", Role::Engineer));
-    let person = store.read(|db| crate::people::find(db, &Scope::All, &actor.name)).unwrap().unwrap();
-    assert!(person.oidc && !person.password && person.mail.as_deref() == Some("a@support.example"));
-    assert!(store.read(|db| crate::people::password_of(db, &actor.name)).unwrap().is_none(), "no password signs in");
-
-    // Another name at the provider is the same person; another role counts at once, for what is signed in already too.
-    let manager = Identity { username: "renamed".into(), ..identity("u-1", "", Some((Role::DutyManager, None))) };
-    assert_eq!(word(store.write(|tx| admit(tx, &manager))), "in");
-    assert_eq!(store.read(|db| crate::people::by_token(db, &token)).unwrap().unwrap().role, Role::DutyManager);
-
-    // No group any more: out with all tokens, and in again with one.
-    assert_eq!(word(store.write(|tx| admit(tx, &identity("u-1", "x", None)))), "no_role");
-    assert!(store.read(|db| crate::people::by_token(db, &token)).unwrap().is_none());
-    assert!(store.read(|db| crate::people::find(db, &Scope::All, &actor.name)).unwrap().is_some(), "never deleted");
-    assert_eq!(word(store.write(|tx| admit(tx, &engineer))), "in");
-
-    let admin = Actor { id: lineman_common::id::PersonId::new(), name: "admin-z".parse().unwrap(), role: Role::Admin, customer: None };
-    store.write(|tx| crate::people::disable(tx, &admin, &actor.name, &"left".into())).unwrap();
-    assert_eq!(word(store.write(|tx| admit(tx, &engineer))), "disabled");
-}
-
-#[test]
-fn nobody_becomes_somebody_else() {
-    let mut store = TestStore::new();
-    let local = |name: &str, role| NewPerson { name: name.parse().unwrap(), role, customer: None, password: None };
-    store.write(|tx| crate::people::add(tx, "init", local("engineer-a", Role::Engineer), Some("hash".into()))).unwrap();
-    store.write(|tx| crate::people::add(tx, "init", local("admin", Role::Admin), Some("hash".into()))).unwrap();
-    let of = |subject: &str, name: &str| identity(subject, name, Some((Role::Engineer, None)));
-    assert_eq!(word(store.write(|tx| admit(tx, &of("u-1", "engineer-a")))), "name_taken");
-    // Where the configuration says that names are the same people's: the very name, once, and no administrator's.
-    let adopting = |subject: &str, name: &str| Identity { adopt: true, ..of(subject, name) };
-    for (subject, name, expected) in [
-        ("u-1", "engineer.a", "name_taken"),
-        ("u-1", "engineer-a@evil.example", "name_taken"),
-        ("u-2", "admin", "name_taken"),
-        ("u-1", "engineer-a", "in"),
-        ("u-3", "engineer-a", "name_taken"),
-        ("u-1", "engineer-a", "in"),
-        ("u-4", "值班员", "bad_name"),
-        ("u-4", "", "bad_name"),
-        ("u-4", "noc-x", "in"),
-    ] {
-        assert_eq!(word(store.write(|tx| admit(tx, &adopting(subject, name)))), expected, "{subject} {name}");
-    }
-    let carrier = identity("u-4", "noc-x", Some((Role::Noc, Some("JW"))));
-    assert_eq!(word(store.write(|tx| admit(tx, &carrier))), "other_customer");
-    let of_none = identity("u-5", "noc-y", Some((Role::Noc, Some("JW"))));
-    assert_eq!(word(store.write(|tx| admit(tx, &of_none))), "no_customer");
 }

@@ -60,7 +60,8 @@ pub const FIELDS: &[Field] = &[
         "CASE WHEN s.ended_at IS NULL THEN 'arriving'
             WHEN coalesce((SELECT r.chunks FROM recording r WHERE r.equipment = s.equipment AND r.session = s.id), 0) >= s.chunks THEN 'whole'
             WHEN EXISTS (SELECT 1 FROM recording r WHERE r.equipment = s.equipment AND r.session = s.id) THEN 'arriving' ELSE 'missing' END {}",
-    ),
+    )
+    .moving(),
     Field::new(Key::ordered("started").also(&["开始"]), Kind::Time, "s.started_at {}"),
     Field::new(Key::ordered("ended").also(&["结束"]), Kind::Time, "s.ended_at {}").or_none("s.ended_at IS NULL"),
     Field::new(Key::ordered("length").also(&["时长"]), Kind::Span, "(coalesce(s.ended_at, {now}) - s.started_at) {}"),
@@ -81,7 +82,7 @@ fn recording(text: &str) -> Result<Vec<String>, String> {
     word.parse::<RecordingState>().map(|state| vec![state.to_string()]).map_err(|error| error.to_string())
 }
 
-fn conditions(db: &Db<'_>, scope: &Scope, ask: &Ask, filter: &Filter) -> Result<Conditions, ApiError> {
+pub fn conditions(db: &Db<'_>, scope: &Scope, ask: &Ask, filter: &Filter) -> Result<Conditions, ApiError> {
     let mut all = Conditions::default();
     all.add("s.customer = ?", scope.customer());
     all.add("s.fault = ?", filter.fault.map(|fault| fault.to_string()));

@@ -8,7 +8,6 @@ mod words;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use lineman_common::error::ErrorCode;
 use lineman_common::query::{Filter, Key, Part, Query, Test};
 
 use super::{Actor, ApiError};
@@ -19,8 +18,10 @@ pub use words::{
 };
 
 /// What is asked at once, at most.
-const LONGEST: usize = 2_000;
+pub const LONGEST: usize = 2_000;
 const MOST_FILTERS: usize = 40;
+/// Each is a condition beside the others, and the database takes no more than some hundreds within one another.
+const MOST_VALUES: usize = 100;
 const MOST_WORDS: usize = 16;
 
 /// What the values of a key are.
@@ -53,11 +54,13 @@ pub struct Field {
     pub none: Option<&'static str>,
     /// For the support centre's people only: to others it is not known.
     pub inside: bool,
+    /// It changes and the log does not say so.
+    pub moves: bool,
 }
 
 impl Field {
     pub const fn new(key: Key, kind: Kind, sql: &'static str) -> Self {
-        Self { key, kind, sql, none: None, inside: false }
+        Self { key, kind, sql, none: None, inside: false, moves: false }
     }
 
     #[must_use]
@@ -68,6 +71,11 @@ impl Field {
     #[must_use]
     pub const fn inside(self) -> Self {
         Self { inside: true, ..self }
+    }
+
+    #[must_use]
+    pub const fn moving(self) -> Self {
+        Self { moves: true, ..self }
     }
 }
 
@@ -85,13 +93,17 @@ impl Ask {
         let zone = zone.map(|zone| TimeZone::get(zone).map_err(|_| no_zone(zone))).transpose()?.unwrap_or(TimeZone::UTC);
         let q = q.unwrap_or_default();
         if q.chars().count() > LONGEST {
-            return Err(ApiError::new(ErrorCode::Invalid, format!("`q` is longer than {LONGEST} characters: search for less at once")));
+            return Err(too_long());
         }
         let text: String = q.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
         let query = Query::parse(&text, keys).map_err(|error| ApiError::invalid(error.to_string()))?;
         query.must_be_known(keys).map_err(|error| ApiError::invalid(error.to_string()))?;
         if query.filters().count() > MOST_FILTERS || query.parts.len() - query.filters().count() > MOST_WORDS {
             return Err(ApiError::invalid(format!("`q` has at most {MOST_FILTERS} filters and {MOST_WORDS} words or phrases")));
+        }
+        let named: usize = query.filters().map(|filter| values(filter).len()).sum();
+        if named > MOST_VALUES {
+            return Err(ApiError::invalid(format!("the filters of `q` have {named} values together, and {MOST_VALUES} are the most")));
         }
         Ok(Self { query, zone, me: actor.name.to_string() })
     }
@@ -108,9 +120,11 @@ impl Ask {
         })
     }
 
-    /// Does what fits change as time goes by?
+    /// Does what fits change while nothing is told of in the log or the alarm list?
     pub fn moves(&self, fields: &[Field]) -> bool {
-        let moving = |field: &Field| matches!(field.kind, Kind::Time | Kind::Span);
+        let tells_time = |sql: &str| sql.contains("{now}");
+        let by_itself = |field: &Field| field.moves || tells_time(field.sql) || field.none.is_some_and(tells_time);
+        let moving = |field: &Field| matches!(field.kind, Kind::Time | Kind::Span) || by_itself(field);
         self.query.filters().any(|filter| fields.iter().any(|field| field.key.name == filter.key && moving(field)))
     }
 
@@ -122,6 +136,10 @@ impl Ask {
         }
         Ok(())
     }
+}
+
+pub fn too_long() -> ApiError {
+    ApiError::invalid(format!("a query has {LONGEST} characters at most: search for less at once"))
 }
 
 fn no_zone(zone: &str) -> ApiError {

@@ -95,12 +95,19 @@ test('a stream that is cut makes the page look stale, and its return makes it li
     }),
   });
   await page.locator('header .live').waitFor();
+  const fault = await api(page, 'noc-jw', 'POST', '/faults', { customer: 'JW', title: 'in figures', impact: 'full' });
+  await page.locator('main').getByText(fault.number, { exact: true }).waitFor();
   await page.route('**/api/v1/events', (route) => route.abort());
   await page.evaluate(() => { globalThis.fast = true; });
   await page.locator('header .stale').waitFor();
+  const colours = () => page.evaluate(() => ['.numbers', '.faint'].map((name) => getComputedStyle(document.querySelector(`[role=table] ${name}, main ${name}`)).color));
+  await page.locator('main .numbers').first().waitFor();
+  assert.equal(...await colours(), 'figures that may be old are grey');
   await page.evaluate(() => { globalThis.fast = false; });
   await page.unroute('**/api/v1/events');
   await page.locator('header .live').waitFor();
+  assert.notEqual(...await colours());
+  await api(page, 'noc-jw', 'POST', `/faults/${fault.number}/cancellation`, { reason: 'a test' });
   await close(page);
 });
 

@@ -13,12 +13,6 @@ export function lines(text: string): readonly Line[] {
 
 export const value = (text: string, key: string): string | undefined => lines(text).find(([name]) => name === key)?.[1];
 
-/** As `sha256sum` prints it, over the exact bytes. */
-export async function sha256(text: string): Promise<string> {
-  const hash = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(text));
-  return [...new Uint8Array(hash)].map((byte) => byte.toString(16).padStart(2, '0')).join('');
-}
-
 export const bytes = (text: string): number => new TextEncoder().encode(text).length;
 
 /** What would hide in a text that is read before it is signed: shown as what it is. */

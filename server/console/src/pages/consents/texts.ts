@@ -54,23 +54,6 @@ export function door(name: string): string {
   return name.startsWith('forward:') ? word({ zh: `转发到 ${name.slice(8)}`, en: `forward to ${name.slice(8)}` }) : name;
 }
 
-const ENDS: Record<Schema['EndReason'], Word> = {
-  client: { zh: '工程师退出', en: 'the engineer left' },
-  revoked: { zh: '同意被撤销', en: 'the consent was revoked' },
-  fault_closed: { zh: '故障单已结束', en: 'the fault was over' },
-  time_up: { zh: '时间到', en: 'the time was up' },
-  killed: { zh: '被强制终止', en: 'killed' },
-  link_lost: { zh: '链路中断', en: 'the link was lost' },
-  centre_stopped: { zh: '支持中心停止', en: 'the support centre stopped' },
-  agent_stopped: { zh: '设备代理停止', en: 'the device’s agent stopped' },
-  recorder_failed: { zh: '录制失败', en: 'recording failed' },
-  quota: { zh: '录像空间已满', en: 'no room for its recording' },
-  stopped: { zh: '客户已全部停用', en: 'everything of the customer was stopped' },
-  error: { zh: '出错', en: 'an error' },
-};
-
-export const endReason = (reason: Schema['EndReason']): string => word(ENDS[reason]);
-
 /** `2 小时`, `45 min`. */
 export function duration(seconds: number): string {
   const [h, m, s] = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60, seconds % 60];

@@ -139,7 +139,7 @@ impl Ask {
 }
 
 pub fn too_long() -> ApiError {
-    ApiError::invalid(format!("a query has {LONGEST} characters at most: search for less at once"))
+    ApiError::invalid(format!("the query is longer than {LONGEST} characters: search for less at once"))
 }
 
 fn no_zone(zone: &str) -> ApiError {

@@ -39,9 +39,10 @@ fn each_class_counts_where_the_list_names_it_and_nowhere_else() {
         let signed = Signed::sign(&key, class.namespace(), text.clone()).unwrap();
         for listed in KeyClass::ALL {
             let found = verify(&list(&line(&key), *listed), &signed, &request);
-            match class == listed {
-                true => assert_eq!(found, Ok(*class)),
-                false => assert!(found.unwrap_err().contains(&format!("not listed for `noc-jw` and `{}`", class.namespace()))),
+            if class == listed {
+                assert_eq!(found, Ok(*class));
+            } else {
+                assert!(found.unwrap_err().contains(&format!("not listed for `noc-jw` and `{}`", class.namespace())));
             }
         }
         // One line may name both; the class is the signature's all the same.

@@ -20,8 +20,8 @@ use tokio::sync::watch;
 use super::cgroup::Group;
 use super::contain::Hold;
 
-/// For SFTP children to say what was still open, before they are killed. Nothing else is waited for.
-pub const LAST_OPERATIONS: Duration = Duration::from_millis(100);
+/// For SFTP children to say what was still open, before they are killed; a busy device runs them late. Nothing else is waited for.
+pub const LAST_OPERATIONS: Duration = Duration::from_millis(250);
 
 /// What `lineman-agent sessions` shows.
 #[derive(Clone, Debug, Serialize, Deserialize)]

@@ -115,7 +115,7 @@ test('a key is made in the page, listed by the carrier, signs what was shown, an
   // And it opens the door.
   const printed = await lineman('engineer-a', 'ssh', fault, '--key', facts.engineer_key, '--', 'echo in-by-$((40 + 2))');
   assert.match(printed, /in-by-42/);
-  const over = page.locator('.sessions li', { hasText: '工程师退出' }).locator('a').first();
+  const over = page.locator('.sessions li', { hasText: '工程师离开' }).locator('a').first();
   await over.waitFor();
   const session = await over.getAttribute('href');
 

@@ -8,7 +8,7 @@ const PAGE: &str = "consent-browser@lineman";
 fn world(browser_keys: bool, approvals: u8) -> (World, PrivateKey) {
     let (world, page) = (World::new(), key());
     std::fs::write(world.dir.path().join(SIGNERS), world.signers(1, &line("noc-jw", PAGE, &page))).unwrap();
-    (World { policy: Policy { browser_keys, approvals, ..world.policy.clone() }, ..world }, page)
+    (World { policy: Policy { approvals, browser_keys, ..world.policy.clone() }, ..world }, page)
 }
 
 fn in_page(name: &str, key: &PrivateKey, request: &Request) -> Signed {

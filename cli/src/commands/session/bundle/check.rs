@@ -279,12 +279,11 @@ fn consent(
     signers: Option<&CarrierSigners>,
 ) -> Result<(Option<Hand>, Paper), Failure> {
     let consent = Consent::read_unverified(signed)?;
-    let class = match signers {
-        Some(signers) => Consent::verify(signed, request, request_text, signers, consent.issued)?.1,
-        None => {
-            consent.check_fits(request, request_text)?;
-            KeyClass::claimed(signed)?
-        }
+    let class = if let Some(signers) = signers {
+        Consent::verify(signed, request, request_text, signers, consent.issued)?.1
+    } else {
+        consent.check_fits(request, request_text)?;
+        KeyClass::claimed(signed)?
     };
     let text = class.remarked(&format!("{} for {} s", consent.doors, consent.duration_s));
     carrier(signed, class.namespace(), &consent.approver, signers.is_some(), text)

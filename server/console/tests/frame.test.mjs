@@ -30,7 +30,7 @@ test('in a narrow window views are saved and managed', async () => {
 
 test('Enter presses what has the focus, and opens the row under the cursor otherwise', async () => {
   const page = await open('/admin/people', { person: 'admin-z' });
-  await page.getByRole('link', { name: 'admin-z' }).first().waitFor();
+  await page.locator('[data-people] a').first().waitFor();
   await page.keyboard.press('j');
   await page.getByRole('button', { name: /深色|浅色|跟随系统|切换明暗/ }).first().focus();
   const theme = () => page.evaluate(() => localStorage.getItem('lineman.theme'));

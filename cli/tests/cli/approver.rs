@@ -206,6 +206,7 @@ fn nobody_elses_text_draws_on_the_screen_and_what_does_not_fit_is_not_signed_uns
     terminal.shows("a approve");
     terminal.press("a");
     eventually("it is signed", || centre.consent(id).consents.len() == 1);
+    terminal.shows("you approved it");
     terminal.press("q");
     assert!(terminal.ends());
 }

@@ -3,6 +3,7 @@
 import { api, ask, askWhole, type Schema } from '../../lib/api';
 import { loaded, type Loaded } from '../../lib/loaded.svelte';
 import { me } from '../../lib/me.svelte';
+import { remembered } from '../../lib/seen';
 import { can, isOver, type Step } from './steps';
 
 export type FaultPage = Schema['FaultPage'];
@@ -46,7 +47,9 @@ export class Work {
 
   /** May this person take the step, where the fault is now? */
   may(step: Step): boolean {
-    if (this.page === undefined || !can(this.page.status, step)) return false;
+    // A row of the list that one came from is enough to begin with: a key that is pressed at once counts.
+    const known = this.page ?? remembered(this.number);
+    if (known === undefined || !can(known.status, step)) return false;
     if (step === 'close') return me.is('noc', 'engineer', 'duty_manager', 'admin');
     if (step === 'reopen' || step === 'cancel') return !me.is('auditor');
     return me.isSupport;

@@ -12,6 +12,7 @@ use super::layers;
 
 #[derive(rust_embed::Embed)]
 #[folder = "console/dist/"]
+#[allow_missing = true]
 struct Built;
 
 /// What the build leaves open for the nonce of each answer; libraries that add style sheets of their own take it from there.

@@ -21,10 +21,10 @@ pub fn a_person_works_in_a_shell() {
         send "yes\r"; expect "y\r\ny\r\ny"
         send "\003"; expect -re {\^C.*\$ $}
         send "echo after-\$?\r"; expect "after-130"; expect -re {\$ $}
-        send "sleep 600\r"; expect "\n"; send "\032"; expect "Stopped"; expect -re {\$ $}
+        send "sh -c 'echo began-\$((40+2)); exec sleep 600'\r"; expect "began-42"; send "\032"; expect "Stopped"; expect -re {\$ $}
         send "kill %1; wait\r"; expect -re {\$ $}
-        send "read -s -p name: x; echo got-\$x\r"; expect "name:"; send "hidden-word\r"; expect "got-hidden-word"; expect -re {\$ $}
-        send "cat\r"; expect "\n"; send "line\r"; expect "line\r\nline"; send "\004"; expect -re {\$ $}
+        send "read -s -p 'na''me: ' x; echo got-\$x\r"; expect "name: "; send "hidden-word\r"; expect "got-hidden-word"; expect -re {\$ $}
+        send "echo reads-\$((40+2)); cat\r"; expect "reads-42"; send "line\r"; expect "line\r\nline"; send "\004"; expect -re {\$ $}
         send "exit 6\r"; expect eof
         exit [lindex [wait] 3]
     "#;

@@ -30,6 +30,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0020_saved_views.sql"),
     include_str!("migrations/0021_sign_in.sql"),
     include_str!("migrations/0022_faults_of_equipment.sql"),
+    include_str!("migrations/0023_facts_of_cases.sql"),
 ];
 
 /// Brings the database to the newest schema.

@@ -12,6 +12,8 @@ use super::{Db, StoreError, connect};
 const THREADS: usize = 3;
 /// Questions wait here; when it is full, callers wait.
 const QUEUE: usize = 256;
+/// Of the database, what a question reads where the kernel keeps it already: each commit empties a connection's own cache.
+const MAPPED: i64 = 1 << 30;
 
 type Job = Box<dyn FnOnce(&Connection) + Send>;
 
@@ -26,6 +28,7 @@ impl Readers {
         let queue = Arc::new(Mutex::new(queue));
         for number in 0..THREADS {
             let connection = connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+            connection.pragma_update(None, "mmap_size", MAPPED)?;
             let queue = Arc::clone(&queue);
             std::thread::Builder::new().name(format!("store-reader-{number}")).spawn(move || work(&connection, &queue))?;
         }

@@ -92,7 +92,7 @@ pub const FIELDS: &[Field] = &[
     .or_none("NOT EXISTS (SELECT 1 FROM consent n WHERE n.fault = f.id)"),
     Field::new(Key::word("reference").also(&["ticket", "客户单号"]), Kind::Name, "f.customer_reference {}")
         .or_none("f.customer_reference IS NULL"),
-    Field::new(Key::word("number").also(&["编号", "单号"]), Kind::Name, "'F-' || c.code || '-' || f.serial {}"),
+    Field::new(Key::word("number").also(&["编号", "单号"]), Kind::Name, "'F-' || (SELECT c.code FROM customer c WHERE c.id = f.customer) || '-' || f.serial {}"),
     Field::new(Key::ordered("problem").also(&["问题"]), Kind::Number, "f.problem {}").or_none("f.problem IS NULL").inside(),
 ];
 
@@ -170,18 +170,15 @@ impl Question {
 
     /// Where the faults are looked for; with the text index, from there on.
     fn source(&self, all: &mut Conditions) -> String {
-        let faults = "customer c ON c.id = f.customer";
         match &self.text {
             Some(text) => {
                 let place = all.bind(text.clone());
-                format!(
-                    "FROM fault_index({place}) i CROSS JOIN fault_list l ON l.place = i.rowid CROSS JOIN fault f ON f.id = l.fault CROSS JOIN {faults}"
-                )
+                format!("FROM fault_index({place}) i CROSS JOIN fault_list l ON l.place = i.rowid CROSS JOIN fault f ON f.id = l.fault")
             }
             // Open faults are few, and a planner may not know: it is told to walk along them.
-            None if self.open && self.inside => format!("FROM fault f INDEXED BY fault_open_id CROSS JOIN {faults}"),
-            None if self.open => format!("FROM fault f INDEXED BY fault_open CROSS JOIN {faults}"),
-            None => format!("FROM fault f CROSS JOIN {faults}"),
+            None if self.open && self.inside => "FROM fault f INDEXED BY fault_open_id".to_owned(),
+            None if self.open => "FROM fault f INDEXED BY fault_open".to_owned(),
+            None => "FROM fault f".to_owned(),
         }
     }
 

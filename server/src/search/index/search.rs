@@ -13,6 +13,8 @@ use super::{Among, Clause, Question, Require, Scored};
 
 /// Documents in a window.
 const WINDOW: usize = 4096; // fits 16 bits
+/// So many are passed over at once where nothing was found.
+const ROW: usize = 16;
 
 /// What all parts of an index add to.
 pub struct Gathering {
@@ -38,8 +40,17 @@ pub struct Best {
 }
 
 impl Best {
+    /// Below this a hit has no chance.
+    fn least(&self) -> f32 {
+        match self.worst {
+            _ if self.want == 0 => f32::INFINITY,
+            Some(worst) => worst.score,
+            None => f32::NEG_INFINITY,
+        }
+    }
+
     fn offer(&mut self, hit: Scored) {
-        if self.want == 0 || self.worst.is_some_and(|worst| order(&worst, &hit).is_lt()) {
+        if self.worst.is_some_and(|worst| order(&worst, &hit).is_lt()) {
             return;
         }
         self.hits.push(hit);
@@ -131,7 +142,9 @@ pub fn search(part: &Part, dead: &Bits, question: &Question, filters: &Filters, 
     let Some(filters) = filters.on(part) else { return };
     let columns = question.count.iter().filter_map(|facet| part.column(facet.0));
     let counting = columns.map(|column| Counting { column, counts: vec![0; column.sets()] }).collect();
-    let mut found = Found { keys: part.keys(), dead, filters, among: &question.among, counting, into, passed: Vec::with_capacity(WINDOW) };
+    let (among, keys) = (&*question.among, part.keys());
+    let takes_all = filters.is_empty() && among.is_empty() && dead.is_empty();
+    let mut found = Found { keys, dead, filters, among, takes_all, counting, total: 0, into, passed: Vec::with_capacity(WINDOW) };
     if question.clauses.is_empty() {
         found.everything();
     } else {
@@ -146,9 +159,12 @@ struct Found<'a> {
     dead: &'a Bits,
     filters: Vec<OnColumn<'a>>,
     among: &'a [Among],
+    /// Nothing keeps a match out.
+    takes_all: bool,
     counting: Vec<Counting<'a>>,
+    total: u32,
     into: &'a mut Gathering,
-    /// Of this window.
+    /// Of this window, for the counts.
     passed: Vec<u32>,
 }
 
@@ -159,19 +175,31 @@ struct Counting<'a> {
 }
 
 impl Found<'_> {
+    /// Most matches are only counted: those with a chance are few.
+    #[inline]
     fn take(&mut self, document: u32, score: f32, matched: u64) {
-        let passes = |filter: &OnColumn<'_>| filter.passes.get(filter.column.set(document)).copied().unwrap_or_default();
-        if self.dead.has(document) || !self.filters.iter().all(passes) {
+        if !self.takes_all && !self.passes(document) {
             return;
         }
-        let Some(key) = self.keys.get(document as usize).filter(|key| self.among.iter().all(|among| among.has(**key))) else { return };
-        self.passed.push(document);
-        self.into.best.offer(Scored { key: *key, score, matched });
+        self.total += 1;
+        if !self.counting.is_empty() {
+            self.passed.push(document);
+        }
+        if score >= self.into.best.least()
+            && let Some(key) = self.keys.get(document as usize)
+        {
+            self.into.best.offer(Scored { key: *key, score, matched });
+        }
+    }
+
+    fn passes(&self, document: u32) -> bool {
+        let accepts = |filter: &OnColumn<'_>| filter.passes.get(filter.column.set(document)).copied().unwrap_or_default();
+        let is_among = |key: &u32| self.among.iter().all(|among| among.has(*key));
+        !self.dead.has(document) && self.filters.iter().all(accepts) && self.keys.get(document as usize).is_some_and(is_among)
     }
 
     /// Counts the window's documents facet by facet: one facet's counts stay near.
     fn end_window(&mut self) {
-        self.into.total += u32::try_from(self.passed.len()).unwrap_or_default();
         for Counting { column, counts } in &mut self.counting {
             for document in &self.passed {
                 if let Some(count) = counts.get_mut(column.set(*document)) {
@@ -192,6 +220,7 @@ impl Found<'_> {
     }
 
     fn finish(self) {
+        self.into.total += self.total;
         for Counting { column, counts } in &self.counting {
             for (set, count) in counts.iter().enumerate().filter(|(_, count)| **count > 0) {
                 for tag in column.tags(set) {
@@ -285,12 +314,22 @@ impl<'a> Window<'a> {
             #[expect(clippy::cast_possible_truncation, reason = "4096")]
             let start = next - next % WINDOW as u32;
             self.fill(start);
-            for (at, matched) in self.matched.iter_mut().enumerate().filter(|(_, matched)| **matched != 0) {
-                let score = self.scores.get_mut(at).map(std::mem::take).unwrap_or_default();
-                #[expect(clippy::cast_possible_truncation, reason = "below 4096")]
-                found.take(start + at as u32, score, std::mem::take(matched));
-            }
+            self.give(start, found);
             found.end_window();
+        }
+    }
+
+    /// Gives what was found, and leaves the window empty.
+    fn give(&mut self, start: u32, found: &mut Found<'_>) {
+        let rows = self.matched.chunks_mut(ROW).zip(self.scores.chunks_mut(ROW));
+        for (row, (matched, scores)) in rows.enumerate() {
+            if matched.iter().fold(0, |all, bits| all | bits) == 0 {
+                continue;
+            }
+            for (at, (matched, score)) in matched.iter_mut().zip(scores).enumerate().filter(|(_, (matched, _))| **matched != 0) {
+                #[expect(clippy::cast_possible_truncation, reason = "below 4096")]
+                found.take(start + (row * ROW + at) as u32, std::mem::take(score), std::mem::take(matched));
+            }
         }
     }
 

@@ -44,9 +44,14 @@ impl Conditions {
         self.texts.push(format!("({})", any.join(" OR ")));
     }
 
-    /// ` WHERE ...`, or nothing.
+    /// ` WHERE ...`, or nothing. They are held against a row in this order: what a row says itself comes before what is looked up for it.
     pub fn narrowed(&self) -> String {
-        if self.texts.is_empty() { String::new() } else { format!(" WHERE {}", self.texts.join(" AND ")) }
+        if self.texts.is_empty() {
+            return String::new();
+        }
+        let (looked_up, own): (Vec<_>, Vec<_>) = self.texts.iter().partition(|text| text.contains("SELECT"));
+        let all: Vec<&str> = own.into_iter().chain(looked_up).map(String::as_str).collect();
+        format!(" WHERE {}", all.join(" AND "))
     }
 
     /// The conditions as a value: 1 where all hold.

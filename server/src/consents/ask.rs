@@ -7,6 +7,7 @@ use lineman_common::link::{Answer, DevicePolicy, Order};
 use lineman_common::name::NeName;
 use lineman_common::session::Grade;
 use lineman_common::statement::{Request, Roster, Signed};
+use serde_json::json;
 
 use super::{Error, get, note_decision, sql, standing, tell};
 use crate::agents::{self, AskError, Links};
@@ -186,7 +187,9 @@ pub(super) fn file(tx: &mut Tx<'_>, actor: &Actor, signed: &Signed, vendor_root:
     let Request { engineer, doors, duration_s, grade, reason, .. } = &request;
     let of_grade = if *grade == Grade::EndToEnd { String::new() } else { format!(" (grade {grade})") };
     let text = format!("{engineer} asks for {doors} on {} for {duration_s} s{of_grade}: {reason}", request.device);
-    tell(tx, id, New::of(Kind::ConsentRequested, actor, text))?;
+    let terms =
+        json!({"engineer": engineer, "device": request.device, "doors": doors, "duration_s": duration_s, "grade": grade, "reason": reason});
+    tell(tx, id, New::of(Kind::ConsentRequested, actor, text).data(terms))?;
     if let Some(covering) = covering {
         answer(tx, &device, &request, signed, covering)?;
     }
@@ -206,5 +209,6 @@ fn answer(tx: &mut Tx<'_>, device: &Known, request: &Request, signed: &Signed, c
     agents::order(tx, device.id, &Order::Consent { request: signed.clone(), consents })?;
     let text =
         format!("allowed by the standing statement {} of {}, until {}", covering.id, approvers.join(", "), first.standing.valid_before);
-    tell(tx, request.id, New::of(Kind::ConsentApproved, "system", text))
+    let data = json!({"standing": covering.id, "approvers": approvers, "doors": request.doors, "duration_s": request.duration_s});
+    tell(tx, request.id, New::of(Kind::ConsentApproved, "system", text).data(data))
 }

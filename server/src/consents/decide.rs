@@ -46,16 +46,17 @@ pub fn approve(tx: &mut Tx<'_>, actor: &Actor, id: ConsentId, signed: &Signed) -
     let count = others.len() + 1;
     let enough = count >= usize::from(known.approvals_needed);
     let said = said(&consent, class, count, known.approvals_needed);
+    let terms = json!({"key": class, "approver": consent.approver, "doors": common, "duration_s": duration_s, "approvals": count, "needed": known.approvals_needed});
     if enough {
         sql::set_approved(tx, id, &consent.approver, &common, duration_s, None)?;
         note_decision(tx, id)?;
         let consents = others.into_iter().map(|other| other.signed).chain([signed.clone()]).collect();
         agents::order(tx, sql::device_of(tx, id)?, &Order::Consent { request, consents })?;
         let together = if count > 1 { format!("; together: {common} for {duration_s} s") } else { String::new() };
-        tell(tx, id, New::of(Kind::ConsentApproved, actor, said + &together).data(json!({"key": class})))?;
+        tell(tx, id, New::of(Kind::ConsentApproved, actor, said + &together).data(terms))?;
     } else {
         sql::narrow(tx, id, &common, duration_s)?;
-        tell(tx, id, New::of(Kind::ConsentPartlyApproved, actor, said).data(json!({"key": class})))?;
+        tell(tx, id, New::of(Kind::ConsentPartlyApproved, actor, said).data(terms))?;
     }
     get(tx, &Scope::All, id)
 }
@@ -78,7 +79,7 @@ pub fn refuse(tx: &mut Tx<'_>, actor: &Actor, id: ConsentId, reason: &Printable)
     sql::set_refused(tx, id, actor.name.as_str(), reason.raw())?;
     // The device forgets what waited there: nobody approves it on the spot by mistake.
     agents::order(tx, sql::device_of(tx, id)?, &Order::EndConsent { consent: id, reason: EndReason::Revoked })?;
-    tell(tx, id, New::of(Kind::ConsentRefused, actor, format!("refused: {reason}")))?;
+    tell(tx, id, New::of(Kind::ConsentRefused, actor, format!("refused: {reason}")).data(json!({"reason": reason})))?;
     get(tx, &Scope::All, id)
 }
 
@@ -105,6 +106,6 @@ pub fn revoke(tx: &mut Tx<'_>, actor: &Actor, id: ConsentId, reason: &Printable)
     end(tx, id, EndReason::Revoked)?;
     sql::set_reason(tx, id, reason.raw())?;
     let word = if own_request { "withdrawn" } else { "revoked" };
-    tell(tx, id, New::of(Kind::ConsentRevoked, actor, format!("{word}: {reason}")))?;
+    tell(tx, id, New::of(Kind::ConsentRevoked, actor, format!("{word}: {reason}")).data(json!({"reason": reason, "own": own_request})))?;
     get(tx, &Scope::All, id)
 }

@@ -9,7 +9,7 @@ use lineman_common::session::{Doors, EndReason};
 use lineman_common::statement::{LocalAct, LocalStatement, Request, Signed};
 use serde_json::json;
 
-use super::{Error, end, get, note_decision, sql, tell};
+use super::{Error, end, ended, get, note_decision, sql, tell};
 use crate::agents;
 use crate::customers;
 use crate::equipment::Known;
@@ -35,13 +35,13 @@ pub fn device_answered(tx: &mut Tx<'_>, device: &Known, request: &Signed, outcom
     let event = match outcome {
         Outcome::Done { answer: Answer::ConsentLive { until } } => {
             sql::set_live(tx, id, *until)?;
-            New::of(Kind::ConsentLive, actor(device), format!("verified on the device; live until {until}"))
+            New::of(Kind::ConsentLive, actor(device), format!("verified on the device; live until {until}")).data(json!({"until": until}))
         }
         Outcome::Done { .. } => return Ok(()),
         Outcome::Refused { reason } => {
             sql::set_refused_by_device(tx, id, reason)?;
             let text = format!("the device refuses the consent: {}", Printable::from(reason.as_str()));
-            New::of(Kind::ConsentRefusedByDevice, actor(device), text)
+            New::of(Kind::ConsentRefusedByDevice, actor(device), text).data(json!({"reason": reason}))
         }
     };
     tell(tx, id, event)
@@ -54,7 +54,7 @@ pub fn device_ended(tx: &mut Tx<'_>, device: &Known, at: Timestamp, id: ConsentI
         return Ok(());
     }
     sql::set_ended(tx, id, reason)?;
-    tell(tx, id, New::of(Kind::ConsentEnded, actor(device), format!("consent ended: {reason}")).at(at))
+    tell(tx, id, ended(actor(device), format!("consent ended: {reason}"), reason).at(at))
 }
 
 /// A consent of this device; what a device says of another's counts for nothing.
@@ -109,13 +109,13 @@ fn approved_there(tx: &mut Tx<'_>, device: &Known, by: &Printable, signed: &Sign
         | ConsentState::RefusedByDevice
         | ConsentState::Lapsed => {
             let text = format!("approved on the device itself by {by}, without a signer of the carrier");
-            tell(tx, id, New::of(Kind::ConsentApproved, actor(device), text))?;
+            tell(tx, id, New::of(Kind::ConsentApproved, actor(device), text).data(json!({"by": by})))?;
             sql::set_live(tx, id, live.until)?;
             note_decision(tx, id)?;
         }
     }
     let text = format!("live until {}, by the word of {by} on the device", live.until);
-    tell(tx, id, New::of(Kind::ConsentLive, actor(device), text))?;
+    tell(tx, id, New::of(Kind::ConsentLive, actor(device), text).data(json!({"until": live.until, "by": by})))?;
     end_if_late(tx, device, id)
 }
 
@@ -136,5 +136,5 @@ fn end_if_late(tx: &mut Tx<'_>, device: &Known, id: ConsentId) -> Result<(), Err
         (false, None) => return Ok(()),
     };
     end(tx, id, reason)?;
-    tell(tx, id, New::of(Kind::ConsentEnded, "system", format!("consent ended: {reason}")))
+    tell(tx, id, ended("system", format!("consent ended: {reason}"), reason))
 }

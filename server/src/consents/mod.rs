@@ -183,7 +183,7 @@ fn end_with_fault(tx: &mut Tx<'_>, fault: FaultId) -> Result<(), Error> {
     for (id, state) in sql::open_of_fault(tx, fault)? {
         if matches!(state, ConsentState::Approved | ConsentState::Live) {
             end(tx, id, EndReason::FaultClosed)?;
-            tell(tx, id, New::of(Kind::ConsentEnded, "system", "consent ended: its fault is over"))?;
+            tell(tx, id, ended("system", "consent ended: its fault is over".to_owned(), EndReason::FaultClosed))?;
         } else {
             sql::set_lapsed(tx, id)?;
         }
@@ -196,11 +196,12 @@ fn end_all(tx: &mut Tx<'_>, customer: CustomerId, by: &str) -> Result<(), Error>
     for (id, state) in sql::open_of_customer(tx, customer)? {
         if matches!(state, ConsentState::Approved | ConsentState::Live) {
             end(tx, id, EndReason::Stopped)?;
-            tell(tx, id, New::of(Kind::ConsentEnded, by, "consent ended: everything of the customer is stopped"))?;
+            tell(tx, id, ended(by, "consent ended: everything of the customer is stopped".to_owned(), EndReason::Stopped))?;
         } else {
             sql::set_ended(tx, id, EndReason::Stopped)?;
             if state == ConsentState::Requested {
-                tell(tx, id, New::of(Kind::ConsentLapsed, by, "the request ended: everything of the customer is stopped"))?;
+                let text = "the request ended: everything of the customer is stopped";
+                tell(tx, id, New::of(Kind::ConsentLapsed, by, text).data(json!({"reason": EndReason::Stopped})))?;
             }
         }
     }
@@ -280,6 +281,10 @@ pub fn live_for_own_key(db: &Db<'_>, device: EquipmentId, engineer: &str) -> Res
 /// The devices that somebody may come to now.
 pub fn devices_with_live(db: &Db<'_>) -> Result<Vec<EquipmentId>, StoreError> {
     sql::devices_with_live(db)
+}
+
+fn ended(by: impl ToString, text: String, reason: EndReason) -> New {
+    New::of(Kind::ConsentEnded, by, text).data(json!({"reason": reason}))
 }
 
 /// With the consent's id beside whatever else is known of the event.

@@ -214,8 +214,11 @@ fn join(tx: &mut Tx<'_>, fault: FaultId, alarms: &[Alarm]) -> Result<(), Error> 
     let change = sql::Change { proposes_restored: Some(false), ..Default::default() };
     let named: Vec<_> = alarms.iter().take(MOST_NAMED).map(|alarm| alarm.id).collect();
     let (text, data) = match alarms.len() {
-        1 => (format!("alarm joined: {}", first.text.raw()), json!({"alarm": first.id})),
-        count => (format!("{count} alarms joined, the first: {}", first.text.raw()), json!({"count": count, "alarms": named})),
+        1 => (format!("alarm joined: {}", first.text.raw()), json!({"alarm": first.id, "text": first.text})),
+        count => (
+            format!("{count} alarms joined, the first: {}", first.text.raw()),
+            json!({"count": count, "alarms": named, "text": first.text}),
+        ),
     };
     let event = New::of(Kind::FaultAlarmAttached, format!("agent:{}", first.equipment), text).data(data);
     record(tx, &fault, fault.status, change, event)?;

@@ -382,7 +382,7 @@ pub fn restore(tx: &mut Tx<'_>, actor: &Actor, reference: &Reference, waiver: Op
         None => return Err(Error::StillRaised(raised)),
     };
     let change = sql::Change { proposes_restored: Some(false), ..Default::default() };
-    step(tx, actor, reference, Step::Restore, change, New::of(Kind::FaultRestored, actor, text))
+    step(tx, actor, reference, Step::Restore, change, New::of(Kind::FaultRestored, actor, text).data(json!({"waiver": waiver})))
 }
 
 pub fn resolve(tx: &mut Tx<'_>, actor: &Actor, reference: &Reference, resolution: Resolution) -> Result<Fault, Error> {
@@ -410,19 +410,40 @@ pub fn close(tx: &mut Tx<'_>, actor: &Actor, reference: &Reference) -> Result<Fa
 
 pub fn reopen(tx: &mut Tx<'_>, actor: &Actor, reference: &Reference, reason: &Printable) -> Result<Fault, Error> {
     text_of("reason", reason, LONGEST_TEXT)?;
-    step(tx, actor, reference, Step::Reopen, sql::Change::default(), New::of(Kind::FaultReopened, actor, format!("reopened: {reason}")))
+    step(
+        tx,
+        actor,
+        reference,
+        Step::Reopen,
+        sql::Change::default(),
+        New::of(Kind::FaultReopened, actor, format!("reopened: {reason}")).data(json!({"reason": reason})),
+    )
 }
 
 pub fn reject(tx: &mut Tx<'_>, actor: &Actor, reference: &Reference, reason: &Printable) -> Result<Fault, Error> {
     text_of("reason", reason, LONGEST_TEXT)?;
     call_off(tx, actor, reference, Step::Reject)?;
-    step(tx, actor, reference, Step::Reject, sql::Change::default(), New::of(Kind::FaultRejected, actor, format!("rejected: {reason}")))
+    step(
+        tx,
+        actor,
+        reference,
+        Step::Reject,
+        sql::Change::default(),
+        New::of(Kind::FaultRejected, actor, format!("rejected: {reason}")).data(json!({"reason": reason})),
+    )
 }
 
 pub fn cancel(tx: &mut Tx<'_>, actor: &Actor, reference: &Reference, reason: &Printable) -> Result<Fault, Error> {
     text_of("reason", reason, LONGEST_TEXT)?;
     call_off(tx, actor, reference, Step::Cancel)?;
-    step(tx, actor, reference, Step::Cancel, sql::Change::default(), New::of(Kind::FaultCancelled, actor, format!("cancelled: {reason}")))
+    step(
+        tx,
+        actor,
+        reference,
+        Step::Cancel,
+        sql::Change::default(),
+        New::of(Kind::FaultCancelled, actor, format!("cancelled: {reason}")).data(json!({"reason": reason})),
+    )
 }
 
 /// Nobody drives to a fault that is none.

@@ -87,7 +87,8 @@ pub fn opened(tx: &mut Tx<'_>, device: &Known, opened: &SessionOpened) -> Result
     }
     faults::work_begun(tx, fault)?;
     let text = format!("{} is inside {} as {}", opened.engineer, device.name, opened.account);
-    let data = json!({"session": opened.session, "consent": opened.consent, "engineer_key": opened.engineer_key});
+    let data = json!({"session": opened.session, "consent": opened.consent, "engineer_key": opened.engineer_key,
+        "engineer": opened.engineer, "device": device.name, "account": opened.account});
     faults::tell(tx, fault, New::of(Kind::SessionOpened, format!("agent:{}", device.name), text).at(opened.at).data(data))?;
     Ok(())
 }
@@ -168,7 +169,11 @@ pub fn look(tx: &mut Tx<'_>, actor: &Actor, id: SessionId, how: Look) -> Result<
         }
     };
     if sql::note_look(tx, id, &actor.name.to_string(), name, tx.now() - SAME_LOOK)? {
-        faults::tell(tx, fault, New::of(kind, actor, text).data(json!({"session": id})))?;
+        faults::tell(
+            tx,
+            fault,
+            New::of(kind, actor, text).data(json!({"session": id, "engineer": session.engineer, "device": session.device})),
+        )?;
     }
     Ok(session)
 }
@@ -220,6 +225,6 @@ pub fn kill(tx: &mut Tx<'_>, actor: &Actor, id: SessionId, reason: &lineman_comm
     let (device, fault) = sql::place(tx, id)?;
     agents::order(tx, device, &Order::KillSession { session: id, by: actor.to_string() })?;
     let event = New::of(Kind::SessionKillAsked, actor, format!("{actor} ends the session {id}: {reason}"));
-    faults::tell(tx, fault, event.data(json!({"session": id})))?;
+    faults::tell(tx, fault, event.data(json!({"session": id, "reason": reason})))?;
     Ok(session)
 }

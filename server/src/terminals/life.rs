@@ -57,7 +57,7 @@ impl Life {
             Ok((inside, channel)) => {
                 terminal.entered(inside.consent);
                 let text = format!("{} opened a terminal on {}", terminal.engineer, terminal.device.name);
-                self.tell(Kind::TerminalOpened, inside.consent, text).await;
+                self.tell(Kind::TerminalOpened, inside.consent, text, None).await;
                 let _ = opened.send(Ok(()));
                 self.live(inside, channel, from_browser).await;
                 self.linger().await;
@@ -104,7 +104,7 @@ impl Life {
         self.terminal.end(&reason);
         tracing::info!(engineer = %self.terminal.engineer, device = %self.visitor.device, terminal.id = %self.terminal.id, %reason, "a terminal ended");
         let text = format!("{}'s terminal on {} ended: {reason}", self.terminal.engineer, self.terminal.device.name);
-        self.tell(Kind::TerminalEnded, consent, text).await;
+        self.tell(Kind::TerminalEnded, consent, text, Some(reason.clone())).await;
         let _ = tokio::time::timeout(OWN_WORDS, to_device.close()).await;
         inside.leave(&reason).await;
     }
@@ -187,11 +187,11 @@ impl Life {
         }
     }
 
-    async fn tell(&self, kind: Kind, consent: ConsentId, text: String) {
+    async fn tell(&self, kind: Kind, consent: ConsentId, text: String, reason: Option<String>) {
         let terminal = &self.terminal;
         let event = New::of(kind, &terminal.engineer, text)
             .equipment(terminal.device.id)
-            .data(json!({"terminal": terminal.id, "consent": consent}));
+            .data(json!({"terminal": terminal.id, "consent": consent, "device": terminal.device.name, "reason": reason}));
         let told = self.visitor.jump.store.write(move |tx: &mut Tx<'_>| -> Result<_, ApiError> {
             if let Some(fault) = consents::fault_of(tx, consent)? {
                 faults::tell(tx, fault, event)?;

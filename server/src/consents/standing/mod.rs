@@ -237,7 +237,7 @@ fn withdraw(tx: &mut Tx<'_>, kept: &Kept, reason: EndReason, by: &str, why: &str
     for id in consents::resting_on(tx, kept.id)? {
         end(tx, id, reason)?;
         let text = format!("consent ended: the standing statement {} that it rests on was withdrawn ({reason})", kept.id);
-        tell(tx, id, New::of(Kind::ConsentEnded, by, text))?;
+        tell(tx, id, super::ended(by, text, reason))?;
     }
     Ok(())
 }

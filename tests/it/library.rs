@@ -213,6 +213,11 @@ pub fn languages_questions_and_health_are_seen_side_by_side(demo: &Demo) {
     for secret in ["ne-4", "hunter22"] {
         assert!(!gap.to_string().contains(secret), "{gap}");
     }
+    // A question that no address can hold is asked all the same.
+    let long = format!("brindle {}", "风".repeat(10_240));
+    engineer().args(["case", "search", &long]).output().ok().says(&case).says("characters of the question were read");
+    let found = demo.http(Some("noc-jw")).post("/api/v1/cases/search", &serde_json::json!({"q": long, "limit": 1})).ok();
+    assert!(found["items"].is_array(), "{found}");
     let id = gap["id"].to_string();
     engineer().args(["case", "gap", &id]).output().exits(2);
     engineer().args(["case", "gap", &id, "--written", &case, "--note", "brindles do this"]).output().ok().says(&case);

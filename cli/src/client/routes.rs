@@ -4,15 +4,18 @@
 
 use jiff::Timestamp;
 use lineman_common::api::{
-    Approval, Assign, Case, CaseAnswer, CaseBody, ChainCheck, ChallengeReply, Clock, Close, Closed, ConsentView, Customer, DeviceIdentity,
-    Diagnosis, Duplicate, EnrolmentTokenReply, Equipment, Event, Fault, FaultPage, HealthHistory, Healthz, List, Login, NewApiToken,
-    NewChallenge, NewCustomer, NewEquipment, NewFault, NewLink, NewPerson, NewRequest, NewSite, Note, Pend, Person, Reason, RecordingReply,
-    RecoveryCodes, Resolution, Restore, SecondFactorCode, SecondFactorSecret, Session, Site, Tier, TokenReply, TrustBundle,
+    Approval, Assign, Case, CaseAnswer, CaseBody, CaseSearch, ChainCheck, ChallengeReply, Clock, Close, Closed, ConsentView, Customer,
+    DeviceIdentity, Diagnosis, Duplicate, EnrolmentTokenReply, Equipment, Event, Fault, FaultPage, HealthHistory, Healthz, List, Login,
+    NewApiToken, NewChallenge, NewCustomer, NewEquipment, NewFault, NewLink, NewPerson, NewRequest, NewSite, Note, Pend, Person, Reason,
+    RecordingReply, RecoveryCodes, Resolution, Restore, SecondFactorCode, SecondFactorSecret, Session, Site, Tier, TokenReply, TrustBundle,
 };
 use lineman_common::statement::Signed;
 use serde_json::Value;
 
 use super::{Client, ClientError};
+
+/// A longer text goes as a body: servers and proxies take addresses of some kilobytes only.
+const LONGEST_IN_ADDRESS: usize = 1_000;
 
 type Result<T> = std::result::Result<T, ClientError>;
 
@@ -317,6 +320,10 @@ impl Client {
 impl Client {
     /// In the query grammar: words, `key:value`, `-key:value`.
     pub async fn search_cases(&self, text: &str, limit: Option<u32>, facets: bool) -> Result<CaseAnswer> {
+        if text.len() > LONGEST_IN_ADDRESS {
+            let search = CaseSearch { q: text.to_owned(), limit, typing: false, facets };
+            return self.post(&["cases", "search"], &search).await;
+        }
         let mut query = vec![("q", text.to_owned())];
         query.extend(limit.map(|limit| ("limit", limit.to_string())));
         query.extend(facets.then(|| ("facets", true.to_string())));

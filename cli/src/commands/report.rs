@@ -291,8 +291,8 @@ fn definitions_table(definitions: &[FigureDefinition]) -> Table {
             text(&definition.numerator.en),
             text(&definition.denominator.en),
             text(&definition.excluded.en),
-            text(&definition.formula),
-            text(&definition.source),
+            text(&definition.formula.en),
+            text(&definition.source.en),
             text(definition.reference.map(|reference| said(reference, definition.unit)).unwrap_or_default()),
         ]
     });

@@ -79,13 +79,13 @@ pub struct FigureDefinition {
     pub figure: Figure,
     pub name: Bilingual,
     pub unit: FigureUnit,
-    pub formula: String,
+    pub formula: Bilingual,
     /// What is counted in the numerator; for means and percentiles both lists are the same.
     pub numerator: Bilingual,
     pub denominator: Bilingual,
     pub excluded: Bilingual,
     /// The standard or practice that the figure comes from.
-    pub source: String,
+    pub source: Bilingual,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reference: Option<ReferenceValue>,
 }

@@ -109,6 +109,7 @@ fn described(handles: &Handles) -> OpenApiRouter {
         .merge(search::http::routes().with_state(store.clone()))
         .merge(cases::exchange::http::routes().with_state(store.clone()))
         .merge(cases::http::routes().with_state(cases::http::Desk {
+            tasks: handles.lines.jump.tasks.clone(),
             store: store.clone(),
             library: library.clone(),
             meaning: meaning.clone(),

@@ -5,6 +5,7 @@ use lineman_common::api::{Case, CaseBody, CaseState, Close, Closed, FlagKind, Li
 use lineman_common::name::CaseNumber;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use tokio_util::task::TaskTracker;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -21,6 +22,7 @@ pub struct Desk {
     pub store: Store,
     pub library: Library,
     pub meaning: Meaning,
+    pub tasks: TaskTracker,
     #[from_ref(skip)]
     pub finder: find::Finder,
 }
@@ -28,6 +30,7 @@ pub struct Desk {
 pub fn routes() -> OpenApiRouter<Desk> {
     OpenApiRouter::new()
         .routes(routes!(find::http::search, create))
+        .routes(routes!(find::http::search_for_text))
         .routes(routes!(list))
         .routes(routes!(get, edit))
         .routes(routes!(submit))

@@ -40,7 +40,7 @@ use crate::store::{Db, StoreError};
 use crate::web::{ApiError, Scope};
 
 pub use drafts::{close_fault, draft_from};
-use drafts::{mask, names_in};
+use drafts::{mask, masked_beginning, names_in};
 pub use life::states::{archive, create, publish, submit};
 #[cfg(test)]
 pub use life::{links::link, states::edit};

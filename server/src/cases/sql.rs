@@ -21,19 +21,28 @@ pub struct Stored {
 /// What a carrier's people may see of the library; the support centre sees all. `?1` is the scope's customer.
 const VISIBLE: &str = "(?1 IS NULL OR (c.state = 'validated' AND c.audience = 'customer'))";
 
+/// Which links count: a customer's people learn nothing of others' faults.
+const COUNTS: &str = "(?1 IS NULL OR l.fault IN (SELECT o.id FROM fault o WHERE o.customer = ?1))";
+
 /// A source fault shows only to those who may know of the fault.
 const CASE: &str = "SELECT c.id, c.number, c.state, c.body, c.author, c.reviewer, c.version, c.created_at, c.updated_at, c.editor,
-    (SELECT count(*) FROM library_link l WHERE l.number = c.number AND l.verdict = 'solved'),
-    (SELECT count(*) FROM library_link l WHERE l.number = c.number AND l.verdict = 'helped'),
-    (SELECT count(*) FROM library_link l WHERE l.number = c.number AND l.verdict = 'wrong'),
+    (SELECT count(*) FROM library_link l WHERE l.number = c.number AND l.verdict = 'solved' AND {counts}),
+    (SELECT count(*) FROM library_link l WHERE l.number = c.number AND l.verdict = 'helped' AND {counts}),
+    (SELECT count(*) FROM library_link l WHERE l.number = c.number AND l.verdict = 'wrong' AND {counts}),
     k.code, f.serial, c.owner, c.confirmed_at, c.published_at, c.same_as, c.state_before, c.returned, c.marks,
     (SELECT group_concat(DISTINCT g.kind) FROM library_flag g WHERE g.number = c.number AND g.closed_at IS NULL),
-    (SELECT group_concat(d.number) FROM library_case d WHERE d.same_as = c.number),
+    (WITH RECURSIVE tree(number) AS (SELECT d.number FROM library_case d WHERE d.same_as = c.number
+            UNION ALL SELECT d.number FROM tree JOIN library_case d ON d.same_as = tree.number)
+        SELECT group_concat(number) FROM tree),
     r.since, r.why, r.claimed_by, r.claimed_at
     FROM library_case c
     LEFT JOIN fault f ON f.id = c.source_fault AND (?1 IS NULL OR f.customer = ?1)
     LEFT JOIN customer k ON k.id = f.customer
     LEFT JOIN library_review r ON r.number = c.number AND c.state = 'not_validated'";
+
+fn case() -> String {
+    CASE.replace("{counts}", COUNTS)
+}
 
 fn stored(row: &Row<'_>) -> rusqlite::Result<Stored> {
     let source_fault = match (row.get::<_, Option<Text<_>>>(13)?, row.get(14)?) {
@@ -112,13 +121,13 @@ fn shown(scope: &Scope, stored: Stored) -> Stored {
 }
 
 fn one(db: &Db<'_>, scope: &Scope, condition: &str, params: impl Params) -> Result<Option<Stored>, StoreError> {
-    let mut statement = db.sql().prepare_cached(&format!("{CASE} WHERE {VISIBLE} AND {condition}"))?;
+    let mut statement = db.sql().prepare_cached(&format!("{} WHERE {VISIBLE} AND {condition}", case()))?;
     Ok(statement.query_row(params, stored).optional()?.map(|stored| shown(scope, stored)))
 }
 
 /// Cases that fit a condition, as the scope sees them. `?1` is the scope's customer.
 pub fn many(db: &Db<'_>, scope: &Scope, rest: &str, params: impl Params) -> Result<Vec<Stored>, StoreError> {
-    let mut statement = db.sql().prepare_cached(&format!("{CASE} WHERE {VISIBLE} AND {rest}"))?;
+    let mut statement = db.sql().prepare_cached(&format!("{} WHERE {VISIBLE} AND {rest}", case()))?;
     let rows = statement.query_map(params, |row| Ok(shown(scope, stored(row)?)))?;
     Ok(rows.collect::<Result<_, _>>()?)
 }

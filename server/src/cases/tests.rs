@@ -266,6 +266,13 @@ fn bad_bodies_are_refused_with_what_would_be_right() {
     let case = library.store.write(|tx| create(tx, &engineer("author-a"), &bare)).unwrap();
     let refused = library.store.write(|tx| submit(tx, &engineer("author-a"), &Reference::Id(case.id)));
     assert!(matches!(refused, Err(Error::NothingToReview)));
+    // Nor is it published when it said something only until it was submitted.
+    let number = library.store.write(|tx| create(tx, &engineer("author-a"), &body("", "fan | hums | bearing", &[], &[]))).unwrap().number;
+    let reference = Reference::Number(number);
+    library.store.write(|tx| submit(tx, &engineer("author-a"), &reference)).unwrap();
+    library.store.write(|tx| edit(tx, &engineer("author-a"), &reference, &bare)).unwrap();
+    let refused = library.store.write(|tx| publish(tx, &engineer("reviewer-b"), &reference));
+    assert!(matches!(refused, Err(Error::NothingToReview)));
 }
 
 // ---- Who sees what --------------------------------------------------------------------------------------------------

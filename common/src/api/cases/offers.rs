@@ -38,6 +38,24 @@ pub struct OpenDuplicate {
     pub why: Vec<Printable>,
 }
 
+/// `POST /api/v1/cases/search`: like `GET /api/v1/cases`, for questions that no address can hold.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CaseSearch {
+    /// Words, codes, numbers and filters.
+    #[serde(default)]
+    pub q: String,
+    /// At most 100; 20 when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<u32>,
+    /// The last word may be the beginning of one.
+    #[serde(default)]
+    pub typing: bool,
+    /// Counts by product, model, version, code, cause, language and state.
+    #[serde(default)]
+    pub facets: bool,
+}
+
 /// `POST /api/v1/cases/suggest`: like the GET, for texts of any length.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]

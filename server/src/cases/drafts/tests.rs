@@ -200,3 +200,14 @@ fn a_case_that_was_written_by_hand_has_no_masking() {
     let case = centre.store.write(|tx| states::create(tx, &engineer("author-a"), &body)).unwrap();
     assert!(matches!(review_of(&centre, &Scope::All, &case), Err(Error::NoReview)));
 }
+
+#[test]
+fn of_a_long_question_the_beginning_is_kept_and_no_half_of_a_secret() {
+    let known = mask::Known::default();
+    let kept = masked_beginning("the fan stopped, password=hunter22 of the board", &known, 500);
+    assert!(kept.starts_with("the fan stopped") && kept.ends_with("of the board") && !kept.contains("hunter"), "{kept}");
+    // Forty characters are read for ten: the cut is within the password.
+    let text = format!("{} password=hunter22 {}", "x".repeat(25), "token".repeat(200_000));
+    assert_eq!(masked_beginning(&text, &known, 10), "x".repeat(10));
+    assert!(!masked_beginning(&text.replacen(&"x".repeat(25), "x y z", 1), &known, 8).contains("hun"));
+}

@@ -120,6 +120,8 @@ pub fn export(db: &Db<'_>, scope: &Scope, filter: &Filter, as_is: bool, after: C
             if shows.is_empty() {
                 export.items.push(item(held, named, scope));
             } else {
+                // What was recognised may be another customer's name.
+                let shows = if scope.sees_internal() { shows } else { Vec::new() };
                 export.held_back.push(HeldBack { number: held.number, shows });
             }
         }

@@ -337,6 +337,12 @@ fn what_belongs_to_a_customer_does_not_leave() {
     assert!(page.held_back[0].shows.iter().all(|shows| shows.starts_with("en.steps: [")), "{page:?}");
     assert!(page.held_back[0].shows.len() >= 2, "{page:?}");
     assert_eq!(desk.export(&Scope::All, "", true).len(), 2);
+    // Whose name it was is nothing for another customer.
+    let mut public = keyed("3", "JW Telecom hums", "x");
+    public.body.audience = Audience::Customer;
+    desk.take_as(&admin, &CaseImport { arrive_as: ArriveAs::Validated, ..of([public]) }).unwrap();
+    let page = desk.0.read(|db| export(db, &Scope::Customer(CustomerId::new()), &Filter::default(), false, CaseNumber(0), 10)).unwrap();
+    assert_eq!((page.held_back.len(), page.held_back[0].shows.len()), (1, 0));
 }
 
 #[test]

@@ -27,6 +27,8 @@ pub const KEYS: [Key; 9] = [
 
 /// Cases with an open doubt of a kind.
 pub const FLAG: &str = "flag";
+/// In one question.
+const MOST_VALUES: usize = 200;
 
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -36,6 +38,8 @@ pub enum Error {
     Value { key: &'static str, value: String, why: String },
     #[error("`{0}:` needs a value, like `{0}:{1}`")]
     Empty(&'static str, &'static str),
+    #[error("{0} values to filter by: give at most {MOST_VALUES}")]
+    TooMany(usize),
 }
 
 impl From<Error> for ApiError {
@@ -47,8 +51,9 @@ impl From<Error> for ApiError {
 /// Reads a question and its filters.
 pub fn read(text: &str) -> Result<(Query, Vec<Wanted>), Error> {
     let query = Query::parse(text, &KEYS)?;
-    let wanted = query.filters().map(Wanted::of).collect::<Result<_, _>>()?;
-    Ok((query, wanted))
+    let wanted: Vec<Wanted> = query.filters().map(Wanted::of).collect::<Result<_, _>>()?;
+    let values: usize = wanted.iter().map(Wanted::values).sum();
+    if values > MOST_VALUES { Err(Error::TooMany(values)) } else { Ok((query, wanted)) }
 }
 
 /// A filter that was understood.
@@ -65,6 +70,13 @@ enum What {
 }
 
 impl Wanted {
+    fn values(&self) -> usize {
+        match &self.what {
+            What::Facet(_, values) => values.len(),
+            What::Flags(kinds) => kinds.len(),
+        }
+    }
+
     fn of(filter: &Filter) -> Result<Self, Error> {
         let value = |value: &str, why: String| Error::Value { key: filter.key, value: value.to_owned(), why };
         let values = match &filter.test {
@@ -169,6 +181,15 @@ mod tests {
         }
         assert!(accepts("product:olt,bbu", "BBU") && !accepts("product:olt", "BBU"));
         assert!(accepts("model:\"ZXR10 8902E\"", "ZXR10-8902E"));
+    }
+
+    #[test]
+    fn so_many_values_are_refused() {
+        let many = |count: usize| (0..count).map(|n| format!("code:x{n}")).collect::<Vec<_>>().join(" ");
+        assert_eq!(read(&many(MOST_VALUES)).unwrap().1.len(), MOST_VALUES);
+        assert!(matches!(read(&many(MOST_VALUES + 1)), Err(Error::TooMany(201))));
+        let list = (0..300).map(|n| format!("x{n}")).collect::<Vec<_>>().join(",");
+        assert!(matches!(read(&format!("code:{list}")), Err(Error::TooMany(300))));
     }
 
     #[test]

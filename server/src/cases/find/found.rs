@@ -174,7 +174,7 @@ impl Found {
                 state: facts.state,
                 score: f64::from(score),
                 why: self.why(key, hit, &marked, reasons, typed),
-                solved: facts.solved,
+                solved: if scope.sees_internal() { facts.solved } else { sql::solved_for(db, scope, CaseNumber(key))? },
                 highlights: marked.highlights,
             });
         }

@@ -1,13 +1,14 @@
 use axum::Json;
 use axum::extract::State;
-use lineman_common::api::{CaseAnswer, NoteKind};
+use lineman_common::api::{CaseAnswer, CaseSearch, NoteKind};
 use serde::Deserialize;
+use tokio_util::task::TaskTracker;
 
 use super::super::http::Desk;
 use super::super::life;
 use super::{Ask, Finder, Wanted, filter};
 use crate::store::Store;
-use crate::web::{Actor, ApiError, Params};
+use crate::web::{Actor, ApiError, Body, Params};
 
 const HITS: u32 = 20;
 const MOST_HITS: u32 = 100;
@@ -41,9 +42,33 @@ pub async fn search(
     actor: Actor,
     State(store): State<Store>,
     State(finder): State<Finder>,
+    State(tasks): State<TaskTracker>,
     Params(params): Params<SearchParams>,
 ) -> Result<Json<CaseAnswer>, ApiError> {
     let SearchParams { q, limit, typing, facets } = params;
+    answer(actor, &store, &tasks, finder, CaseSearch { q, limit, typing, facets }).await
+}
+
+/// The same, for questions that no address can hold.
+#[utoipa::path(post, path = "/api/v1/cases/search", tag = "cases", request_body = CaseSearch, responses((status = 200, body = CaseAnswer)))]
+pub async fn search_for_text(
+    actor: Actor,
+    State(store): State<Store>,
+    State(finder): State<Finder>,
+    State(tasks): State<TaskTracker>,
+    Body(search): Body<CaseSearch>,
+) -> Result<Json<CaseAnswer>, ApiError> {
+    answer(actor, &store, &tasks, finder, search).await
+}
+
+async fn answer(
+    actor: Actor,
+    store: &Store,
+    tasks: &TaskTracker,
+    finder: Finder,
+    search: CaseSearch,
+) -> Result<Json<CaseAnswer>, ApiError> {
+    let CaseSearch { q, limit, typing, facets } = search;
     let (query, filters) = filter::read(&q)?;
     if !actor.scope().sees_internal() && filters.iter().any(Wanted::is_internal) {
         return Err(ApiError::invalid("`flag:` is for the support centre's people"));
@@ -57,9 +82,10 @@ pub async fn search(
         Ok(finder.search(db, &actor.scope(), &query, ask)?)
     };
     let answer = store.read(read).await?;
-    let is_unanswered = answer.notes.iter().any(|note| note.kind == NoteKind::NoConfidentMatch);
-    if is_question && is_unanswered {
-        life::gaps::note(&store, asker, text).await;
+    let has = |kind: NoteKind| answer.notes.iter().any(|note| note.kind == kind);
+    // While the index is made, what is there may not be found.
+    if is_question && has(NoteKind::NoConfidentMatch) && !has(NoteKind::Rebuilding) {
+        life::gaps::note(store, tasks, asker, text);
     }
     Ok(Json(answer))
 }

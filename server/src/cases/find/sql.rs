@@ -23,7 +23,7 @@ pub struct Facts {
 pub fn facts(db: &Db<'_>, scope: &Scope, number: CaseNumber) -> Result<Option<Facts>, StoreError> {
     let mut statement = db.sql().prepare_cached(
         "SELECT state, confirmed_at, EXISTS (SELECT 1 FROM library_link l WHERE l.number = c.number)
-         FROM library_case c WHERE number = ?2 AND (?1 IS NULL OR (state = 'validated' AND audience = 'customer'))",
+         FROM library_case c INDEXED BY library_case_facts WHERE number = ?2 AND (?1 IS NULL OR (state = 'validated' AND audience = 'customer'))",
     )?;
     let facts = statement.query_row(params![scope.customer(), number.0], |row| {
         let (state, confirmed_at) = (row.get::<_, Text<_>>(0)?.0, row.get::<_, At>(1)?.0);
@@ -48,6 +48,13 @@ fn count_links(db: &Db<'_>, number: CaseNumber, facts: &mut Facts) -> Result<(),
         }
     }
     Ok(())
+}
+
+/// For how many faults of the scope a case was the solution: what a customer's people may know of it.
+pub fn solved_for(db: &Db<'_>, scope: &Scope, number: CaseNumber) -> Result<u32, StoreError> {
+    let sql = "SELECT count(*) FROM library_link l JOIN fault f ON f.id = l.fault
+               WHERE l.number = ?2 AND l.verdict = 'solved' AND (?1 IS NULL OR f.customer = ?1)";
+    Ok(db.sql().prepare_cached(sql)?.query_row(params![scope.customer(), number.0], |row| row.get(0))?)
 }
 
 /// A case of which [`facts`] were read, whole or in part.

@@ -70,15 +70,17 @@ pub fn submit(tx: &mut Tx<'_>, actor: &Actor, reference: &Reference) -> Result<C
     if case.state != CaseState::Wip {
         return Err(Error::Illegal { state: case.state, what: "submitted for review" });
     }
-    let says = |text: &CaseText| [&text.cause, &text.steps, &text.resolution].iter().any(|text| !text.raw().trim().is_empty());
-    if ![&case.body.zh, &case.body.en].into_iter().flatten().any(says) {
-        return Err(Error::NothingToReview);
-    }
+    must_say_something(&case)?;
     sql::set_state(tx, case.number, CaseState::NotValidated)?;
     sql::wait_for_review(tx, case.number, ReviewWhy::Submitted)?;
     super::sql::set_returned(tx, case.number, None)?;
     tell(tx, actor, Kind::CaseSubmitted, &case, "submitted for review")?;
     get(tx, &Scope::All, reference)
+}
+
+fn must_say_something(case: &Case) -> Result<(), Error> {
+    let says = |text: &CaseText| [&text.cause, &text.steps, &text.resolution].iter().any(|text| !text.raw().trim().is_empty());
+    if [&case.body.zh, &case.body.en].into_iter().flatten().any(says) { Ok(()) } else { Err(Error::NothingToReview) }
 }
 
 /// Reviewed, and from now on for everybody that its audience names.
@@ -87,6 +89,8 @@ pub fn publish(tx: &mut Tx<'_>, actor: &Actor, reference: &Reference) -> Result<
     if case.state != CaseState::NotValidated {
         return Err(Error::Illegal { state: case.state, what: "published" });
     }
+    // It may have been edited since it was submitted.
+    must_say_something(&case)?;
     review::may_publish(actor, &editor, case.review.as_ref(), tx.now())?;
     sql::publish(tx, case.number, &actor.name)?;
     super::sql::no_review(tx, case.number)?;

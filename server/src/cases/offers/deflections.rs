@@ -4,7 +4,7 @@ use lineman_common::api::{Cited, Deflection, LinkVerdict, NewDeflection};
 use lineman_common::id::{CustomerId, DeflectionId};
 use lineman_common::people::Role;
 
-use super::super::{self as cases, Reference, mask, names_in};
+use super::super::{self as cases, Reference, masked_beginning, names_in};
 use super::{Error, LONGEST_QUERY, sql};
 use crate::customers;
 use crate::equipment::{self, Reference as EquipmentReference};
@@ -15,7 +15,7 @@ pub fn record(tx: &mut Tx<'_>, actor: &Actor, reference: &Reference, new: &NewDe
     let case = cases::get(tx, &actor.scope(), reference)?;
     let customer = whose(tx, actor, new)?;
     let known = names_in(tx, &customer.map_or_else(|| actor.scope(), Scope::Customer))?;
-    let question: String = mask::mask(new.question.raw().trim(), &known).chars().take(LONGEST_QUERY).collect();
+    let question = masked_beginning(new.question.raw().trim(), &known, LONGEST_QUERY);
     if !question.chars().any(char::is_alphanumeric) {
         return Err(Error::NoQuestion);
     }

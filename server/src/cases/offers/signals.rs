@@ -14,7 +14,7 @@ use lineman_common::name::CaseNumber;
 use tokio_util::sync::CancellationToken;
 
 use super::super::life::{self, Unanswered};
-use super::super::{self as cases, Reference, mask, names_in};
+use super::super::{self as cases, Reference, mask, masked_beginning, names_in};
 use super::{Error, LONGEST_QUERY, sql};
 use crate::equipment::{self, Reference as EquipmentReference};
 use crate::faults::{self, Reference as FaultReference};
@@ -52,7 +52,7 @@ fn masked(tx: &Tx<'_>, actor: &Actor, new: &NewOffer, customer: Option<CustomerI
         Entry::Occupied(known) => known.into_mut(),
         Entry::Vacant(place) => place.insert(names_in(tx, &customer.map_or_else(|| actor.scope(), Scope::Customer))?),
     };
-    Ok(mask::mask(new.query.raw(), known).chars().take(LONGEST_QUERY).collect())
+    Ok(masked_beginning(new.query.raw(), known, LONGEST_QUERY))
 }
 
 fn store_one(tx: &mut Tx<'_>, actor: &Actor, new: &NewOffer, names: &mut Names) -> Result<(), Error> {

@@ -52,6 +52,11 @@ impl Folded {
         (from..self.len()).find(|at| self.is_at(wanted, *at))
     }
 
+    /// The same, where it begins before another place.
+    pub fn find_before(&self, wanted: &str, from: usize, to: usize) -> Option<usize> {
+        (from..to.min(self.len())).find(|at| self.is_at(wanted, *at))
+    }
+
     pub fn is_at(&self, wanted: &str, at: usize) -> bool {
         let mut here = self.lower[at..].iter();
         wanted.chars().all(|c| here.next() == Some(&c))
@@ -68,6 +73,12 @@ impl Folded {
     /// The first place from there on whose character is not one of these.
     pub fn skip(&self, from: usize, skipped: impl Fn(char) -> bool) -> usize {
         (from..self.len()).find(|at| !skipped(self.lower[*at])).unwrap_or(self.len())
+    }
+
+    /// The same, but no further than so many characters: a rule that looks at many places must not read to the end from each.
+    pub fn skip_most(&self, from: usize, most: usize, skipped: impl Fn(char) -> bool) -> usize {
+        let to = (from + most).min(self.len());
+        (from..to).find(|at| !skipped(self.lower[*at])).unwrap_or(to)
     }
 
     /// No letter or digit before or behind: a word of its own. Only where the word itself has one there.

@@ -11,6 +11,8 @@ mod fold;
 mod known;
 mod labels;
 mod numbers;
+mod people;
+mod vocabulary;
 mod words;
 
 #[cfg(test)]
@@ -43,6 +45,7 @@ pub fn spans(text: &str, known: &Known) -> Vec<Span> {
     url_credentials(&mut found);
     labels::find(&mut found);
     numbers::find(&mut found, known);
+    people::beside_phones(&mut found);
     words::find(&mut found, known);
     known.find(&mut found);
     found.spans(text)
@@ -120,12 +123,15 @@ fn blocks(found: &mut Found<'_>) {
     const BEGIN: &str = "-----begin ";
     const END: &str = "-----end ";
     let folded = found.folded;
-    let mut from = 0;
+    let (mut from, mut may_end) = (0, true);
     while let Some(begin) = folded.find(BEGIN, from) {
         let after = begin + BEGIN.len();
         let Some(head_end) = folded.find("-----", after) else { break };
-        let is_key = folded.find("private key", after).is_some_and(|at| at < head_end);
-        let end = folded.find(END, head_end).and_then(|at| folded.find("-----", at + END.len())).map(|at| at + 5);
+        let is_key = folded.find_before("private key", after, head_end).is_some();
+        // Where one block has no end, none behind it has.
+        let end = may_end.then(|| folded.find(END, head_end)).flatten();
+        let end = end.and_then(|at| folded.find("-----", at + END.len())).map(|at| at + 5);
+        may_end = end.is_some();
         from = match (is_key, end) {
             (true, end) => {
                 let end = end.unwrap_or(folded.len());

@@ -23,8 +23,14 @@ pub fn find(found: &mut Found<'_>, known: &Known) {
     }
 }
 
+/// Where a run of digits ends, or it is too long for all that is looked for.
 fn digits(folded: &Folded, from: usize) -> usize {
-    folded.skip(from, |c| c.is_ascii_digit())
+    folded.skip_most(from, LONGEST + 1, |c| c.is_ascii_digit())
+}
+
+/// What stands between the parts of an address; the full stop of Chinese is what a keyboard gives that was not switched over.
+const fn is_point(c: char) -> bool {
+    matches!(c, '.' | '。')
 }
 
 /// Four numbers with points, whatever letters stand beside them; with the port or the mask behind.
@@ -36,7 +42,7 @@ fn address(folded: &Folded, at: usize, known: &Known) -> Option<(usize, MaskRule
     let mut end = at;
     for part in 0..4 {
         let start = if part == 0 { at } else { end + 1 };
-        if part > 0 && folded.lower.get(end) != Some(&'.') {
+        if part > 0 && !folded.lower.get(end).copied().is_some_and(is_point) {
             return None;
         }
         end = digits(folded, start);
@@ -87,13 +93,13 @@ impl Groups {
             }
             groups.push((from, end));
             // One sign, or a bracket with one.
-            from = folded.skip(end, |c| c == ')');
+            from = folded.skip_most(end, LONGEST, |c| c == ')');
             if folded.lower.get(from).is_some_and(|c| matches!(c, ' ' | '-')) {
                 from += 1;
             } else if from == end {
                 break;
             }
-            from = folded.skip(from, |c| c == '(');
+            from = folded.skip_most(from, LONGEST, |c| c == '(');
         }
         (!groups.is_empty()).then_some(Self { international, groups })
     }

@@ -71,6 +71,9 @@ fn shape(word: &str) -> Option<MaskRule> {
     if word.to_ascii_uppercase().parse::<FaultNumber>().is_ok() {
         return Some(MaskRule::Fault);
     }
+    if is_onu(word) {
+        return Some(MaskRule::Serial);
+    }
     match word.split_once('@') {
         Some((name, domain)) if !name.is_empty() && is_host(domain) => return Some(MaskRule::Mail),
         Some((name, domain)) if !name.is_empty() && !name.contains('=') && domain.contains(|c: char| c.is_ascii_alphabetic()) => {
@@ -107,6 +110,16 @@ fn is_mac(word: &str) -> bool {
         |separator: char, parts: usize, length: usize| word.split(separator).count() == parts && word.split(separator).all(is_hex(length));
     let bare = is_hex(12)(word) && word.bytes().any(|b| b.is_ascii_digit()) && word.bytes().filter(u8::is_ascii_alphabetic).count() >= 2;
     of(':', 6, 2) || of('-', 6, 2) || of('.', 3, 4) || of('-', 3, 4) || bare
+}
+
+/// How the serial numbers of optical network units begin: four letters for the vendor, eight hexadecimal digits follow.
+const VENDORS: &[&str] = &[
+    "zteg", "hwtc", "huaw", "fhtt", "alcl", "nokg", "nbel", "gpon", "xpon", "cigg", "brcm", "rtkg", "ctcg", "skyw", "dlnk", "tplg", "cdat",
+];
+
+fn is_onu(word: &str) -> bool {
+    let number = VENDORS.iter().find_map(|vendor| word.strip_prefix(vendor));
+    number.is_some_and(|number| number.len() == 8 && number.bytes().all(|b| b.is_ascii_hexdigit()))
 }
 
 /// The last labels of names of hosts; other words with points are files, alarms, counters.

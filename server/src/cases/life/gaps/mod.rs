@@ -9,8 +9,10 @@ mod sql;
 use jiff::SignedDuration;
 use lineman_common::api::{Gap, GapState, HandleGap, Language};
 use serde_json::json;
+use tokio::sync::Semaphore;
+use tokio_util::task::TaskTracker;
 
-use super::super::{Error, Reference, mask, names_in, stored};
+use super::super::{Error, Reference, masked_beginning, names_in, stored};
 use crate::events::{self, Kind, New};
 use crate::store::{Db, Store, StoreError, Tx};
 use crate::web::{Actor, Scope};
@@ -36,7 +38,7 @@ pub enum Unanswered {
 /// A question without a letter or digit is not recorded.
 pub fn nothing_found(tx: &mut Tx<'_>, actor: &Actor, text: &str, product: Option<&str>, what: Unanswered) -> Result<(), StoreError> {
     let known = names_in(tx, &actor.scope())?;
-    let masked: String = mask::mask(text, &known).split_whitespace().collect::<Vec<_>>().join(" ").chars().take(LONGEST_QUESTION).collect();
+    let masked = masked_beginning(text, &known, LONGEST_QUESTION).split_whitespace().collect::<Vec<_>>().join(" ");
     let question = grouped(&masked);
     if question.is_empty() {
         return Ok(());
@@ -48,11 +50,19 @@ pub fn nothing_found(tx: &mut Tx<'_>, actor: &Actor, text: &str, product: Option
     sql::count(tx, &asked, &actor.name)
 }
 
-/// Records a search that found nothing. The searcher gets the answer whatever becomes of the record.
-pub async fn note(store: &Store, actor: Actor, text: String) {
-    if let Err(error) = store.write(move |tx| nothing_found(tx, &actor, &text, None, Unanswered::Nothing)).await {
-        tracing::error!(%error, "a question that found nothing could not be recorded");
-    }
+/// Records that wait for the disk.
+static WAITING: Semaphore = Semaphore::const_new(64);
+
+/// Records a search that found nothing, after its answer: nobody waits for the disk, and of very many at once some are not recorded.
+pub fn note(store: &Store, tasks: &TaskTracker, actor: Actor, text: String) {
+    let Ok(place) = WAITING.try_acquire() else { return };
+    let store = store.clone();
+    tasks.spawn(async move {
+        if let Err(error) = store.write(move |tx| nothing_found(tx, &actor, &text, None, Unanswered::Nothing)).await {
+            tracing::error!(%error, "a question that found nothing could not be recorded");
+        }
+        drop(place);
+    });
 }
 
 /// What makes two questions the same: letters and digits in their order, without case.

@@ -211,6 +211,17 @@ fn what_waited_for_review_waits_again_after_the_way_back() {
     assert_eq!(library.queue(&engineer("reviewer-b"), &all()), [(waiting, true)]);
 }
 
+#[test]
+fn a_chain_of_merges_names_them_all() {
+    let mut library = Library::empty();
+    let numbers = [fan(), power(), fan()].map(|body| library.add(&body).0);
+    for pair in numbers.windows(2) {
+        library.store.write(|tx| merge::merge(tx, &engineer("engineer-a"), &by(pair[0]), &by(pair[1]))).unwrap();
+    }
+    let last = library.store.read(|db| get(db, &Scope::All, &by(numbers[2]))).unwrap();
+    assert_eq!(last.duplicates, [CaseNumber(numbers[0]), CaseNumber(numbers[1])]);
+}
+
 // ---- Links and feedback ---------------------------------------------------------------------------------------------
 
 #[test]
@@ -236,6 +247,9 @@ fn a_wrong_link_says_why_and_doubts_the_case() {
     let take =
         |library: &mut Library, said: &Unlink| library.store.write(|tx| links::unlink(tx, &engineer("engineer-a"), &by(number), said));
     assert!(matches!(take(&mut library, &unlink(&fault, "")), Err(Error::NoReason)));
+    // What others' faults say of a case is not for a customer.
+    let seen = |library: &Library, id| library.store.read(|db| get(db, &Scope::Customer(id), &by(number))).unwrap();
+    assert_eq!((seen(&library, id).wrong, seen(&library, other).wrong), (1, 0));
     let case = take(&mut library, &unlink(&fault, "wrong fault")).unwrap();
     assert_eq!((case.wrong, library.links(number).len()), (0, 0));
     assert!(matches!(take(&mut library, &unlink(&fault, "again")), Err(Error::NoLink(_))));

@@ -75,15 +75,17 @@ fn evidence(row: &Row<'_>) -> rusqlite::Result<Evidence> {
     })
 }
 
-/// Of the case and of those that are the same as it. Outside the support centre: what was released, and of clips one's own only.
+/// Of the case and of those that are the same as it. Outside the support centre: what was released, of cases that a customer could read
+/// before they were merged, and of clips one's own only; all of it as the asked case's.
 pub fn of_case(db: &Db<'_>, scope: &Scope, case: CaseNumber) -> Result<Vec<Evidence>, StoreError> {
     let sql =
-        "SELECT v.id, v.number, v.kind, v.title, k.code, own.serial, v.name, v.size_bytes, v.sha256, v.media_type, v.session, v.channel,
+        "WITH RECURSIVE tree(number, was_shown) AS (SELECT ?2, 1 UNION ALL
+            SELECT c.number, c.state_before = 'validated' AND c.audience = 'customer' FROM tree JOIN library_case c ON c.same_as = tree.number)
+        SELECT v.id, iif(?1 IS NULL, v.number, ?2), v.kind, v.title, k.code, own.serial, v.name, v.size_bytes, v.sha256, v.media_type, v.session, v.channel,
             v.from_s, v.to_s, v.person, v.at, v.released_by, v.released_at, v.release_reason
-        FROM case_evidence v
+        FROM tree JOIN case_evidence v ON v.number = tree.number
         LEFT JOIN fault own ON own.id = v.fault AND (?1 IS NULL OR own.customer = ?1) LEFT JOIN customer k ON k.id = own.customer
-        WHERE (v.number = ?2 OR v.number IN (SELECT number FROM library_case WHERE same_as = ?2))
-          AND (?1 IS NULL OR (v.released_at IS NOT NULL AND (v.kind = 'attachment' OR own.id IS NOT NULL)))
+        WHERE (?1 IS NULL OR (tree.was_shown AND v.released_at IS NOT NULL AND (v.kind = 'attachment' OR own.id IS NOT NULL)))
         ORDER BY v.id";
     let mut statement = db.sql().prepare_cached(sql)?;
     Ok(statement.query_map(params![scope.customer(), case.0], evidence)?.collect::<Result<_, _>>()?)

@@ -6,7 +6,7 @@ use lineman_common::name::CaseNumber;
 use lineman_common::recording::{Event, Flow, What};
 
 use super::super::super::tests::{Library, actor, body, engineer};
-use super::super::super::{find::Finder, library};
+use super::super::super::{find::Finder, library, life::merge::merge};
 use super::*;
 use crate::meaning::Meaning;
 use crate::sessions::testing::{Centre, Inside, Recorder, at, output, shell};
@@ -136,6 +136,38 @@ fn a_file_is_copied_and_shows_outside_when_it_is_released() {
     assert!(seen(&library, &Scope::All).is_empty());
     let rows: u32 = library.store.read(|db| db.sql().query_row("SELECT count(*) FROM case_evidence_file", [], |row| row.get(0)).unwrap());
     assert_eq!(rows, 0, "the copy is gone");
+}
+
+/// What was released for the readers of one case is for the readers of another only if those could read the first.
+#[test]
+fn a_merge_shows_nobody_what_was_internal() {
+    let (mut library, _, public) = recorded();
+    let customer = Scope::Customer(library.customer("XX"));
+    let (one, two) = (engineer("engineer-a"), engineer("reviewer-b"));
+    let internal = Reference::Number(library.add(&body("", "Fan tray hums | oil it", &[], &[])));
+    let shown = CaseBody { audience: Audience::Customer, ..body("", "Fan tray rattles | fix it", &[], &[]) };
+    let other = Reference::Number(library.add(&shown));
+    for (case, text) in [(&internal, b"internal".as_slice()), (&other, b"shown")] {
+        let log = attachment("board.log", text);
+        let new = NewFile { fault: "F-JW-1".parse().unwrap(), attachment: log.id, title: None };
+        let id = library.store.write(|tx| add_file(tx, &one, case, &new, &log, text)).unwrap().id.to_string();
+        library.store.write(|tx| release(tx, &two, case, &id, &"looked at".into())).unwrap();
+    }
+    // In a chain: the first is merged into the second, and that into the public one.
+    library.store.write(|tx| merge(tx, &one, &internal, &other)).unwrap();
+    library.store.write(|tx| merge(tx, &one, &other, &public)).unwrap();
+    let texts = |library: &Library, scope: &Scope| {
+        library.store.read(|db| {
+            let found = list(db, scope, &public).unwrap();
+            let text = |evidence: Evidence| (evidence.case, content(db, evidence).unwrap());
+            let text = |evidence| if let (case, Content::File(_, bytes)) = text(evidence) { (case, bytes) } else { panic!("a file") };
+            found.into_iter().map(text).collect::<Vec<_>>()
+        })
+    };
+    let inside = texts(&library, &Scope::All);
+    assert_eq!(inside.iter().map(|(_, bytes)| bytes.as_slice()).collect::<Vec<_>>(), [b"internal".as_slice(), b"shown"]);
+    let asked = library.store.read(|db| cases::get(db, &customer, &public)).unwrap().number;
+    assert_eq!(texts(&library, &customer), [(asked, b"shown".to_vec())], "as the asked case's");
 }
 
 #[test]

@@ -43,13 +43,20 @@ test('a fault is taken on, written on, planned, restored, resolved and closed wi
   await page.locator('.plan').getByText('风扇盘故障 [X.733 fan_failure]').waitFor();
   await page.locator('.plan').getByText('1. 复位风扇').waitFor();
   await page.locator('[data-status=in_progress]').waitFor();
-  // On hold and back, from the menu.
-  await page.locator('main').focus();
-  await page.keyboard.press('.');
-  await page.getByRole('dialog').getByRole('button', { name: '挂起' }).press('Enter');
-  await page.getByLabel('在等什么').fill('等备件');
+  // On hold and back, from the menu. What was typed survives a reload, and is forgotten once it was sent.
+  const hold = async () => {
+    await page.locator('main').focus();
+    await page.keyboard.press('.');
+    await page.getByRole('dialog').getByRole('button', { name: '挂起' }).press('Enter');
+    return page.getByLabel('在等什么');
+  };
+  await (await hold()).fill('等备件');
+  await page.reload();
+  await page.locator('[data-status=in_progress]').waitFor();
+  assert.equal(await (await hold()).inputValue(), '等备件');
   await page.keyboard.press('Control+Enter');
   await page.locator('[data-status=pending]').waitFor();
+  assert.deepEqual(await page.evaluate(() => Object.keys(localStorage).filter((key) => key.endsWith('.hold'))), []);
   await page.keyboard.press('.');
   await page.getByRole('dialog').getByRole('button', { name: '恢复处理' }).press('Enter');
   await page.locator('[data-status=in_progress]').waitFor();
@@ -207,5 +214,13 @@ test('the way in says what is missing, until a consent is there', async () => {
   await dialog.getByLabel(`请输入 ${device} 以确认`).fill(device);
   await dialog.getByRole('button', { name: '撤销' }).click();
   await page.locator('[data-consent-state=ended]').waitFor();
+  // The timeline tells it in the reader's language, from the particulars; the log's own line is English.
+  const told = async (kind) => page.locator(`[data-kind="${kind}"] .text`).first().innerText();
+  assert.match(await told('consent.requested'), new RegExp(`^engineer-a → ${device} · 交互终端, .+ · 30 分钟`));
+  assert.match(await told('consent.approved'), /^交互终端, .+ · 30 分钟$/);
+  assert.match(await told('consent.live'), /^有效至 /);
+  assert.equal(await told('consent.revoked'), '做完了');
+  await page.getByRole('button', { name: 'English' }).click();
+  await page.locator('[data-kind="consent.requested"]').getByText('30 min').waitFor();
   await close(page);
 });

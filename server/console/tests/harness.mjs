@@ -57,6 +57,8 @@ export async function signIn(page, name) {
 /** Ends a page: nothing went wrong in it, nothing left this server, no rule of the content security policy was broken. */
 export async function close(page) {
   assert.deepEqual(page.wrong, []);
+  // A page may still ask while it goes; what a test put in between is not waited for then.
+  await page.unrouteAll({ behavior: 'ignoreErrors' });
   await page.context().close();
 }
 

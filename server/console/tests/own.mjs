@@ -117,6 +117,8 @@ export async function page(baseURL, { language = 'zh', ...more } = {}) {
 
 export async function close(page) {
   assert.deepEqual(page.wrong, []);
+  // A page may still ask while it goes; what a test put in between is not waited for then.
+  await page.unrouteAll({ behavior: 'ignoreErrors' });
   await page.context().close();
 }
 

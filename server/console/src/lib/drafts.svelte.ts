@@ -3,6 +3,22 @@
 import { me } from './me.svelte';
 import { recall, remember } from './remembered.svelte';
 
+/** Of who is here now: what is kept under it stays theirs, whoever signs in next. */
+export const draftName = (name: string): string => `draft.${me.person?.name ?? '-'}.${name}`;
+
+export const keepDraft = (name: string, value: object): void => remember(name, JSON.stringify(value));
+
+export const dropDraft = (name: string): void => remember(name, undefined);
+
+export function keptDraft<T extends object>(name: string): Partial<T> | undefined {
+  try {
+    const kept: unknown = JSON.parse(recall(name) ?? 'null');
+    return kept !== null && typeof kept === 'object' ? kept : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
 export class Draft<T extends object> {
   value: T = $state() as T;
   savedAt = $state<number>();
@@ -11,13 +27,14 @@ export class Draft<T extends object> {
 
   /** `name` like `fault.F-JW-17.note`. Call it while a component is made: it saves by itself from then on. */
   constructor(name: string, empty: () => T) {
-    this.#name = `draft.${me.person?.name ?? '-'}.${name}`;
+    this.#name = draftName(name);
     this.#empty = empty;
-    this.value = this.#kept() ?? empty();
+    this.value = { ...empty(), ...keptDraft<T>(this.#name) };
     const clean = JSON.stringify(empty());
     $effect(() => {
       const text = JSON.stringify(this.value);
-      remember(this.#name, text === clean ? undefined : text);
+      if (text === clean) dropDraft(this.#name);
+      else keepDraft(this.#name, this.value);
       this.savedAt = text === clean ? undefined : Date.now();
     });
   }
@@ -25,14 +42,5 @@ export class Draft<T extends object> {
   /** It was sent, or thrown away. */
   clear(): void {
     this.value = this.#empty();
-  }
-
-  #kept(): T | undefined {
-    try {
-      const kept: unknown = JSON.parse(recall(this.#name) ?? 'null');
-      return kept !== null && typeof kept === 'object' ? { ...this.#empty(), ...kept } : undefined;
-    } catch {
-      return undefined;
-    }
   }
 }

@@ -138,3 +138,43 @@ export function searchedIn(columns: readonly string[] = []): string | undefined 
   const [before, between] = [{ zh: '搜索列：', en: 'searched: ' }, { zh: '、', en: ', ' }].map(word);
   return before + columns.map((column) => (SEARCHED[column] ? word(SEARCHED[column]) : column)).join(between);
 }
+
+/** What holds a clock, in the server's words. */
+const HOLDS: Record<string, Word> = {
+  running: { zh: '计时', en: 'running' },
+  'consent wait': { zh: '等待同意', en: 'waiting for consent' },
+  'waits for the customer': { zh: '等待客户', en: 'waiting for the customer' },
+  'waits for parts': { zh: '等待备件', en: 'waiting for parts' },
+  'waits for access': { zh: '等待进站', en: 'waiting for access' },
+  'waits for a third party': { zh: '等待第三方', en: 'waiting for a third party' },
+  'pending: customer': { zh: '等待客户', en: 'waiting for the customer' },
+  'link lost': { zh: '链路中断', en: 'link lost' },
+};
+
+/** The same with the day or holiday of a calendar in it: `outside the hours of mon (office-hours)`. */
+const SHUT: readonly [RegExp, Word][] = [
+  [/^outside the hours of the extra day (.*) \((.*)\)$/, { zh: '特殊工作日 $1 的时段以外（$2）', en: 'outside the hours of the extra day $1 ($2)' }],
+  [/^outside the hours of (\w+) \((.*)\)$/, { zh: '$1 工作时间以外（$2）', en: 'outside the hours of $1 ($2)' }],
+  [/^no hours on (\w+) \((.*)\)$/, { zh: '$1 不上班（$2）', en: 'no hours on $1 ($2)' }],
+  [/^holiday: (.*) \((.*)\)$/, { zh: '节假日：$1（$2）', en: 'holiday: $1 ($2)' }],
+];
+
+const DAYS: Record<string, Word> = {
+  mon: { zh: '周一', en: 'mon' }, tue: { zh: '周二', en: 'tue' }, wed: { zh: '周三', en: 'wed' }, thu: { zh: '周四', en: 'thu' }, fri: { zh: '周五', en: 'fri' },
+  sat: { zh: '周六', en: 'sat' }, sun: { zh: '周日', en: 'sun' },
+};
+
+const dayOf = (name: string): string => {
+  const day = DAYS[name];
+  return day === undefined ? name : word(day);
+};
+
+export function hold(why: string): string {
+  const known = HOLDS[why];
+  if (known !== undefined) return word(known);
+  for (const [form, said] of SHUT) {
+    const parts = form.exec(why);
+    if (parts !== null) return word(said).replace(/\$(\d)/g, (_, at: string) => dayOf(parts[Number(at)] ?? ''));
+  }
+  return why;
+}

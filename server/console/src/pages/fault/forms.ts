@@ -1,6 +1,7 @@
 // The steps that ask something first: what is asked, and what becomes of the answers.
 
 import { api, ask, type Schema } from '../../lib/api';
+import { draftName } from '../../lib/drafts.svelte';
 import { word } from '../../lib/i18n.svelte';
 import { pendingReasons } from '../../lib/words';
 import { toasts } from '../../ui/toasts.svelte';
@@ -25,6 +26,10 @@ async function proposed<T>(read: Promise<{ items: T[] }>, name: (one: T) => stri
 }
 
 export async function formOf(name: Name, work: Work, preset?: string): Promise<Form> {
+  return { ...(await made(name, work, preset)), keep: draftName(['fault', work.number, name, preset].filter(Boolean).join('.')) };
+}
+
+async function made(name: Name, work: Work, preset?: string): Promise<Form> {
   const params = { path: { fault: work.number } };
   const said = (text: string) => <T>(answer: T): T => {
     toasts.say(text);

@@ -76,23 +76,6 @@ export const caseFields: Record<Schema['CaseField'], Word> = {
   resolution: { zh: '解决', en: 'Resolution' },
 };
 
-/** What holds a clock, in the server's words. */
-const HOLDS: Record<string, Word> = {
-  running: { zh: '计时', en: 'running' },
-  'consent wait': { zh: '等待同意', en: 'waiting for consent' },
-  'waits for the customer': { zh: '等待客户', en: 'waiting for the customer' },
-  'waits for parts': { zh: '等待备件', en: 'waiting for parts' },
-  'waits for access': { zh: '等待进站', en: 'waiting for access' },
-  'waits for a third party': { zh: '等待第三方', en: 'waiting for a third party' },
-  'pending: customer': { zh: '等待客户', en: 'waiting for the customer' },
-  'link lost': { zh: '链路中断', en: 'link lost' },
-};
-
-export const hold = (why: string): string => {
-  const known = HOLDS[why];
-  return known ? word(known) : why;
-};
-
 /** Kinds of events; one that is new here is shown by its name in the log. */
 const KINDS: Record<string, Word> = {
   'fault.reported': { zh: '建单', en: 'reported' }, 'fault.routed': { zh: '派单', en: 'routed' }, 'fault.escalated': { zh: '升级', en: 'escalated' },

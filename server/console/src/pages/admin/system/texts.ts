@@ -57,7 +57,7 @@ export const zh = {
   jobMeaning: '语义计算',
   idle: '无积压',
   licences: '许可',
-  own: '本项目：{t}',
+  own: '本项目：{t}', licencesOfParts: '内置的每个部件列在源码的 Cargo.lock 和 server/console/package-lock.json 中，许可见各部件的软件包。',
   keyRefresh: '刷新',
   refresh: '刷新',
 } as const;
@@ -119,7 +119,7 @@ export const en: Record<keyof typeof zh, string> = {
   jobMeaning: 'Meanings',
   idle: 'nothing waits',
   licences: 'Licences',
-  own: 'This project: {t}',
+  own: 'This project: {t}', licencesOfParts: 'Every part that is built in is named in Cargo.lock and server/console/package-lock.json of the source; its package says its licence.',
   keyRefresh: 'Refresh',
   refresh: 'Refresh',
 };

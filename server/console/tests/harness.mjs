@@ -25,7 +25,7 @@ export async function open(path, { person, language = 'zh', theme = 'light', wid
     baseURL: facts.server, ignoreHTTPSErrors: true, viewport: { width, height }, reducedMotion: 'reduce', timezoneId: 'Asia/Shanghai', ...context,
   });
   const page = await own.newPage();
-  page.setDefaultTimeout(20_000);
+  page.setDefaultTimeout(process.env.SLOW ? 60_000 : 20_000);
   page.wrong = [];
   page.on('console', (message) => {
     const text = message.text();
@@ -41,10 +41,18 @@ export async function open(path, { person, language = 'zh', theme = 'light', wid
     localStorage.setItem('lineman.language', sessionStorage.getItem('test.language') ?? language);
     localStorage.setItem('lineman.theme', sessionStorage.getItem('test.theme') ?? theme);
   }, [language, theme]);
+  if (process.env.SLOW) await slow(page);
   if (person) await signIn(page, person);
   await before?.(page);
   await page.goto(path, { waitUntil: 'commit' });
   return page;
+}
+
+/** A slow machine at the end of a slow line (`SLOW=1`): tests that only pass on a fast one show themselves. */
+async function slow(page) {
+  const devtools = await page.context().newCDPSession(page);
+  await devtools.send('Emulation.setCPUThrottlingRate', { rate: 4 });
+  await devtools.send('Network.emulateNetworkConditions', { offline: false, latency: 250, downloadThroughput: -1, uploadThroughput: -1 });
 }
 
 export async function signIn(page, name) {

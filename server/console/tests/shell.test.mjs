@@ -32,7 +32,7 @@ test('keys go where the sheet says, and are off while typing', async () => {
   await page.keyboard.press('Enter');
   await page.waitForURL('**/faults/F-JW-1');
   await page.goto('/faults');
-  await page.locator('header .live').waitFor();
+  await page.getByRole('searchbox').waitFor();
   // `n` files a fault: not while somebody writes, and not while an input method has the key.
   await page.keyboard.press('/');
   await page.keyboard.type('n?');
@@ -46,6 +46,30 @@ test('keys go where the sheet says, and are off while typing', async () => {
   assert.equal(new URL(page.url()).pathname, '/faults');
   await page.keyboard.press('n');
   await page.waitForURL('**/new');
+  await close(page);
+});
+
+test('what is typed while a page is on its way waits for it', async () => {
+  const page = await open('/reports', { person: 'engineer-a' });
+  await page.getByRole('heading', { level: 1 }).waitFor();
+  let arrive;
+  const there = new Promise((resolve) => { arrive = resolve; });
+  const asked = page.waitForRequest('**/*.js');
+  await page.route('**/*.js', async (route) => {
+    await there;
+    await route.continue();
+  });
+  await page.keyboard.press('g');
+  await page.keyboard.press('f');
+  await page.waitForURL('**/faults');
+  await asked;
+  // Neither lost nor taken for the keys of the page before: `n` would file a fault.
+  await page.keyboard.press('/');
+  await page.keyboard.type('n?');
+  arrive();
+  await page.getByRole('searchbox').waitFor();
+  await page.waitForFunction(() => document.querySelector('[role=searchbox], input[type=search]')?.value === 'n?');
+  assert.equal(new URL(page.url()).pathname, '/faults');
   await close(page);
 });
 

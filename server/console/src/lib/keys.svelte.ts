@@ -43,15 +43,60 @@ function press(key: Key, event: KeyboardEvent): void {
   // 229: an input method has the key, in browsers that don't say `isComposing`.
   if (event.defaultPrevented || event.isComposing || event.keyCode === 229) return;
   if (!key.whileTyping && takesText(event.target)) return;
-  // Whatever has the focus keeps the keys that press it.
-  const bare = !event.ctrlKey && !event.metaKey && !event.altKey;
-  if (bare && (event.key === 'Enter' || event.key === ' ') && event.target instanceof Element && event.target.closest('a, button, summary, select, input:not([type=range])')) return;
+  if (pressesFocused(event)) return;
   // In a dialog, its own keys count alone.
   const dialog = openDialog();
   if (dialog !== null && !key.whileTyping && !(event.target instanceof Node && dialog.contains(event.target) && key.hidden)) return;
   event.preventDefault();
   key.run(event);
 }
+
+/** Whatever has the focus keeps the keys that press it. */
+function pressesFocused(event: KeyboardEvent): boolean {
+  const bare = !event.ctrlKey && !event.metaKey && !event.altKey;
+  return bare && (event.key === 'Enter' || event.key === ' ') && event.target instanceof Element && event.target.closest('a, button, summary, select, input:not([type=range])') !== null;
+}
+
+/** Keys pressed while a page is on its way are meant for it, not for the one that still stands. They wait, though not for long. */
+class Ahead {
+  #pressed: KeyboardEvent[] | undefined;
+
+  constructor() {
+    addEventListener('keydown', (event) => this.#keep(event), { capture: true });
+  }
+
+  wait(): void {
+    this.#pressed ??= [];
+  }
+
+  forget(): void {
+    this.#pressed = undefined;
+  }
+
+  /** The page stands: it gets what was pressed, as if now. */
+  arrive(): void {
+    const pressed = this.#pressed ?? [];
+    this.forget();
+    for (const { key, code, shiftKey, timeStamp } of pressed) {
+      const target = document.activeElement ?? document.body;
+      if (performance.now() - timeStamp > STALE_MS) continue;
+      if (!target.dispatchEvent(new KeyboardEvent('keydown', { key, code, shiftKey, bubbles: true, cancelable: true }))) continue;
+      if (key.length === 1 && takesText(target)) document.execCommand('insertText', false, key);
+    }
+  }
+
+  #keep(event: KeyboardEvent): void {
+    if (this.#pressed === undefined || !event.isTrusted || event.isComposing || event.keyCode === 229) return;
+    if (event.ctrlKey || event.metaKey || event.altKey || (event.key.length > 1 && event.key !== 'Enter')) return;
+    if (takesText(event.target) || pressesFocused(event) || openDialog() !== null) return;
+    event.preventDefault();
+    event.stopImmediatePropagation();
+    this.#pressed.push(event);
+  }
+}
+
+const STALE_MS = 5000;
+export const ahead = new Ahead();
 
 /** An input method has not said yet which letters it means. */
 export const composing = (event: Event | undefined): boolean => event instanceof InputEvent && event.isComposing;

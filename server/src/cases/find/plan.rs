@@ -28,7 +28,7 @@ const RARER: usize = 3;
 /// Above 1, a rare word counts for more than plain BM25 gives it: what is typed is a line of few words, and the rare one names the thing.
 const RARITY: f32 = 1.1;
 /// A character beside the pairs that it stands in. On the Chinese development set above 1 is better, but a word of the field is its pair.
-const CHARACTER_WEIGHT: f32 = 1.3;
+const CHARACTER_WEIGHT: f32 = 1.5;
 const SYNONYM_WEIGHT: f32 = 0.6;
 /// What a word counts that may have been meant.
 const GUESS_WEIGHT: f32 = 0.7;
@@ -133,8 +133,8 @@ impl Planner<'_> {
 
     /// The terms worth asking: each once, no function words, no common ones, the rarest first.
     fn terms(&self, plan: &mut Plan) -> Vec<(u32, &Token)> {
-        let is_grammar = |token: &Token| token.kind == Kind::Word && tokens::is_function_word(&token.text);
-        let says_something = self.typed.tokens.iter().any(|token| !is_grammar(token));
+        let is_grammar = |token: &Token| matches!(token.kind, Kind::Word | Kind::Bigram) && tokens::is_function_word(&token.text);
+        let says_something = self.typed.tokens.iter().any(|token| token.kind != Kind::Unigram && !is_grammar(token));
         let (mut seen, mut terms) = (HashSet::new(), Vec::new());
         for token in self.typed.tokens.iter().filter(|token| !(says_something && is_grammar(token))) {
             if !seen.insert(token.text.as_str()) {

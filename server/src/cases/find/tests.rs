@@ -376,6 +376,25 @@ fn common_words_are_left_out_of_a_large_library() {
 }
 
 #[test]
+fn the_manners_of_a_question_are_not_asked() {
+    let mut index = crate::search::index::Index::new();
+    for (key, said) in ["什么", "the", "没有"].into_iter().enumerate() {
+        let key = u32::try_from(key).unwrap();
+        index.put(crate::search::index::Document { key, terms: vec![(said.into(), 1.0), ("风扇".into(), 1.0)], tags: Vec::new() });
+    }
+    let table = Synonyms::default();
+    let asked = |question: &str| {
+        let typed = tokens::analyse(question);
+        let mut terms: Vec<_> =
+            Planner { index: &index, table: &table, typed: &typed, typing: false, guess: false }.plan(&[], &[]).terms.into_iter().collect();
+        terms.sort_unstable();
+        terms
+    };
+    assert_eq!(asked("为什么风扇没有 the"), ["没有", "风扇"], "what denies is meant");
+    assert_eq!(asked("什麼"), ["什么"], "a question of nothing else is asked as it is");
+}
+
+#[test]
 fn work_is_bounded_whatever_is_asked() {
     let library = Library::new();
     let words = (0..3_000).map(|n| format!("ALM-{n} 风扇{n} fan")).collect::<Vec<_>>().join(" ");

@@ -235,8 +235,8 @@ fn said(typed: &Analysis, terms: &[Term<'_>], whole: f32, matched: u64) -> Said 
 
 fn is_telling(token: &Token) -> bool {
     match token.kind {
-        Kind::Bigram | Kind::Single | Kind::Number | Kind::Whole => !token.text.is_empty(),
-        Kind::Word => !tokens::is_function_word(&token.text),
+        Kind::Single | Kind::Number | Kind::Whole => !token.text.is_empty(),
+        Kind::Word | Kind::Bigram => !tokens::is_function_word(&token.text),
         Kind::Unigram | Kind::Joined | Kind::Part => false,
     }
 }

@@ -349,15 +349,17 @@ pub fn letters(text: &str) -> String {
     folded.into_iter().filter(|c| matches!(class(*c), Class::Letter | Class::Digit | Class::Spaceless)).collect()
 }
 
-/// Words that carry grammar, not meaning. The index keeps them; a question that has anything else leaves them out, since
-/// in a library of mostly Chinese cases they would be rare, and so look meaningful.
+/// Words, and pairs of characters, that carry grammar or the manners of a question, not its meaning. The index keeps them; a question that
+/// has anything else leaves them out, since in a library of mostly Chinese cases the English ones would be rare, and so look meaningful.
+/// What denies is not among them: 没有光 and 有光 are two faults.
 pub fn is_function_word(word: &str) -> bool {
     const WORDS: &[&str] = &[
         "a", "about", "after", "all", "also", "am", "an", "and", "any", "are", "as", "at", "be", "been", "but", "by", "can", "could",
         "did", "do", "does", "for", "from", "had", "has", "have", "how", "i", "if", "in", "into", "is", "it", "its", "may", "me", "my",
         "no", "of", "on", "or", "our", "please", "should", "so", "some", "than", "that", "the", "their", "them", "then", "there", "these",
         "they", "this", "to", "very", "was", "we", "were", "what", "when", "where", "which", "while", "who", "why", "will", "with",
-        "would", "you", "your",
+        "would", "you", "your", "一下", "一个", "为什", "为何", "为啥", "么办", "么样", "什么", "他们", "他的", "你们", "你的", "可以",
+        "咨询", "哪个", "如何", "怎么", "怎样", "我们", "我是", "我的", "是不", "是什", "是否", "请教", "请问", "还是", "这个", "那个",
     ];
     WORDS.binary_search(&word).is_ok()
 }

@@ -276,6 +276,7 @@ test('a filter is saved as a view with v, counts live, is renamed, moved and del
   await page.locator('header .live').waitFor();
   await page.keyboard.press('v');
   const dialog = page.getByRole('dialog');
+  await dialog.waitFor();
   await page.keyboard.press('Enter');
   await dialog.getByText('请填写名称').waitFor();
   await page.keyboard.type(name);

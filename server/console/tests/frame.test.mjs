@@ -70,6 +70,33 @@ test('an ended sign-in is asked for in front of an open dialog, keeps the focus,
   await close(page);
 });
 
+test('a refusal that comes late, from before somebody signed in again, changes nothing', async () => {
+  const page = await open('/faults', { person: 'engineer-a' });
+  await page.locator('header .live').waitFor();
+  let late;
+  await page.route('**/api/v1/views', (route) => {
+    if (late) return route.fallback();
+    late = route;
+  });
+  // One question is on its way when the sign-in ends; another one finds that out.
+  const asked = page.waitForRequest('**/api/v1/views');
+  await something(page);
+  await asked;
+  await page.context().clearCookies();
+  await something(page);
+  const veil = page.getByRole('dialog', { name: '登录已失效' });
+  await veil.waitFor();
+  await veil.getByLabel('口令').fill(password('engineer-a'));
+  await page.keyboard.press('Enter');
+  await veil.waitFor({ state: 'detached' });
+  const heard = late.request().response();
+  await late.fulfill(problem(401, 'unauthenticated'));
+  assert.equal((await heard).status(), 401);
+  await page.getByRole('button', { name: /深色|浅色|跟随系统|切换明暗/ }).first().click();
+  assert.equal(await veil.count(), 0);
+  await close(page);
+});
+
 test('a message waits while a dialog is open, and an undo that fails says so', async () => {
   const page = await open('/faults?q=severity%3Acritical', {
     person: 'engineer-a',
@@ -87,6 +114,7 @@ test('a message waits while a dialog is open, and an undo that fails says so', a
   await page.locator('header .live').waitFor();
   const name = `留 ${Date.now() % 100_000}`;
   await page.keyboard.press('v');
+  await page.getByRole('dialog').waitFor();
   await page.keyboard.type(name);
   const saved = page.waitForResponse((answer) => answer.request().method() === 'POST' && answer.url().endsWith('/views'));
   await page.keyboard.press('Enter');

@@ -109,6 +109,7 @@ test('a group gives a role, and where one was going is kept', async () => {
   // Ended elsewhere: whoever has no password here is led to the provider, and back to this page.
   assert.equal((await one.request.post('/api/v1/sign-out', { headers: { origin: server.address } })).status(), 204);
   await one.keyboard.press('t');
+  await one.locator('input:focus').waitFor();
   await one.keyboard.type('a token');
   await one.keyboard.press('Enter');
   const veil = one.getByRole('dialog', { name: '登录已失效' });
@@ -178,7 +179,8 @@ test('the groups decide each time, and no group is said in words', async () => {
   await one.getByRole('link', { name: /Sign in with/ }).click();
   await atProvider(one, 'stranger');
   const failed = one.locator('[data-failed]');
-  await failed.waitFor();
+  // What the provider is called, the page learns a moment later.
+  await failed.getByText('测试 SSO').waitFor();
   assert.match(await failed.innerText(), /None of your groups at 测试 SSO gives you a role here[\s\S]*Reference [0-9a-f]{10}/);
   const reference = /Reference ([0-9a-f]{10})/.exec(await failed.innerText())[1];
   const line = server.log.split('\n').find((one) => one.includes(reference));

@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { chromium } from 'playwright-core';
+import { pace } from './pace.mjs';
 
 export async function freePort() {
   const listener = createServer();
@@ -109,7 +110,7 @@ export async function page(baseURL, { language = 'zh', ...more } = {}) {
   const context = await browser.newContext({ baseURL, ignoreHTTPSErrors: true, reducedMotion: 'reduce', viewport: { width: 1280, height: 800 }, ...more });
   await context.addInitScript((language) => { localStorage.setItem('lineman.language', language); localStorage.setItem('lineman.theme', 'light'); }, language);
   const page = await context.newPage();
-  page.setDefaultTimeout(20_000);
+  await pace(page);
   page.wrong = [];
   page.on('pageerror', (error) => page.wrong.push(String(error)));
   return page;

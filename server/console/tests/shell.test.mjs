@@ -66,9 +66,10 @@ test('what is typed while a page is on its way waits for it', async () => {
   // Neither lost nor taken for the keys of the page before: `n` would file a fault.
   await page.keyboard.press('/');
   await page.keyboard.type('n?');
+  await page.keyboard.press('Enter');
   arrive();
-  await page.getByRole('searchbox').waitFor();
-  await page.waitForFunction(() => document.querySelector('[role=searchbox], input[type=search]')?.value === 'n?');
+  await page.waitForURL((url) => url.searchParams.get('q') === 'n?');
+  assert.equal(await page.getByRole('searchbox').inputValue(), 'n?');
   assert.equal(new URL(page.url()).pathname, '/faults');
   await close(page);
 });

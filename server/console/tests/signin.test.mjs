@@ -133,6 +133,7 @@ test('an account: password, second factor, tokens', async () => {
 
   // A token, shown once; then ended.
   await page.keyboard.press('t');
+  await page.locator('input:focus').waitFor();
   await page.keyboard.type('a laptop');
   await page.keyboard.press('Enter');
   await page.locator('[data-made] code').waitFor();
@@ -168,6 +169,7 @@ test('an ended sign-in keeps what was being typed', async () => {
   } });
   await page.locator('[data-tokens]').waitFor();
   await page.keyboard.press('t');
+  await page.locator('input:focus').waitFor();
   await page.keyboard.type('half a word');
   await api(page, 'admin-z', 'POST', '/people/expired-a/sign-out', {});
   await page.keyboard.press('Enter');

@@ -8,9 +8,9 @@ export type Schema = components['schemas'];
 
 export const api = createClient<paths>({ baseUrl: location.origin, credentials: 'same-origin' });
 
-/** Called when the server no longer knows who asks. */
-let whenSignedOut = (): void => {};
-export function onSignedOut(tell: () => void): void {
+/** Called when the server no longer knows who asks, with the moment of the question. */
+let whenSignedOut = (_asked: number): void => {};
+export function onSignedOut(tell: (asked: number) => void): void {
   whenSignedOut = tell;
 }
 
@@ -23,6 +23,7 @@ export async function ask<T>(question: Promise<Answer<T>>): Promise<T> {
 
 /** The same with the entity tag, for changes that must not run over somebody else's. */
 export async function askWhole<T>(question: Promise<Answer<T>>): Promise<{ data: T; etag: string | null }> {
+  const asked = performance.now();
   let answer: Answer<T>;
   try {
     answer = await question;
@@ -32,7 +33,7 @@ export async function askWhole<T>(question: Promise<Answer<T>>): Promise<{ data:
   }
   if (!answer.response.ok) {
     const failure = failureOf(answer.response.status, answer.error);
-    if (failure.kind === 'signed_out') whenSignedOut();
+    if (failure.kind === 'signed_out') whenSignedOut(asked);
     throw failure;
   }
   return { data: answer.data as T, etag: answer.response.headers.get('etag') };

@@ -1,6 +1,6 @@
 // Single keys, as people know them from other tools. Off while somebody types, and while an input method composes.
 
-import { untrack } from 'svelte';
+import { tick, untrack } from 'svelte';
 import { tinykeys } from 'tinykeys';
 
 export type Key = {
@@ -74,15 +74,9 @@ class Ahead {
   }
 
   /** The page stands: it gets what was pressed, as if now. */
-  arrive(): void {
-    const pressed = this.#pressed ?? [];
+  async arrive(): Promise<void> {
+    for (let event; (event = this.#pressed?.shift()) !== undefined; await tick()) pressAgain(event);
     this.forget();
-    for (const { key, code, shiftKey, timeStamp } of pressed) {
-      const target = document.activeElement ?? document.body;
-      if (performance.now() - timeStamp > STALE_MS) continue;
-      if (!target.dispatchEvent(new KeyboardEvent('keydown', { key, code, shiftKey, bubbles: true, cancelable: true }))) continue;
-      if (key.length === 1 && takesText(target)) document.execCommand('insertText', false, key);
-    }
   }
 
   #keep(event: KeyboardEvent): void {
@@ -96,6 +90,17 @@ class Ahead {
 }
 
 const STALE_MS = 5000;
+
+function pressAgain({ key, code, shiftKey, timeStamp }: KeyboardEvent): void {
+  const target = document.activeElement ?? document.body;
+  if (performance.now() - timeStamp > STALE_MS) return;
+  if (!target.dispatchEvent(new KeyboardEvent('keydown', { key, code, shiftKey, bubbles: true, cancelable: true }))) return;
+  // What a browser does by itself with a key that a person presses.
+  if (key.length === 1 && takesText(target)) document.execCommand('insertText', false, key);
+  else if (key === 'Enter' && target instanceof HTMLInputElement) target.form?.requestSubmit();
+  else if (key === 'Enter' && target instanceof HTMLElement) target.click();
+}
+
 export const ahead = new Ahead();
 
 /** An input method has not said yet which letters it means. */

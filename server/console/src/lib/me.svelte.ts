@@ -13,9 +13,12 @@ class Me {
   /** `expired`: somebody was signed in, and what they were doing is still on the page. */
   state = $state<'unknown' | 'in' | 'out' | 'expired' | 'unreachable'>('unknown');
 
+  #enteredAt = 0;
+
   constructor() {
-    onSignedOut(() => {
-      if (this.state === 'in') this.state = 'expired';
+    onSignedOut((asked) => {
+      // A refusal may come late: what was asked before somebody signed in again says nothing of this sign-in.
+      if (this.state === 'in' && asked > this.#enteredAt) this.state = 'expired';
     });
   }
 
@@ -32,6 +35,7 @@ class Me {
     const wasExpired = this.state === 'expired';
     this.person = person;
     this.state = 'in';
+    this.#enteredAt = performance.now();
     forgetDrafts(person.name);
     // What pages asked for meanwhile was refused.
     if (wasExpired) stream.again();

@@ -120,6 +120,26 @@ impl Planner<'_> {
             };
             self.code(plan, &wanted, &said, (token.start, token.end));
         }
+        self.spaced_codes(plan);
+    }
+
+    /// Codes that are typed in pieces, `42 315` or `ALM 256 21`: two or three neighbours, one character apart, that together are a code of
+    /// some case. One has a digit: `link down` is first of all two words.
+    fn spaced_codes(&self, plan: &mut Plan) {
+        let pieces = self.typed.tokens.iter().filter(|token| matches!(token.kind, Kind::Word | Kind::Number | Kind::Whole));
+        let mut places: Vec<_> = pieces.map(|token| (token.start, token.end)).collect();
+        places.sort_by_key(|(start, end)| (*start, std::cmp::Reverse(*end)));
+        places.dedup_by(|piece, whole| piece.1 <= whole.1);
+        for neighbours in (2..=3).flat_map(|many| places.windows(many)) {
+            let is_close = neighbours.windows(2).all(|pair| matches!(pair, [(_, end), (start, _)] if *start == end + 1));
+            if let ([(start, _), .., (_, end)], true) = (neighbours, is_close) {
+                let said = self.typed.surface(*start, *end);
+                let is_known = plan.senses.iter().any(|sense| sense.start <= *start && sense.end >= *end);
+                if !is_known && said.bytes().any(|b| b.is_ascii_digit()) {
+                    self.code(plan, &tokens::exact(&said), &said, (*start, *end));
+                }
+            }
+        }
     }
 
     fn code(&self, plan: &mut Plan, token: &str, said: &str, (start, end): (usize, usize)) {

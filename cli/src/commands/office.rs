@@ -354,5 +354,5 @@ fn route_sheet(route: &Route) -> Sheet {
         ("skills", texts(&route.skills)),
         ("level", text(route.level)),
     ];
-    Sheet { fields, parts: vec![("why", Table::new(["step"], route.why.iter().map(|step| [text(step)])))] }
+    Sheet { fields, parts: vec![("why", Table::new(["step"], route.why.iter().map(|step| [text(&step.en)])))] }
 }

@@ -6,7 +6,7 @@ use jiff::civil::{Date, Time};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{ClockState, Event, Fault};
+use super::{Bilingual, ClockState, Event, Fault};
 use crate::Printable;
 use crate::alarm::Severity;
 use crate::calendar::Weekday;
@@ -340,7 +340,7 @@ pub struct Route {
     pub skills: Vec<String>,
     pub level: u8,
     /// How it came to that, in words, one step each.
-    pub why: Vec<Printable>,
+    pub why: Vec<Bilingual>,
 }
 
 /// Where a fault is now: `GET /api/v1/faults/{fault}/duty`.

@@ -67,10 +67,28 @@ words! {
 }
 
 /// The same in Chinese and English.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Bilingual {
     pub zh: String,
     pub en: String,
+}
+
+impl Bilingual {
+    pub fn new(zh: impl Into<String>, en: impl Into<String>) -> Self {
+        Self { zh: zh.into(), en: en.into() }
+    }
+
+    /// What somebody wrote stays as it was written.
+    pub fn same(text: impl Into<String>) -> Self {
+        let text = text.into();
+        Self { zh: text.clone(), en: text }
+    }
+
+    /// One text of several steps.
+    pub fn joined(steps: &[Self]) -> Self {
+        let of = |text: fn(&Self) -> &String, between: &str| steps.iter().map(|step| text(step).as_str()).collect::<Vec<_>>().join(between);
+        Self { zh: of(|step| &step.zh, "；"), en: of(|step| &step.en, "; ") }
+    }
 }
 
 /// How a figure is counted, so that anybody can count it again.

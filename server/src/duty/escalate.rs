@@ -5,7 +5,7 @@
 //! does not run at that moment. Who owns the fault stays its owner: escalation brings more eyes and proposes a person, people hand over.
 
 use lineman_common::Printable;
-use lineman_common::api::{ClockName, Escalate, EscalationStep, Office, Route};
+use lineman_common::api::{Bilingual, ClockName, Escalate, EscalationStep, Office, Route};
 use lineman_common::fault::FaultStatus;
 use lineman_common::id::FaultId;
 use serde_json::json;
@@ -41,7 +41,10 @@ pub fn clock_warned(tx: &mut Tx<'_>, id: FaultId, event: &Appended) -> Result<()
         return Ok(());
     }
     let Some(target) = target_of(&office, &place, step.to.clone(), step.level) else { return Ok(()) };
-    let why = format!("{clock} has used {percent} % of its time at {}", office.name);
+    let why = Bilingual::new(
+        format!("{clock} 时限在 {} 已用去 {percent} %", office.name),
+        format!("{clock} has used {percent} % of its time at {}", office.name),
+    );
     let data = json!({"clock": clock, "percent": percent});
     up(tx, "system", &place, Target { why, ..target }, data)?;
     Ok(())
@@ -77,7 +80,7 @@ fn target_of(office: &Office, place: &Place, to: Option<lineman_common::api::Off
         (None, Some(_)) => office.name.clone(),
         (None, None) => office.parent.clone()?,
     };
-    Some(Target { office, skills: place.skills.clone(), level: level.unwrap_or(place.level), why: String::new() })
+    Some(Target { office, skills: place.skills.clone(), level: level.unwrap_or(place.level), why: Bilingual::default() })
 }
 
 fn up(tx: &mut Tx<'_>, by: &str, place: &Place, target: Target, data: serde_json::Value) -> Result<Place, Error> {
@@ -97,14 +100,15 @@ fn go(
 ) -> Result<Place, Error> {
     let subject = sql::subject_of_fault(tx, from.fault)?;
     let Route { office, person, skills, level, why } = route::settle(tx, target, &subject, Some(from.fault), tx.now())?;
-    let why = why.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
-    let place = Place { fault: from.fault, office, proposed: person, skills, level, since: tx.now(), why, trail };
+    let why = Bilingual::joined(&why);
+    let place = Place { fault: from.fault, office, proposed: person, skills, level, since: tx.now(), why: why.en, trail };
     sql::put_place(tx, &place)?;
     let word = if kind == Kind::FaultEscalated { "escalated" } else { "de-escalated" };
     for (name, value) in [
         ("from", json!(from.office)),
         ("to", json!(place.office)),
         ("why", json!(place.why)),
+        ("why_zh", json!(why.zh)),
         ("person", json!(place.proposed)),
         ("level", json!(place.level)),
     ] {
@@ -126,7 +130,7 @@ pub fn by_hand(tx: &mut Tx<'_>, actor: &Actor, reference: &Reference, ask: &Esca
     if offices::get(tx, &Scope::All, &target.office).is_err() {
         return Err(Error::NoOffice(target.office));
     }
-    let why = format!("{actor}: {}", ask.reason);
+    let why = Bilingual::same(format!("{actor}: {}", ask.reason));
     up(tx, actor.name.as_str(), &place, Target { why, ..target }, json!({"reason": ask.reason}))
 }
 
@@ -148,7 +152,7 @@ pub fn back(tx: &mut Tx<'_>, actor: &Actor, reference: &Reference, ask: &Escalat
     if offices::get(tx, &Scope::All, &to).is_err() {
         return Err(Error::NoOffice(to));
     }
-    let why = format!("{actor}: {}", ask.reason);
+    let why = Bilingual::same(format!("{actor}: {}", ask.reason));
     let target = Target { office: to, skills: place.skills.clone(), level: ask.level.unwrap_or(1), why };
     go(tx, actor.name.as_str(), Kind::FaultDeescalated, &place, target, trail, json!({"reason": ask.reason}))
 }

@@ -18,7 +18,7 @@ mod workload;
 use jiff::Timestamp;
 use lineman_common::Printable;
 use lineman_common::alarm::Severity;
-use lineman_common::api::{FaultDuty, Handover, Inside, OfficeName, Route, RouteQuestion, Taken};
+use lineman_common::api::{Bilingual, FaultDuty, Handover, Inside, OfficeName, Route, RouteQuestion, Taken};
 use lineman_common::fault::FaultStatus;
 use lineman_common::id::{ConsentId, EquipmentId, FaultId, HandoverId, SessionId, TerminalId};
 use lineman_common::name::{CustomerCode, FaultNumber, PersonName};
@@ -148,12 +148,12 @@ fn place_new(tx: &mut Tx<'_>, fault: FaultId) -> Result<(), Error> {
     let subject = sql::subject_of_fault(tx, fault)?;
     let Some(route) = route::route(tx, &subject, Some(fault), tx.now())? else { return Ok(()) };
     let Route { office, person, skills, level, why } = route;
-    let why = why.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
-    let place = Place { fault, office, proposed: person, skills, level, since: tx.now(), why, trail: Vec::new() };
+    let why = Bilingual::joined(&why);
+    let place = Place { fault, office, proposed: person, skills, level, since: tx.now(), why: why.en, trail: Vec::new() };
     sql::put_place(tx, &place)?;
     let who = place.proposed.as_ref().map_or_else(|| "nobody proposed".to_owned(), |person| format!("{person} is proposed"));
     let event = New::of(Kind::FaultRouted, "system", format!("with {}, {who}: {}", place.office, place.why)).internal(true);
-    let data = json!({"office": place.office, "why": place.why, "person": place.proposed, "level": place.level});
+    let data = json!({"office": place.office, "why": place.why, "why_zh": why.zh, "person": place.proposed, "level": place.level});
     faults::tell(tx, fault, event.data(data))?;
     Ok(())
 }

@@ -1,8 +1,7 @@
 //! Where a fault goes: the first office by what it is about, then up the tree until somebody suited is on duty.
 
 use jiff::Timestamp;
-use lineman_common::Printable;
-use lineman_common::api::{DutyRank, Office, OfficeName, Route};
+use lineman_common::api::{Bilingual, DutyRank, Office, OfficeName, Route};
 use lineman_common::id::FaultId;
 use lineman_common::name::PersonName;
 
@@ -38,7 +37,8 @@ pub fn settle(db: &Db<'_>, target: Target, subject: &Subject, fault: Option<Faul
                 break Some(one.name.clone());
             }
             (None, Some(parent)) => {
-                why.push(format!("{}, so it goes up to {}", wish.missing(place, duty.is_empty()), parent.name));
+                let Bilingual { zh, en } = wish.missing(place, duty.is_empty());
+                why.push(Bilingual::new(format!("{zh}，上转 {}", parent.name), format!("{en}, so it goes up to {}", parent.name)));
                 place = parent;
             }
             (None, None) => {
@@ -49,7 +49,7 @@ pub fn settle(db: &Db<'_>, target: Target, subject: &Subject, fault: Option<Faul
             }
         }
     };
-    Ok(Route { office: place.name.clone(), person, skills, level, why: why.into_iter().map(Printable::new).collect() })
+    Ok(Route { office: place.name.clone(), person, skills, level, why })
 }
 
 /// What the person should have.
@@ -61,16 +61,20 @@ struct Wish<'a> {
 }
 
 impl Wish<'_> {
-    fn missing(&self, office: &Office, nobody: bool) -> String {
+    fn missing(&self, office: &Office, nobody: bool) -> Bilingual {
+        let at = &office.name;
         if nobody {
-            return format!("nobody is on duty at {}", office.name);
+            return Bilingual::new(format!("{at} 无人值班"), format!("nobody is on duty at {at}"));
         }
-        let mut wants = Vec::new();
-        if self.level > 1 {
-            wants.push(format!("level {}", self.level));
-        }
-        wants.extend(self.skills.iter().map(|skill| lineman_common::printable::escape(skill)));
-        format!("nobody on duty at {} has {}", office.name, wants.join(" and "))
+        let skills = || self.skills.iter().map(|skill| lineman_common::printable::escape(skill));
+        let wants = |level: &str| {
+            let level = (self.level > 1).then(|| format!("{level} {}", self.level));
+            level.into_iter().chain(skills()).collect::<Vec<_>>()
+        };
+        Bilingual::new(
+            format!("{at} 值班人员不具备 {}", wants("级别").join("、")),
+            format!("nobody on duty at {at} has {}", wants("level").join(" and ")),
+        )
     }
 }
 
@@ -90,12 +94,17 @@ impl Candidate {
         (!self.knows_product, self.rank, self.load, self.name.clone())
     }
 
-    fn words(&self, office: &Office) -> String {
-        let knows = if self.knows_product { ", knows the product line" } else { "" };
-        let faults = if self.load == 1 { "fault" } else { "faults" };
-        format!(
-            "{} is on duty there ({} at {}, level {}{knows}, {} open {faults})",
-            self.name, self.rank, office.name, self.level, self.load
+    fn words(&self, office: &Office) -> Bilingual {
+        let Self { name, rank, level, load, .. } = self;
+        let (knows_zh, knows) = if self.knows_product { ("，熟悉该产品线", ", knows the product line") } else { ("", "") };
+        let rank_zh = match rank {
+            DutyRank::Primary => "主班",
+            DutyRank::Secondary => "副班",
+        };
+        let faults = if *load == 1 { "fault" } else { "faults" };
+        Bilingual::new(
+            format!("{name} 正在值班（{} {rank_zh}，级别 {level}{knows_zh}，手上故障 {load}）", office.name),
+            format!("{name} is on duty there ({rank} at {}, level {level}{knows}, {load} open {faults})", office.name),
         )
     }
 }

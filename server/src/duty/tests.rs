@@ -122,6 +122,11 @@ impl Centre {
         self.duty(fault).steps.into_iter().map(|event| (event.kind, event.text.to_string())).collect()
     }
 
+    /// Of the last move.
+    fn why_in_chinese(&self, fault: &Fault) -> String {
+        self.duty(fault).steps.last().unwrap().data["why_zh"].as_str().unwrap().to_owned()
+    }
+
     fn now(&self, office: &str) -> DutyNow {
         let all = self.store.read(|db| handover::now(db, &Scope::All, db.now()).unwrap());
         all.into_iter().find(|one| one.office.as_str() == office).unwrap()
@@ -146,6 +151,7 @@ fn a_reported_fault_gets_an_office_and_a_person_and_says_why() {
     for part in ["hotline (local) covers JW", "ann is on duty there (primary at hotline, level 1, 0 open faults)"] {
         assert!(moves[0].1.contains(part), "{}", moves[0].1);
     }
+    assert_eq!(centre.why_in_chinese(&fault), "hotline（本地办）负责JW；ann 正在值班（hotline 主班，级别 1，手上故障 0）");
     assert!(fault.owner.is_none(), "people accept, nobody is made an owner");
     let noc = centre.noc();
     let seen = centre.store.read(|db| events::of_fault(db, &noc.scope(), fault.id)).unwrap();
@@ -167,6 +173,7 @@ fn where_nobody_suited_is_on_duty_it_goes_up_at_once() {
         why.contains("nobody is on duty at hotline, so it goes up to olt-experts; nobody is on duty at olt-experts, so it goes up to hq"),
         "{why}"
     );
+    assert!(centre.why_in_chinese(&fault).contains("hotline 无人值班，上转 olt-experts；olt-experts 无人值班，上转 hq"));
     centre.store.now += 12.hours();
     let fault = centre.fault();
     assert_eq!(centre.at(&fault), ("hotline".into(), some("ann")));
@@ -183,6 +190,8 @@ fn where_nobody_suited_is_on_duty_it_goes_up_at_once() {
         why.contains("rule 1 (light) sends it to hotline") && why.contains("nobody on duty at hotline has level 2 and optics"),
         "{why}"
     );
+    let why = centre.why_in_chinese(&fault);
+    assert!(why.contains("规则 1（light）转到 hotline") && why.contains("hotline 值班人员不具备 级别 2、optics"), "{why}");
     centre.store.write(|tx| skilled(tx, "ann", &["optics"], 2));
     let fault = centre.fault();
     assert_eq!(centre.at(&fault), ("hotline".into(), some("ann")));

@@ -1,7 +1,7 @@
 //! Which office a fault belongs to by what it is about: the routing list first, then what offices say that they cover, then the hq.
 
 use lineman_common::alarm::Severity;
-use lineman_common::api::{Office, OfficeKind, OfficeName, RoutingRule};
+use lineman_common::api::{Bilingual, Office, OfficeKind, OfficeName, RoutingRule};
 use lineman_common::id::SiteId;
 use lineman_common::name::CustomerCode;
 
@@ -22,7 +22,7 @@ pub struct Target {
     pub office: OfficeName,
     pub skills: Vec<String>,
     pub level: u8,
-    pub why: String,
+    pub why: Bilingual,
 }
 
 /// How exactly a place fits: less is closer.
@@ -79,7 +79,10 @@ fn by_rule(rules: &[RoutingRule], subject: &Subject) -> Option<Target> {
         office: rule.office.clone(),
         skills: rule.skills.clone(),
         level: rule.level.unwrap_or(1),
-        why: format!("rule {place} ({}) sends it to {}", rule.name, rule.office),
+        why: Bilingual::new(
+            format!("规则 {place}（{}）转到 {}", rule.name, rule.office),
+            format!("rule {place} ({}) sends it to {}", rule.name, rule.office),
+        ),
     })
 }
 
@@ -94,20 +97,36 @@ fn by_coverage(offices: &[Office], subject: &Subject) -> Option<Target> {
     let (fit, office) = fitting.min_by_key(|(fit, office)| (office.kind, *fit, office.products.is_empty(), office.name.clone()))?;
     let mut covers = Vec::new();
     match fit {
-        Fit::Site => covers.push("its site".to_owned()),
-        Fit::Customer => covers.push(subject.customer.to_string()),
-        Fit::Region => covers.push(format!("the region of {}", subject.zone.as_deref().unwrap_or_default())),
+        Fit::Site => covers.push(Bilingual::new("该站点", "its site")),
+        Fit::Customer => covers.push(Bilingual::same(subject.customer.to_string())),
+        Fit::Region => {
+            let zone = subject.zone.as_deref().unwrap_or_default();
+            covers.push(Bilingual::new(format!("{zone} 所在区域"), format!("the region of {zone}")));
+        }
         Fit::Anywhere => {}
     }
     if let Some(product) = subject.product.as_ref().filter(|_| !office.products.is_empty()) {
-        covers.push(format!("the product line {}", lineman_common::printable::escape(product)));
+        let product = lineman_common::printable::escape(product);
+        covers.push(Bilingual::new(format!("产品线 {product}"), format!("the product line {product}")));
     }
-    let why = format!("{} ({}) covers {}", office.name, office.kind, covers.join(" and "));
+    let of = |text: fn(&Bilingual) -> &String, and: &str| covers.iter().map(|part| text(part).as_str()).collect::<Vec<_>>().join(and);
+    let kind = match office.kind {
+        OfficeKind::Local => "本地办",
+        OfficeKind::Subcentre => "分中心",
+        OfficeKind::Hq => "总部",
+    };
+    let why = Bilingual::new(
+        format!("{}（{kind}）负责{}", office.name, of(|part| &part.zh, "和")),
+        format!("{} ({}) covers {}", office.name, office.kind, of(|part| &part.en, " and ")),
+    );
     Some(Target { office: office.name.clone(), skills: Vec::new(), level: 1, why })
 }
 
 fn to_hq(offices: &[Office]) -> Option<Target> {
     let hq = offices.iter().find(|office| office.kind == OfficeKind::Hq)?;
-    let why = format!("no rule and no office covers it: the hq {} takes it", hq.name);
+    let why = Bilingual::new(
+        format!("没有规则或部门负责，由总部 {} 受理", hq.name),
+        format!("no rule and no office covers it: the hq {} takes it", hq.name),
+    );
     Some(Target { office: hq.name.clone(), skills: Vec::new(), level: 1, why })
 }

@@ -473,7 +473,7 @@ fn the_first_rule_decides_then_the_closest_office_then_the_hq() {
     let mut offices = vec![plain, hq];
     let to = |offices: &[Office], rules: &[RoutingRule], subject: &Subject| {
         let target = target(offices, rules, subject).unwrap();
-        (target.office.to_string(), target.why)
+        (target.office.to_string(), target.why.en)
     };
     assert_eq!(to(&offices, &[], &subject), ("hq".into(), "no rule and no office covers it: the hq hq takes it".into()));
     for (more, expected, why) in [

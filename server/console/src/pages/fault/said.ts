@@ -47,7 +47,10 @@ export function said(event: Event): string {
       if (text === '') return event.text;
       return typeof count === 'number' ? t('alarmsJoined', { n: count, text }) : text;
     }
-    case 'fault.routed': return field(event, 'office') === '' ? event.text : lines([field(event, 'office'), field(event, 'person')].filter(Boolean).join(' → '), field(event, 'why'));
+    case 'fault.routed': case 'fault.escalated': case 'fault.deescalated': {
+      const to = field(event, 'office') || field(event, 'to');
+      return to === '' ? event.text : lines([field(event, 'from'), to, field(event, 'person')].filter(Boolean).join(' → '), word({ zh: field(event, 'why_zh') || field(event, 'why'), en: field(event, 'why') }));
+    }
     case 'clock.warned': case 'clock.breached': {
       const [percent, target] = [particular(event, 'percent'), particular(event, 'target_s')];
       if (typeof percent !== 'number' || typeof target !== 'number') return event.text;

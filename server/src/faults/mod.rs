@@ -408,42 +408,26 @@ pub fn close(tx: &mut Tx<'_>, actor: &Actor, reference: &Reference) -> Result<Fa
     step(tx, actor, reference, Step::Close, sql::Change::default(), New::of(Kind::FaultClosed, actor, format!("closed by {actor}")))
 }
 
+/// An event that says why, and nothing else.
+fn because(kind: Kind, actor: &Actor, word: &str, reason: &Printable) -> New {
+    New::of(kind, actor, format!("{word}: {reason}")).data(json!({"reason": reason}))
+}
+
 pub fn reopen(tx: &mut Tx<'_>, actor: &Actor, reference: &Reference, reason: &Printable) -> Result<Fault, Error> {
     text_of("reason", reason, LONGEST_TEXT)?;
-    step(
-        tx,
-        actor,
-        reference,
-        Step::Reopen,
-        sql::Change::default(),
-        New::of(Kind::FaultReopened, actor, format!("reopened: {reason}")).data(json!({"reason": reason})),
-    )
+    step(tx, actor, reference, Step::Reopen, sql::Change::default(), because(Kind::FaultReopened, actor, "reopened", reason))
 }
 
 pub fn reject(tx: &mut Tx<'_>, actor: &Actor, reference: &Reference, reason: &Printable) -> Result<Fault, Error> {
     text_of("reason", reason, LONGEST_TEXT)?;
     call_off(tx, actor, reference, Step::Reject)?;
-    step(
-        tx,
-        actor,
-        reference,
-        Step::Reject,
-        sql::Change::default(),
-        New::of(Kind::FaultRejected, actor, format!("rejected: {reason}")).data(json!({"reason": reason})),
-    )
+    step(tx, actor, reference, Step::Reject, sql::Change::default(), because(Kind::FaultRejected, actor, "rejected", reason))
 }
 
 pub fn cancel(tx: &mut Tx<'_>, actor: &Actor, reference: &Reference, reason: &Printable) -> Result<Fault, Error> {
     text_of("reason", reason, LONGEST_TEXT)?;
     call_off(tx, actor, reference, Step::Cancel)?;
-    step(
-        tx,
-        actor,
-        reference,
-        Step::Cancel,
-        sql::Change::default(),
-        New::of(Kind::FaultCancelled, actor, format!("cancelled: {reason}")).data(json!({"reason": reason})),
-    )
+    step(tx, actor, reference, Step::Cancel, sql::Change::default(), because(Kind::FaultCancelled, actor, "cancelled", reason))
 }
 
 /// Nobody drives to a fault that is none.

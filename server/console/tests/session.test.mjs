@@ -35,7 +35,8 @@ test('a terminal on a device: typing, wide characters, line input with an input 
   await input.dispatchEvent('keydown', { key: 'Enter', keyCode: 229, isComposing: true });
   assert.notEqual(await input.inputValue(), '', 'Enter that ends a composition sends nothing');
   await input.press('Enter');
-  await shown(page, 'colour');
+  // As a row of its own: what was typed has the word too, and is echoed before.
+  await page.waitForFunction(() => [...document.querySelectorAll('.xterm-rows > div')].some((row) => row.textContent.trim() === 'colour'));
   // Two columns each: both bars are in the same column.
   const columns = await page.evaluate(() => {
     const rows = [...document.querySelectorAll('.xterm-rows > div')];

@@ -115,6 +115,8 @@ test('a group gives a role, and where one was going is kept', async () => {
   const veil = one.getByRole('dialog', { name: '登录已失效' });
   await veil.waitFor();
   assert.equal(await veil.getByLabel('口令').count(), 0);
+  // It may come while somebody types: the next Enter leads nowhere.
+  assert.ok(await veil.evaluate((dialog) => document.activeElement === dialog));
   await one.evaluate(() => { globalThis.before = true; });
   await veil.getByRole('link', { name: '用企业账号登录' }).click();
   // The provider still knows who this is, and asks nothing.
